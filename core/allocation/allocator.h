@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Fusion-aware mixed-scheme quantization as an integer program, solved by GLPK (Q-Palette, section 5;
+// README).
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/allocation/budget.h"
+#include "core/allocation/plan.h"
+#include "core/allocation/sensitivity.h"
+#include "core/base/progress.h"
+#include "core/device/latency_table.h"
+#include "core/model/layer_graph.h"
+
+namespace intarsia {
+
+// What stays the same while budgets move.
+struct AllocationProblem {
+  ModelConfig config;
+  LayerGraph graph;
+  Sensitivity sensitivity;
+  std::optional<LatencyTable> latency; // absent: no latency budget, no fusion, kernel "cpu"
+  std::map<std::string, QuantizerId> pins;
+  std::map<std::string, std::set<QuantizerId>> forbidden;
+  std::set<QuantizerFamily> only; // empty: all but f16
+  bool allow_fusion = true;
+};
+
+struct AllocationRequest {
+  std::optional<MemoryBudget> memory;
+  std::optional<double> latency_seconds;
+  std::size_t context = 4096;
+  double gap = 1e-4;      // relative; the search ends when it is proven
+  double time_limit = 60; // seconds; the best plan so far is returned with proven = false
+};
+
+// One live GLPK problem whose budget rows are moved and re-solved warm. One thread at a time; each Allocator
+// may live on a thread of its own (GLPK's environment is a thread's). Deterministic unless the time limit
+// ends the search.
+class Allocator {
+ public:
+  // Throws Error naming a layer without sensitivity or candidates, an unknown pin, or an unusable latency
+  // table.
+  explicit Allocator(AllocationProblem problem);
+  ~Allocator();
+
+  // Throws Error{infeasible} with the smallest memory and latency that can be met and the budget in the way;
+  // Error{cancelled} on stop.
+  Plan solve(const AllocationRequest& request, const JobControl& control);
+
+  // The best plan with one quantizer for all layers within the same request; nullopt when none fits.
+  std::optional<Plan> best_single_scheme(const AllocationRequest& request) const;
+
+  struct Range {
+    double low = 0, high = 0;
+  };
+  Range memory_range(std::size_t context) const; // bytes of everything: smallest and largest plan
+  std::optional<Range> latency_range() const;    // seconds: the fastest, and that of the lowest loss
+
+  const AllocationProblem& problem() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// Theorem 3.1: bits of each linear for ideal quantizers (distortion 2^-2b) with average `bits_per_weight`,
+// none below `floor_bits`; in the order of graph.linears.
+std::vector<double> closed_form_bits(const LayerGraph& graph, const Sensitivity& sensitivity,
+                                     double bits_per_weight, double floor_bits);
+double closed_form_loss(const LayerGraph& graph, const Sensitivity& sensitivity,
+                        const std::vector<double>& bits);
+
+} // namespace intarsia

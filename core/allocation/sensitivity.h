@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// How much the loss rises when a layer is distorted: a_l of the linearity theorem (HIGGS, arXiv 2411.17525):
+// loss(Q) - loss(W) ~ sum_l a_l D_l, D_l = |Q_l(W_l) - W_l|^2 / |W_l|^2.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/base/json.h"
+#include "core/base/progress.h"
+#include "core/runtime/backend.h"
+
+namespace intarsia {
+
+struct Sensitivity {
+  std::string model;
+  std::string method; // "data-free" or "text"
+  std::size_t samples = 0;
+  std::uint64_t seed = 0;
+  std::map<std::string, double> layers;          // a_l by layer name, nats a token per unit of D
+  std::map<std::string, double> standard_errors; // same keys; empty when unknown (an imported file)
+};
+
+struct SensitivityOptions {
+  std::size_t samples = 4;          // noise draws a layer
+  std::size_t sequence_length = 64; // tokens of each test sequence
+  std::size_t sequences = 4;
+  std::uint64_t seed = 1;
+};
+
+// Replaces each linear in turn by W + noise of relative variance t^2, and fits KL(clean || noisy) on t^2
+// through the origin. `text_tokens` empty: data-free, on sequences sampled from the model itself after random
+// tokens. The model is restored. The same options give the same result.
+Sensitivity estimate_sensitivity(LanguageModel& model, const WeightSource& weights,
+                                 const std::string& model_name, std::span<const int> text_tokens,
+                                 const SensitivityOptions& options, const JobControl& control);
+
+OrderedJson to_json(const Sensitivity& sensitivity);
+// Throws Error naming the file and the layer: values must be finite and >= 0.
+Sensitivity parse_sensitivity(const Json& json, const std::string& origin);
+Sensitivity read_sensitivity(const std::filesystem::path& path);
+
+} // namespace intarsia

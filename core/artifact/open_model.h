@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Opens whatever MODEL names on the command line: a checkpoint or an artifact, ready to run.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+
+#include "core/artifact/artifact.h"
+#include "core/checkpoint/checkpoint.h"
+#include "core/runtime/backend.h"
+#include "core/text/tokenizer.h"
+
+namespace intarsia {
+
+struct OpenedModel {
+  std::unique_ptr<Checkpoint> checkpoint; // one of the two is set
+  std::unique_ptr<Artifact> artifact;
+  std::unique_ptr<WeightSource> dense;  // over `checkpoint`
+  std::unique_ptr<Tokenizer> tokenizer; // may be null
+
+  const WeightSource& weights() const; // throws Error{input} for a bare config.json
+  const ModelConfig& config() const;
+  const LayerGraph& graph() const;
+};
+
+OpenedModel open_model(const std::filesystem::path& path);
+
+// The model that comes with Intarsia: resources/demo-model, found in the source tree or beside the installed
+// program.
+std::filesystem::path built_in_model();
+
+} // namespace intarsia

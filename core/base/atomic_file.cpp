@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/base/atomic_file.h"
+
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <string>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/base/error.h"
+
+namespace intarsia {
+namespace {
+
+[[noreturn]] void give_up(const std::filesystem::path& path, const std::string& temporary, int fd) {
+  const int code = errno;
+  if (fd >= 0) {
+    ::close(fd);
+    ::unlink(temporary.c_str());
+  }
+  throw Error(ErrorKind::resource, path.string() + ": cannot be written: " + std::strerror(code));
+}
+
+} // namespace
+
+void write_file_atomically(const std::filesystem::path& path, std::string_view content) {
+  std::string temporary = path.string() + ".XXXXXX";
+  const int fd = ::mkostemp(temporary.data(), O_CLOEXEC);
+  if (fd < 0) give_up(path, temporary, fd);
+  while (!content.empty()) {
+    const ssize_t written = ::write(fd, content.data(), content.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) give_up(path, temporary, fd);
+    content.remove_prefix(std::size_t(written));
+  }
+  if (::fchmod(fd, 0644) != 0 || ::fsync(fd) != 0) give_up(path, temporary, fd);
+  if (::rename(temporary.c_str(), path.c_str()) != 0) give_up(path, temporary, fd);
+  ::close(fd);
+}
+
+} // namespace intarsia

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <filesystem>
+#include <string_view>
+
+namespace intarsia {
+
+// Writes `content` beside `path` under a temporary name, syncs it to disk and renames it over `path`: a
+// reader, or a kill at any moment, sees the old file or the new one whole. Throws Error{resource} naming the
+// file when the disk is full or the folder cannot be written; nothing is left behind then.
+void write_file_atomically(const std::filesystem::path& path, std::string_view content);
+
+} // namespace intarsia

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/base/json.h"
+
+#include <cmath>
+#include <set>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/base/mapped_file.h"
+
+namespace intarsia {
+namespace {
+
+constexpr int max_depth = 64;
+
+// Rejects what nlohmann's parser lets through: duplicate keys (the last would win) and unbounded nesting.
+class StrictKeys {
+ public:
+  explicit StrictKeys(const std::string& origin)
+      : origin_(origin) {}
+
+  bool operator()(int depth, Json::parse_event_t event, Json& parsed) {
+    if (depth > max_depth)
+      throw input_error(origin_ + ": JSON is nested deeper than " + std::to_string(max_depth));
+    if (event == Json::parse_event_t::object_start) keys_.emplace_back();
+    if (event == Json::parse_event_t::object_end) keys_.pop_back();
+    if (event == Json::parse_event_t::key && !keys_.back().insert(parsed.get<std::string>()).second)
+      throw input_error(origin_ + ": JSON key \"" + parsed.get<std::string>() + "\" appears twice");
+    return true;
+  }
+
+ private:
+  const std::string& origin_;
+  std::vector<std::set<std::string>> keys_;
+};
+
+Error field_error(const std::string& origin, const std::string& field, const std::string& what) {
+  return input_error(origin + ": field \"" + field + "\" " + what);
+}
+
+} // namespace
+
+Json parse_json(std::string_view text, const std::string& origin) {
+  try {
+    return Json::parse(text.begin(), text.end(), StrictKeys(origin));
+  } catch (const Json::exception& error) {
+    throw input_error(origin + ": is not valid JSON: " + error.what());
+  }
+}
+
+Json read_json_file(const std::filesystem::path& path) {
+  return parse_json(read_text_file(path), path.string());
+}
+
+JsonObject::JsonObject(const Json& value, std::string origin)
+    : value_(&value)
+    , origin_(std::move(origin)) {
+  if (!value.is_object()) throw input_error(origin_ + ": is not a JSON object");
+}
+
+bool JsonObject::has(const std::string& field) const {
+  const auto found = value_->find(field);
+  return found != value_->end() && !found->is_null();
+}
+
+const Json& JsonObject::operator[](const std::string& field) const {
+  const auto found = value_->find(field);
+  if (found == value_->end()) throw field_error(origin_, field, "is missing");
+  return *found;
+}
+
+JsonObject JsonObject::object(const std::string& field) const {
+  return JsonObject((*this)[field], origin_ + ": " + field);
+}
+
+std::string JsonObject::string(const std::string& field) const {
+  const Json& value = (*this)[field];
+  if (!value.is_string()) throw field_error(origin_, field, "is not a string");
+  return value.get<std::string>();
+}
+
+double JsonObject::number(const std::string& field) const {
+  const Json& value = (*this)[field];
+  if (!value.is_number()) throw field_error(origin_, field, "is not a number");
+  const double number = value.get<double>();
+  if (!std::isfinite(number)) throw field_error(origin_, field, "is not a finite number");
+  return number;
+}
+
+std::int64_t JsonObject::integer(const std::string& field) const {
+  const Json& value = (*this)[field];
+  if (!value.is_number_integer()) throw field_error(origin_, field, "is not an integer");
+  if (value.is_number_unsigned() && value.get<std::uint64_t>() > std::uint64_t(INT64_MAX))
+    throw field_error(origin_, field, "is too large");
+  return value.get<std::int64_t>();
+}
+
+bool JsonObject::boolean(const std::string& field) const {
+  const Json& value = (*this)[field];
+  if (!value.is_boolean()) throw field_error(origin_, field, "is not true or false");
+  return value.get<bool>();
+}
+
+std::uint64_t JsonObject::count(const std::string& field, std::uint64_t low, std::uint64_t high) const {
+  const std::int64_t value = integer(field);
+  if (value < 0 || std::uint64_t(value) < low || std::uint64_t(value) > high)
+    throw field_error(origin_, field,
+                      "is " + std::to_string(value) + ", not between " + std::to_string(low) + " and " +
+                          std::to_string(high));
+  return std::uint64_t(value);
+}
+
+std::string JsonObject::string_or(const std::string& field, const std::string& fallback) const {
+  return has(field) ? string(field) : fallback;
+}
+double JsonObject::number_or(const std::string& field, double fallback) const {
+  return has(field) ? number(field) : fallback;
+}
+bool JsonObject::boolean_or(const std::string& field, bool fallback) const {
+  return has(field) ? boolean(field) : fallback;
+}
+std::uint64_t JsonObject::count_or(const std::string& field, std::uint64_t low, std::uint64_t high,
+                                   std::uint64_t fallback) const {
+  return has(field) ? count(field, low, high) : fallback;
+}
+
+} // namespace intarsia

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/base/mapped_file.h"
+
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <utility>
+
+#include "core/base/error.h"
+
+namespace intarsia {
+namespace {
+
+Error open_error(const std::filesystem::path& path, int code) {
+  return Error(ErrorKind::resource, path.string() + ": cannot be read: " + std::strerror(code));
+}
+
+class FileDescriptor {
+ public:
+  explicit FileDescriptor(const std::filesystem::path& path)
+      : fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+    if (fd_ < 0) throw open_error(path, errno);
+  }
+  ~FileDescriptor() { ::close(fd_); }
+  FileDescriptor(const FileDescriptor&) = delete;
+  FileDescriptor& operator=(const FileDescriptor&) = delete;
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+std::size_t regular_file_size(const FileDescriptor& file, const std::filesystem::path& path) {
+  struct stat info {};
+  if (::fstat(file.get(), &info) != 0) throw open_error(path, errno);
+  if (!S_ISREG(info.st_mode)) throw input_error(path.string() + ": is not a regular file");
+  return std::size_t(info.st_size);
+}
+
+} // namespace
+
+MappedFile::MappedFile(const std::filesystem::path& path)
+    : path_(path) {
+  const FileDescriptor file(path);
+  size_ = regular_file_size(file, path);
+  if (size_ == 0) return;
+  void* address = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.get(), 0);
+  if (address == MAP_FAILED) throw open_error(path, errno);
+  data_ = static_cast<const std::byte*>(address);
+}
+
+MappedFile::~MappedFile() { unmap(); }
+
+MappedFile::MappedFile(MappedFile&& other) noexcept
+    : path_(std::move(other.path_))
+    , data_(std::exchange(other.data_, nullptr))
+    , size_(std::exchange(other.size_, 0)) {}
+
+MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
+  if (this != &other) {
+    unmap();
+    path_ = std::move(other.path_);
+    data_ = std::exchange(other.data_, nullptr);
+    size_ = std::exchange(other.size_, 0);
+  }
+  return *this;
+}
+
+void MappedFile::unmap() noexcept {
+  if (data_) ::munmap(const_cast<std::byte*>(data_), size_);
+  data_ = nullptr;
+}
+
+std::string read_text_file(const std::filesystem::path& path, std::size_t limit) {
+  const MappedFile file(path);
+  const auto bytes = file.bytes();
+  if (bytes.size() > limit)
+    throw input_error(path.string() + ": is " + std::to_string(bytes.size()) + " bytes, more than the " +
+                      std::to_string(limit) + " that such a file can have");
+  return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+}
+
+} // namespace intarsia

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <span>
+#include <string>
+
+namespace intarsia {
+
+// A whole file mapped read-only. Throws Error{resource|input} naming the file when it cannot be opened or
+// mapped. An empty file maps to an empty span. The size is taken at opening; a file that shrinks later raises
+// SIGBUS, as with every mmap.
+class MappedFile {
+ public:
+  explicit MappedFile(const std::filesystem::path& path);
+  ~MappedFile();
+  MappedFile(MappedFile&& other) noexcept;
+  MappedFile& operator=(MappedFile&& other) noexcept;
+
+  std::span<const std::byte> bytes() const { return {data_, size_}; }
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  void unmap() noexcept;
+
+  std::filesystem::path path_;
+  const std::byte* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+// Reads a whole small file. Throws Error naming the file when it is missing or larger than `limit` bytes.
+std::string read_text_file(const std::filesystem::path& path, std::size_t limit = std::size_t(256) << 20);
+
+} // namespace intarsia

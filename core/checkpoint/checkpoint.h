@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Open any model: a Hugging Face folder (one or many .safetensors), a .safetensors file (config.json beside
+// it), a .gguf, or a bare config.json (no weights). Files are memory-mapped; every length, offset, shape and
+// count is checked before use. Tensor names are Hugging Face's, whatever the file.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/model/layer_graph.h"
+#include "core/model/model_config.h"
+#include "core/tensor/dtype.h"
+#include "core/text/tokenizer.h"
+
+namespace intarsia {
+
+struct TensorInfo {
+  std::string name; // Hugging Face name: "model.layers.0.self_attn.q_proj.weight"
+  DType dtype;
+  std::vector<std::uint64_t> shape; // row-major, outermost first
+  std::uint64_t bytes;              // as stored
+  std::string file;                 // file it lives in, and its name there when that differs
+
+  std::uint64_t elements() const;
+};
+
+class Checkpoint {
+ public:
+  virtual ~Checkpoint() = default;
+
+  virtual const ModelConfig& config() const = 0;
+  virtual const LayerGraph& graph() const = 0;
+  virtual const std::vector<TensorInfo>& tensors() const = 0; // sorted by name; empty for a bare config.json
+  bool has_weights() const { return !tensors().empty(); }
+  const TensorInfo* find(std::string_view name) const;
+  // The tensor, or an Error naming the file and the tensor when it is missing or has another shape.
+  const TensorInfo& require(std::string_view name, const std::vector<std::uint64_t>& shape) const;
+
+  // Rows [first, first + count) of a tensor of shape [rows, columns] (a vector counts as one row) as f32;
+  // out.size() = count * columns. GGUF's permuted q and k rows come back in Hugging Face's order.
+  virtual void read_rows(std::string_view name, std::size_t first, std::size_t count,
+                         std::span<float> out) const = 0;
+  std::vector<float> read(std::string_view name) const; // all of it
+
+  // The model's tokenizer; nullopt when the files have none. Checked against the vocabulary of the config.
+  virtual std::optional<TokenizerSpec> tokenizer() const = 0;
+  virtual const std::filesystem::path& path() const = 0;
+  // "Hugging Face folder", "GGUF v3", …
+  virtual std::string kind() const = 0;
+};
+
+// Checks that every tensor the layer graph needs is there in its shape (unless it is a bare config.json): a
+// checkpoint that opens can be run. Throws Error naming the file and the field or tensor.
+std::unique_ptr<Checkpoint> open_checkpoint(const std::filesystem::path& path);
+
+} // namespace intarsia

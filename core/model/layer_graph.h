@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Which linears a model has, what each reads, and which may run fused. Names are Hugging Face's.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/model/model_config.h"
+
+namespace intarsia {
+
+enum class LinearRole { q, k, v, o, gate, up, down, head };
+std::string_view role_name(LinearRole role); // "q", "gate", …
+
+// y = W x (+ bias), W of shape [d_out, d_in], row-major.
+struct LinearLayer {
+  std::string name; // "model.layers.3.mlp.down_proj"; weight tensor is name + ".weight"
+  LinearRole role;
+  std::size_t block; // 0-based; for the head: the number of blocks
+  std::size_t d_in;
+  std::size_t d_out;
+  bool bias;
+  std::string input; // layers with the same input read the same activation: one rotation serves them all
+
+  std::size_t weights() const { return d_in * d_out; }
+};
+
+struct LayerGraph {
+  std::vector<LinearLayer> linears; // the blocks' linears, in order of execution; without the head
+  std::optional<LinearLayer> head;  // absent when embeddings are tied
+  std::vector<std::string> norms;   // tensor names without ".weight"
+  std::string embedding = "model.embed_tokens";
+
+  const LinearLayer* find(std::string_view name) const; // nullptr when unknown; the head included
+  std::size_t linear_weights() const;                   // of the blocks' linears
+};
+
+LayerGraph build_layer_graph(const ModelConfig& config);
+
+// A set of linears (indices into LayerGraph::linears) that read the same input and may run as one kernel.
+// Every linear alone is a group too. For q, k, v all seven subsets; for gate and up three (method: Q-Palette,
+// section 5).
+struct FusionGroup {
+  std::vector<std::size_t> members;
+};
+std::vector<FusionGroup> fusion_groups(const LayerGraph& graph);
+
+} // namespace intarsia

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// A quantizer codes rows of unit-variance Gaussian weights. The palette is the list of all this build has.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "core/base/progress.h"
+#include "core/palette/quantizer_id.h"
+
+namespace intarsia {
+
+struct MatrixShape {
+  std::size_t rows = 0;    // d_out
+  std::size_t columns = 0; // d_in
+  std::size_t size() const { return rows * columns; }
+};
+
+// Stateless and thread-safe. Encoding and decoding are deterministic, whatever the number of threads and the
+// instruction set.
+class Quantizer {
+ public:
+  virtual ~Quantizer() = default;
+
+  virtual QuantizerId id() const = 0;
+  double bits() const { return id().bits(); }
+  // Normalised mean squared error on a unit Gaussian, as measured by `intarsia palette --measure`.
+  virtual double distortion() const = 0;
+
+  // Exact bytes of the codes of a matrix, padding of odd shapes included.
+  virtual std::uint64_t code_bytes(MatrixShape shape) const = 0;
+  // How many rows are coded together: encode and decode work on row ranges that start at a multiple of it.
+  virtual std::size_t row_granularity() const = 0;
+
+  // Codes all of `weights` (row-major, shape.size() values, unit-variance rows) into `codes`
+  // (code_bytes(shape)), on all cores. Values are finite.
+  virtual void encode(std::span<const float> weights, MatrixShape shape, std::span<std::byte> codes,
+                      const JobControl& control) const = 0;
+  // Decodes rows [first_row, first_row + row_count) into out (row_count * columns), on the calling thread.
+  virtual void decode(std::span<const std::byte> codes, MatrixShape shape, std::size_t first_row,
+                      std::size_t row_count, std::span<float> out) const = 0;
+};
+
+// Every quantizer this build has, by family and then bits; f16 last.
+const std::vector<const Quantizer*>& palette();
+// Throws Error{usage} naming the id and the palette's own when this build has no such quantizer.
+const Quantizer& quantizer(QuantizerId id);
+
+// The Gaussian distortion-rate bound 2^-2b and the gap to it in decibels.
+double distortion_bound(double bits);
+double gap_db(double distortion, double bits);
+
+// Mean squared error over mean square of `samples` fresh unit Gaussian weights (rounded up to whole rows).
+double measure_distortion(const Quantizer& quantizer, std::size_t samples, std::uint64_t seed,
+                          const JobControl& control);
+
+} // namespace intarsia

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <compare>
+#include <string>
+#include <string_view>
+
+namespace intarsia {
+
+enum class QuantizerFamily { nuq, vq, tcq, half_tcq, f16 };
+std::string_view family_name(QuantizerFamily family); // "nuq", "half-tcq", …
+QuantizerFamily parse_family(std::string_view text);  // throws Error{usage} listing the known ones
+
+// "nuq-4", "vq-2.5", "tcq-3.25", "f16": how a quantizer is named on the command line, in JSON and on screen.
+struct QuantizerId {
+  QuantizerFamily family = QuantizerFamily::f16;
+  int quarter_bits = 64; // code bits a weight, in quarters: 13 is 3.25 bits
+
+  double bits() const { return quarter_bits / 4.0; }
+  auto operator<=>(const QuantizerId&) const = default;
+};
+
+std::string to_string(QuantizerId id);
+// Any well-formed id, also one this build has no quantizer for; throws Error{usage} naming the text.
+QuantizerId parse_quantizer_id(std::string_view text);
+
+} // namespace intarsia

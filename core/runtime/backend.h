@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What a device does with a model. The CPU's is here in core/; CUDA's lives in a worker process behind the
+// same face.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "core/base/progress.h"
+#include "core/runtime/weight_source.h"
+
+namespace intarsia {
+
+// One sequence with its KV cache. Not thread-safe.
+class Sequence {
+ public:
+  virtual ~Sequence() = default;
+  virtual std::size_t length() const = 0;   // tokens in the cache
+  virtual std::size_t capacity() const = 0; // tokens it can hold
+  // Forgets all but the first `length` tokens (to regenerate, or to reuse a shared prefix).
+  virtual void truncate(std::size_t length) = 0;
+  // Appends tokens and computes logits. Throws Error{usage} past the capacity or for an id outside the
+  // vocabulary. last_only: one row of `vocabulary` logits, for the last token; else one row a token.
+  virtual std::vector<float> forward(std::span<const int> tokens, bool last_only, std::stop_token stop) = 0;
+};
+
+// A model ready to run on a device. Several sequences may exist; run one at a time.
+class LanguageModel {
+ public:
+  virtual ~LanguageModel() = default;
+  virtual const ModelConfig& config() const = 0;
+  virtual const LayerGraph& graph() const = 0;
+  virtual std::unique_ptr<Sequence> new_sequence(std::size_t capacity) = 0;
+  // Puts other weights in a layer's place (sensitivity, what-if). Same shape, or Error{internal}.
+  virtual void replace_linear(std::string_view name, LinearWeights weights) = 0;
+  virtual std::uint64_t weight_bytes() const = 0; // resident bytes of all weights
+};
+
+struct CpuOptions {
+  bool half_precision_cache = true; // KV cache in f16 (else f32)
+  // Dense linears are kept in f32, or rounded to f16 to halve memory and traffic; arithmetic is f32 either
+  // way.
+  bool half_precision_weights = false;
+};
+
+std::unique_ptr<LanguageModel> load_on_cpu(const WeightSource& weights, const CpuOptions& options,
+                                           const JobControl& control);
+
+// Bytes a sequence of `context` tokens takes on the CPU: KV cache and scratch buffers, from the layer graph.
+std::uint64_t cpu_sequence_bytes(const ModelConfig& config, std::size_t context, const CpuOptions& options);
+
+} // namespace intarsia

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Streams a continuation of a prompt.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/runtime/backend.h"
+#include "core/runtime/sampler.h"
+#include "core/text/tokenizer.h"
+
+namespace intarsia {
+
+enum class StopReason { end_of_text, token_limit, context_full, stopped };
+
+struct GenerationResult {
+  std::string text;
+  std::vector<int> tokens; // generated, the end token included
+  StopReason reason = StopReason::end_of_text;
+  std::size_t prompt_tokens = 0; // all of the prompt
+  std::size_t reused_tokens = 0; // of it, already in the cache
+  double prefill_seconds = 0;    // time to the first token
+  double decode_seconds = 0;
+};
+
+struct GenerationRequest {
+  std::vector<int> prompt; // ids; at least one
+  std::size_t max_tokens = 256;
+  SamplingSettings sampling;
+  std::vector<int> stop_tokens; // generation ends when one is drawn; it is not part of the text
+};
+
+// Text comes in pieces of whole UTF-8 characters. Tokens already in `sequence` that equal the start of the
+// prompt are kept (the rest is truncated), so a conversation is not computed again. A stop request ends with
+// reason `stopped` and what was generated so far.
+GenerationResult generate(Sequence& sequence, std::vector<int>& cached_tokens, const Tokenizer& tokenizer,
+                          const GenerationRequest& request,
+                          const std::function<void(std::string_view)>& on_text, std::stop_token stop);
+
+} // namespace intarsia

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "core/base/random.h"
+
+namespace intarsia {
+
+struct SamplingSettings {
+  double temperature = 0.7; // 0: always the most likely token
+  double top_p = 0.95;      // (0, 1]
+  std::size_t top_k = 0;    // 0: all
+  double repetition_penalty = 1.0;
+  std::uint64_t seed = 0;
+};
+
+// Draws tokens from logits. The same settings and logits give the same tokens on every machine.
+class Sampler {
+ public:
+  explicit Sampler(const SamplingSettings& settings); // throws Error{usage} naming a setting out of range
+  int sample(std::span<const float> logits, std::span<const int> history);
+
+ private:
+  SamplingSettings settings_;
+  Random random_;
+};
+
+} // namespace intarsia

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Where a backend takes a model's weights from: a checkpoint as it is, or an artifact in codes.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "core/checkpoint/checkpoint.h"
+#include "core/model/layer_graph.h"
+#include "core/palette/quantized_linear.h"
+
+namespace intarsia {
+
+struct DenseLinear {
+  MatrixShape shape;          // [d_out, d_in]
+  std::vector<float> weights; // row-major
+};
+using LinearWeights = std::variant<DenseLinear, QuantizedLinear>;
+
+class WeightSource {
+ public:
+  virtual ~WeightSource() = default;
+  virtual const ModelConfig& config() const = 0;
+  virtual const LayerGraph& graph() const = 0;
+  virtual LinearWeights linear(const LinearLayer& layer) const = 0; // the head too
+  // Bias of a linear (d_out values), a norm's gain (hidden values).
+  virtual std::vector<float> vector(std::string_view tensor_name) const = 0;
+  virtual DenseLinear embedding() const = 0; // [vocabulary, hidden]; the head as well when tied
+};
+
+// Reads from a checkpoint, which must outlive it. Linears come as DenseLinear.
+std::unique_ptr<WeightSource> dense_weights(const Checkpoint& checkpoint);
+
+} // namespace intarsia
