@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/checkpoint/mapped_checkpoint.h"
+
+#include <algorithm>
+
+#include "core/base/error.h"
+
+namespace intarsia {
+namespace {
+
+std::string shape_text(const std::vector<std::uint64_t>& shape) {
+  std::string text = "[";
+  for (std::size_t i = 0; i < shape.size(); ++i) text += (i ? ", " : "") + std::to_string(shape[i]);
+  return text + "]";
+}
+
+const std::string embedding_tensor = "model.embed_tokens.weight", head_tensor = "lm_head.weight";
+
+// Tied models may store the shared matrix under the head's name only.
+void name_tied_embedding(const ModelConfig& config, std::vector<StoredTensor>& tensors) {
+  if (!config.tied_embeddings) return;
+  const auto named = [&](const std::string& name) {
+    return std::find_if(tensors.begin(), tensors.end(), [&](const auto& t) { return t.info.name == name; });
+  };
+  const auto head = named(head_tensor);
+  if (named(embedding_tensor) == tensors.end() && head != tensors.end()) head->info.name = embedding_tensor;
+}
+
+} // namespace
+
+std::uint64_t TensorInfo::elements() const {
+  std::uint64_t product = 1; // cannot overflow: the containers' parsers checked it
+  for (const std::uint64_t extent : shape) product *= extent;
+  return product;
+}
+
+MappedCheckpoint::MappedCheckpoint(std::filesystem::path path, std::string kind, ModelConfig config,
+                                   std::vector<MappedFile> files, std::vector<StoredTensor> tensors)
+    : path_(std::move(path))
+    , kind_(std::move(kind))
+    , config_(std::move(config))
+    , files_(std::move(files))
+    , stored_(std::move(tensors)) {
+  name_tied_embedding(config_, stored_);
+  std::sort(stored_.begin(), stored_.end(),
+            [](const auto& a, const auto& b) { return a.info.name < b.info.name; });
+  for (std::size_t i = 0; i < stored_.size(); ++i) {
+    if (i > 0 && stored_[i].info.name == stored_[i - 1].info.name)
+      throw input_error(path_.string() + ": tensor \"" + stored_[i].info.name + "\" is stored twice");
+    infos_.push_back(stored_[i].info);
+  }
+  if (!infos_.empty()) follow_the_files_biases();
+  graph_ = build_layer_graph(config_);
+  if (!infos_.empty()) check_needed_tensors();
+}
+
+void MappedCheckpoint::follow_the_files_biases() {
+  const bool q = find("model.layers.0.self_attn.q_proj.bias"),
+             o = find("model.layers.0.self_attn.o_proj.bias");
+  config_.attention_bias = q && o;
+  config_.qkv_bias = q && !o;
+  config_.mlp_bias = find("model.layers.0.mlp.gate_proj.bias") != nullptr;
+}
+
+void MappedCheckpoint::check_needed_tensors() const {
+  const auto need = [&](const std::string& name, const std::vector<std::uint64_t>& shape) {
+    const TensorInfo& tensor = require(name, shape);
+    if (!is_weight_type(tensor.dtype))
+      throw input_error(tensor.file + ": tensor \"" + name + "\" has type " +
+                        std::string(dtype_name(tensor.dtype)) + ", which holds no weights");
+  };
+  need(graph_.embedding + ".weight", {config_.vocabulary, config_.hidden});
+  for (const std::string& norm : graph_.norms) need(norm + ".weight", {config_.hidden});
+  const auto need_linear = [&](const LinearLayer& linear) {
+    need(linear.name + ".weight", {linear.d_out, linear.d_in});
+    if (linear.bias) need(linear.name + ".bias", {linear.d_out});
+  };
+  for (const LinearLayer& linear : graph_.linears) need_linear(linear);
+  if (graph_.head) need_linear(*graph_.head);
+}
+
+const StoredTensor& MappedCheckpoint::stored(std::string_view name) const {
+  const auto found =
+      std::lower_bound(stored_.begin(), stored_.end(), name,
+                       [](const StoredTensor& t, std::string_view n) { return t.info.name < n; });
+  if (found == stored_.end() || found->info.name != name)
+    throw input_error(path_.string() + ": tensor \"" + std::string(name) + "\" is missing");
+  return *found;
+}
+
+void MappedCheckpoint::read_rows(std::string_view name, std::size_t first, std::size_t count,
+                                 std::span<float> out) const {
+  const StoredTensor& tensor = stored(name);
+  const auto& shape = tensor.info.shape;
+  const std::uint64_t columns = shape.empty() ? 1 : shape.back();
+  const std::uint64_t rows = columns == 0 ? 0 : tensor.info.elements() / columns;
+  if (first > rows || count > rows - first || out.size() != count * columns)
+    throw Error(ErrorKind::internal, "rows asked for lie outside tensor \"" + std::string(name) + "\"");
+  const auto row_bytes = storage_bytes(tensor.info.dtype, columns);
+  if (!row_bytes)
+    throw input_error(tensor.info.file + ": tensor \"" + std::string(name) + "\" has rows of broken blocks");
+  const auto bytes = files_[tensor.file].bytes().subspan(tensor.offset, tensor.info.bytes);
+  if (tensor.permuted_heads == 0) {
+    dequantize(tensor.info.dtype, bytes.subspan(first * *row_bytes, count * *row_bytes), out);
+    return;
+  }
+  // llama.cpp stores the pair (i, i + half) of a head's rows as neighbours (2i, 2i + 1). A vector is one
+  // value a row.
+  const bool is_vector = shape.size() == 1;
+  const std::size_t values = is_vector ? count * columns : count, width = is_vector ? 1 : columns;
+  const std::size_t total = is_vector ? columns : rows, head = total / tensor.permuted_heads, half = head / 2;
+  const std::uint64_t value_bytes = *storage_bytes(tensor.info.dtype, width);
+  for (std::size_t i = 0; i < values; ++i) {
+    const std::size_t row = (is_vector ? 0 : first) + i, inside = row % head;
+    const std::size_t source = row - inside + 2 * (inside % half) + inside / half;
+    dequantize(tensor.info.dtype, bytes.subspan(source * value_bytes, value_bytes),
+               out.subspan(i * width, width));
+  }
+}
+
+const TensorInfo* Checkpoint::find(std::string_view name) const {
+  const auto& all = tensors();
+  const auto found = std::lower_bound(all.begin(), all.end(), name,
+                                      [](const TensorInfo& t, std::string_view n) { return t.name < n; });
+  return found != all.end() && found->name == name ? &*found : nullptr;
+}
+
+const TensorInfo& Checkpoint::require(std::string_view name, const std::vector<std::uint64_t>& shape) const {
+  const TensorInfo* tensor = find(name);
+  if (!tensor)
+    throw input_error(path().string() + ": tensor \"" + std::string(name) +
+                      "\" is missing; the model is incomplete or its config.json is another model's");
+  if (tensor->shape != shape)
+    throw input_error(tensor->file + ": tensor \"" + std::string(name) + "\" has shape " +
+                      shape_text(tensor->shape) + ", but the config asks for " + shape_text(shape));
+  return *tensor;
+}
+
+std::vector<float> Checkpoint::read(std::string_view name) const {
+  const TensorInfo* tensor = find(name);
+  if (!tensor) throw input_error(path().string() + ": tensor \"" + std::string(name) + "\" is missing");
+  std::vector<float> values(tensor->elements());
+  const std::uint64_t columns = tensor->shape.empty() ? 1 : tensor->shape.back();
+  if (columns > 0) read_rows(name, 0, values.size() / columns, values);
+  return values;
+}
+
+void check_vocabulary(const TokenizerSpec& tokenizer, const ModelConfig& config) {
+  if (tokenizer.tokens.size() > config.vocabulary)
+    throw input_error(tokenizer.origin + ": has " + std::to_string(tokenizer.tokens.size()) +
+                      " tokens, but the model only " + std::to_string(config.vocabulary) +
+                      "; this tokenizer belongs to another model");
+}
+
+} // namespace intarsia

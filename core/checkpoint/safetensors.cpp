@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/checkpoint/safetensors.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "core/base/checked.h"
+#include "core/base/error.h"
+#include "core/base/json.h"
+
+namespace intarsia {
+namespace {
+
+constexpr std::uint64_t longest_header = 100'000'000; // the reference implementation's own limit
+constexpr std::size_t most_dimensions = 8;
+
+constexpr std::array<DType, 13> container_types{
+    DType::f64, DType::f32, DType::f16, DType::bf16, DType::i8,  DType::i16,    DType::i32,
+    DType::i64, DType::u8,  DType::u16, DType::u32,  DType::u64, DType::boolean};
+
+DType parse_dtype(const std::string& text, const std::string& where) {
+  for (const DType dtype : container_types)
+    if (dtype_name(dtype) == text) return dtype;
+  throw Error(ErrorKind::unsupported, where + ": type \"" + text + "\" is not supported");
+}
+
+std::vector<std::uint64_t> parse_counts(const Json& json, const std::string& where, std::size_t most) {
+  if (!json.is_array() || json.size() > most)
+    throw input_error(where + " is no list of up to " + std::to_string(most) + " numbers");
+  std::vector<std::uint64_t> counts;
+  for (const Json& value : json) {
+    if (!value.is_number_unsigned()) throw input_error(where + " holds something that is no count");
+    counts.push_back(value.get<std::uint64_t>());
+  }
+  return counts;
+}
+
+SafetensorsEntry parse_entry(const std::string& name, const Json& json, std::uint64_t data_start,
+                             std::uint64_t data_bytes, const std::string& origin) {
+  const std::string where = origin + ": tensor \"" + name + "\"";
+  const JsonObject fields(json, where);
+  SafetensorsEntry entry{name, parse_dtype(fields.string("dtype"), where),
+                         parse_counts(fields["shape"], where + ": field \"shape\"", most_dimensions), 0, 0};
+  const auto offsets = parse_counts(fields["data_offsets"], where + ": field \"data_offsets\"", 2);
+  if (offsets.size() != 2 || offsets[0] > offsets[1] || offsets[1] > data_bytes)
+    throw input_error(where + ": data_offsets lie outside the file's " + std::to_string(data_bytes) +
+                      " bytes of data; the file is truncated or damaged, download it again");
+  std::optional<std::uint64_t> elements = 1;
+  for (const std::uint64_t extent : entry.shape)
+    elements = elements ? checked_multiply(*elements, extent) : std::nullopt;
+  const auto bytes = elements ? storage_bytes(entry.dtype, *elements) : std::nullopt;
+  if (!bytes || *bytes != offsets[1] - offsets[0])
+    throw input_error(where + ": its shape and type do not match its " +
+                      std::to_string(offsets[1] - offsets[0]) + " bytes");
+  entry.begin = data_start + offsets[0];
+  entry.end = data_start + offsets[1];
+  return entry;
+}
+
+void read_metadata(const Json& json, const std::string& origin,
+                   std::map<std::string, std::string>& metadata) {
+  const JsonObject object(json, origin + ": __metadata__");
+  for (const auto& [key, value] : json.items()) metadata[key] = object.string(key);
+}
+
+void refuse_overlaps_and_holes(const std::vector<SafetensorsEntry>& sorted, std::uint64_t data_start,
+                               std::uint64_t file_size, const std::string& origin) {
+  std::uint64_t position = data_start;
+  for (const auto& entry : sorted) {
+    if (entry.begin != position)
+      throw input_error(origin + ": tensor \"" + entry.name + "\" " +
+                        (entry.begin < position ? "overlaps the one before it" : "leaves a hole before it"));
+    position = entry.end;
+  }
+  if (position != file_size)
+    throw input_error(origin + ": " + std::to_string(file_size - position) +
+                      " bytes at the end belong to no tensor");
+}
+
+} // namespace
+
+SafetensorsHeader parse_safetensors(std::span<const std::byte> file, const std::string& origin) {
+  std::uint64_t length = 0;
+  if (file.size() < 8) throw input_error(origin + ": is too short for a safetensors file");
+  std::memcpy(&length, file.data(), 8);
+  if (length > longest_header || length > file.size() - 8)
+    throw input_error(origin + ": header length " + std::to_string(length) +
+                      " does not fit the file; it is no safetensors file or it is truncated");
+  const std::string_view text(reinterpret_cast<const char*>(file.data()) + 8, length);
+  const Json json = parse_json(text, origin + ": header");
+  const JsonObject object(json, origin + ": header");
+
+  SafetensorsHeader header;
+  const std::uint64_t data_start = 8 + length;
+  for (const auto& [name, value] : json.items()) {
+    if (name == "__metadata__")
+      read_metadata(value, origin, header.metadata);
+    else
+      header.tensors.push_back(parse_entry(name, value, data_start, file.size() - data_start, origin));
+  }
+  std::sort(header.tensors.begin(), header.tensors.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.begin, a.end, a.name) < std::tie(b.begin, b.end, b.name);
+  });
+  refuse_overlaps_and_holes(header.tensors, data_start, file.size(), origin);
+  return header;
+}
+
+std::string safetensors_dtype_name(DType dtype) { return std::string(dtype_name(dtype)); }
+
+} // namespace intarsia

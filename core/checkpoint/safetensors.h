@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The safetensors container: 8 bytes header length, a JSON header, tensor data without holes.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/tensor/dtype.h"
+
+namespace intarsia {
+
+struct SafetensorsEntry {
+  std::string name;
+  DType dtype;
+  std::vector<std::uint64_t> shape;
+  std::uint64_t begin = 0, end = 0; // bytes from the start of the file
+};
+
+struct SafetensorsHeader {
+  std::vector<SafetensorsEntry> tensors; // in order of data
+  std::map<std::string, std::string> metadata;
+};
+
+// Checks everything: header length, JSON, types, shapes, offsets, overlaps, holes. Throws
+// Error{input|unsupported} naming `origin` and the tensor.
+SafetensorsHeader parse_safetensors(std::span<const std::byte> file, const std::string& origin);
+
+std::string
+safetensors_dtype_name(DType dtype); // as the header spells it ("F16", "BOOL"); weight and integer types
+
+} // namespace intarsia
