@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,7 +33,8 @@ struct TokenizerSpec {
   bool add_space_prefix = true; // SentencePiece: "Hello" is read as " Hello"
   bool ignore_merges = false;   // Llama 3: a whole pre-token that is in the vocabulary wins over its merges
   bool nfc = false;             // normalise to NFC first (Qwen2)
-  std::string origin;           // file, for error messages
+  std::set<int> strip_left, strip_right; // control tokens that swallow the white space before or after them
+  std::string origin;                    // file, for error messages
 };
 
 class Tokenizer {

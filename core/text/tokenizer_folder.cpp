@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <algorithm>
+#include <sstream>
+
+#include "core/base/error.h"
+#include "core/base/mapped_file.h"
+#include "core/text/byte_alphabet.h"
+#include "core/text/tokenizer_files.h"
+
+namespace intarsia {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t longest_template = 1 << 20;
+
+int id_of(const TokenizerSpec& spec, const std::string& text) {
+  const auto found = std::find(spec.tokens.begin(), spec.tokens.end(), text);
+  return found == spec.tokens.end() ? -1 : int(found - spec.tokens.begin());
+}
+
+// "<s>", or {"content": "<s>", …}; empty for null.
+std::string token_text(const JsonObject& config, const std::string& field) {
+  if (!config.has(field)) return {};
+  if (config[field].is_object()) return config.object(field).string("content");
+  return config.string(field);
+}
+
+void read_special_tokens(const JsonObject& config, TokenizerSpec& spec) {
+  const auto read = [&](const char* field, int& id) {
+    const std::string text = token_text(config, field);
+    if (text.empty()) return;
+    id = id_of(spec, text);
+    if (id >= 0 && spec.types[std::size_t(id)] == TokenType::normal)
+      spec.types[std::size_t(id)] = TokenType::control;
+  };
+  read("bos_token", spec.bos);
+  read("eos_token", spec.eos);
+  read("unk_token", spec.unknown);
+  read("pad_token", spec.pad);
+}
+
+std::string read_chat_template(const JsonObject& config) {
+  if (!config.has("chat_template")) return {};
+  const Json& value = config["chat_template"];
+  if (value.is_string()) return value.get<std::string>();
+  if (!value.is_array()) throw input_error(config.origin() + ": field \"chat_template\" is no template");
+  std::string first;
+  for (const Json& entry : value) { // named templates; "default" is the chat's
+    const JsonObject named(entry, config.origin() + ": chat_template");
+    if (named.string("name") == "default") return named.string("template");
+    if (first.empty()) first = named.string("template");
+  }
+  return first;
+}
+
+void read_added_tokens_decoder(const JsonObject& config, TokenizerSpec& spec) {
+  if (!config.has("added_tokens_decoder")) return;
+  const JsonObject decoder = config.object("added_tokens_decoder");
+  for (const auto& [key, value] : decoder.json().items()) {
+    const JsonObject token(value, decoder.origin());
+    if (key.empty() || key.size() > 8 ||
+        !std::all_of(key.begin(), key.end(), [](unsigned char c) { return std::isdigit(c); }))
+      throw input_error(decoder.origin() + ": \"" + key + "\" is no token id");
+    const int id = std::stoi(key);
+    place_token(spec, id, token.string("content"),
+                token.boolean_or("special", false) ? TokenType::control : TokenType::user_defined);
+  }
+}
+
+void choose_pre_tokenizer(const fs::path& folder, TokenizerSpec& spec) {
+  std::string pre = "gpt-2";
+  if (fs::exists(folder / "tokenizer_config.json")) {
+    const Json json = read_json_file(folder / "tokenizer_config.json");
+    const std::string kind = JsonObject(json, spec.origin).string_or("tokenizer_class", "");
+    if (kind.starts_with("Qwen2")) pre = "qwen2";
+  }
+  spec.nfc = pre == "qwen2";
+  spec.split_patterns = split_patterns_of(pre, spec.origin);
+}
+
+} // namespace
+
+TokenizerSpec read_merges_and_vocabulary(const fs::path& folder) {
+  TokenizerSpec spec;
+  spec.origin = (folder / "merges.txt").string();
+  std::istringstream lines(read_text_file(folder / "merges.txt"));
+  for (std::string line; std::getline(lines, line);) {
+    if (line.ends_with('\r')) line.pop_back();
+    if (line.empty() || line.starts_with("#version")) continue;
+    const auto space = line.find(' ');
+    if (space == std::string::npos || space == 0)
+      throw input_error(spec.origin + ": line \"" + line + "\" is no pair");
+    spec.merges.emplace_back(line.substr(0, space), line.substr(space + 1));
+  }
+  if (fs::exists(folder / "vocab.json")) {
+    const Json json = read_json_file(folder / "vocab.json");
+    const JsonObject vocabulary(json, (folder / "vocab.json").string());
+    for (const auto& [token, id] : vocabulary.json().items())
+      place_token(spec, vocabulary.integer(token), token, TokenType::normal);
+  } else {
+    for (const std::uint8_t byte : byte_order_of_gpt2())
+      place_token(spec, std::int64_t(spec.tokens.size()), byte_alphabet()[byte], TokenType::normal);
+    for (const auto& [left, right] : spec.merges)
+      place_token(spec, std::int64_t(spec.tokens.size()), left + right, TokenType::normal);
+  }
+  if (fs::exists(folder / "added_tokens.json")) {
+    const Json json = read_json_file(folder / "added_tokens.json");
+    const JsonObject added(json, (folder / "added_tokens.json").string());
+    for (const auto& [token, id] : added.json().items())
+      place_token(spec, added.integer(token), token, TokenType::user_defined);
+  }
+  choose_pre_tokenizer(folder, spec);
+  return spec;
+}
+
+void add_tokenizer_config(const fs::path& folder, TokenizerSpec& spec) {
+  if (fs::exists(folder / "special_tokens_map.json")) {
+    const Json json = read_json_file(folder / "special_tokens_map.json");
+    read_special_tokens(JsonObject(json, (folder / "special_tokens_map.json").string()), spec);
+  }
+  if (fs::exists(folder / "tokenizer_config.json")) {
+    const Json json = read_json_file(folder / "tokenizer_config.json");
+    const JsonObject config(json, (folder / "tokenizer_config.json").string());
+    read_added_tokens_decoder(config, spec);
+    read_special_tokens(config, spec);
+    spec.chat_template = read_chat_template(config);
+    // A SentencePiece model adds its begin token unless told otherwise; a tokenizer.json says it itself.
+    if (config.has("add_bos_token")) spec.add_bos = config.boolean("add_bos_token") && spec.bos >= 0;
+    if (config.has("add_eos_token")) spec.add_eos = config.boolean("add_eos_token") && spec.eos >= 0;
+  }
+  if (fs::exists(folder / "chat_template.jinja"))
+    spec.chat_template = read_text_file(folder / "chat_template.jinja", longest_template);
+}
+
+TokenizerSpec read_tokenizer(const fs::path& folder) {
+  TokenizerSpec spec;
+  if (fs::exists(folder / "tokenizer.json")) {
+    const fs::path file = folder / "tokenizer.json";
+    spec = parse_tokenizer_json(read_json_file(file), file.string());
+  } else if (fs::exists(folder / "merges.txt")) {
+    spec = read_merges_and_vocabulary(folder);
+  } else if (fs::exists(folder / "tokenizer.model")) {
+    const fs::path file = folder / "tokenizer.model";
+    spec = parse_sentencepiece_model(read_text_file(file), file.string());
+  } else {
+    throw input_error(folder.string() +
+                      ": holds no tokenizer: neither tokenizer.json nor merges.txt nor tokenizer.model");
+  }
+  add_tokenizer_config(folder, spec);
+  return spec;
+}
+
+} // namespace intarsia
