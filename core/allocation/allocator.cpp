@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/allocation/allocator.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <fmt/format.h>
+#include <limits>
+
+#include "core/allocation/choices.h"
+#include "core/allocation/glpk_problem.h"
+#include "core/allocation/memory_model.h"
+#include "core/base/error.h"
+
+namespace intarsia {
+
+struct Allocator::Impl {
+  AllocationProblem problem;
+  ChoiceTable table;
+  GlpkProblem solver;
+
+  explicit Impl(AllocationProblem p)
+      : problem(std::move(p))
+      , table(build_choices(problem))
+      , solver(table, problem.graph.linears.size()) {}
+
+  double fixed_bytes(std::size_t context) const {
+    return double(fixed_memory(problem.config, problem.graph, context).total());
+  }
+
+  Limits limits(const AllocationRequest& request) const;
+  std::optional<double> budget_bytes(const AllocationRequest& request) const;
+  [[noreturn]] void explain_infeasible(const AllocationRequest& request, const JobControl& control);
+  double least(Objective objective, const Limits& limits, const JobControl& control);
+  void fill(Plan& plan, const std::vector<std::size_t>& chosen, const AllocationRequest& request) const;
+};
+
+namespace {
+
+std::string format_memory(double bytes) { return format_bytes(std::uint64_t(std::ceil(bytes))); }
+std::string format_latency(double seconds) {
+  return fmt::format("{:.3f} ms ({:.1f} tok/s)", seconds * 1e3, 1 / seconds);
+}
+
+} // namespace
+
+std::optional<double> Allocator::Impl::budget_bytes(const AllocationRequest& request) const {
+  if (!request.memory) return std::nullopt;
+  if (const auto* bytes = std::get_if<MemoryBytes>(&*request.memory)) return double(bytes->bytes);
+  if (const auto* part = std::get_if<ModelFraction>(&*request.memory))
+    return part->fraction * double(f16_model_bytes(problem.graph, problem.config));
+  return std::nullopt;
+}
+
+Limits Allocator::Impl::limits(const AllocationRequest& request) const {
+  Limits limits;
+  if (const auto bytes = budget_bytes(request)) {
+    // A part of the f16 model is compared with the model alone, without cache and buffers.
+    const FixedMemory fixed = fixed_memory(problem.config, problem.graph, request.context);
+    const bool part = std::holds_alternative<ModelFraction>(*request.memory);
+    limits.bytes = *bytes - double(part ? fixed.total() - fixed.kv_cache - fixed.buffers : fixed.total());
+  }
+  if (request.memory)
+    if (const auto* average = std::get_if<BitsPerWeight>(&*request.memory))
+      limits.code_bits = average->bits * table.weights;
+  if (request.latency_seconds) {
+    if (!problem.latency)
+      throw Error(ErrorKind::usage, "a latency budget needs a latency table: give one with --latency-table");
+    limits.seconds = *request.latency_seconds - table.constant_seconds;
+  }
+  return limits;
+}
+
+double Allocator::Impl::least(Objective objective, const Limits& limits, const JobControl& control) {
+  const auto solution = solver.solve(objective, limits, {1e-3, 5}, control);
+  return solution ? solution->objective : std::numeric_limits<double>::infinity();
+}
+
+void Allocator::Impl::explain_infeasible(const AllocationRequest& request, const JobControl& control) {
+  const Limits all = limits(request);
+  const double fixed = fixed_bytes(request.context);
+  const double least_bytes = least(Objective::bytes, {}, control);
+  double least_bits = std::numeric_limits<double>::infinity();
+  if (all.code_bits) { // code bits and bytes are smallest together
+    least_bits = 0;
+    const auto smallest = solver.solve(Objective::bytes, {}, {1e-6, 5}, control);
+    for (const std::size_t i : smallest->chosen) least_bits += table.choices[i].code_bits;
+  }
+  std::string sentence;
+  const bool memory_alone =
+      (all.bytes && *all.bytes < least_bytes) || (all.code_bits && *all.code_bits < least_bits);
+  const std::string smallest_memory = all.code_bits ? fmt::format("{:.4g} bpw", least_bits / table.weights)
+                                                    : format_memory(least_bytes + fixed);
+  if (memory_alone) sentence = "the memory budget cannot be met: the smallest plan needs " + smallest_memory;
+  if (problem.latency && all.seconds) {
+    const double fastest = least(Objective::seconds, {}, control) + table.constant_seconds;
+    if (*request.latency_seconds < fastest)
+      sentence +=
+          (sentence.empty() ? "the latency budget cannot be met: " : "; nor can the latency budget: ") +
+          ("the fastest plan takes " + format_latency(fastest));
+    if (sentence.empty()) {
+      const double memory = least(Objective::bytes, {{}, {}, all.seconds}, control) + fixed;
+      const double latency =
+          least(Objective::seconds, {all.bytes, all.code_bits, {}}, control) + table.constant_seconds;
+      sentence = "the two budgets cannot be met together: at this latency the smallest plan needs " +
+                 format_memory(memory) + ", and within this memory the fastest takes " +
+                 format_latency(latency) + "; the smallest memory of all is " + smallest_memory +
+                 ", the smallest latency of all " + format_latency(fastest);
+    } else if (!memory_alone) {
+      sentence += "; the smallest memory of all is " + smallest_memory;
+    }
+  }
+  throw Error(ErrorKind::infeasible,
+              sentence + ". Raise the budget, shorten the context or allow more quantizers");
+}
+
+void Allocator::Impl::fill(Plan& plan, const std::vector<std::size_t>& chosen,
+                           const AllocationRequest& request) const {
+  double bytes = 0, bits = 0, seconds = table.constant_seconds, loss = 0;
+  for (const std::size_t i : chosen) {
+    const Choice& choice = table.choices[i];
+    std::vector<std::string> names;
+    for (const std::size_t member : table.groups[choice.group].members) {
+      names.push_back(problem.graph.linears[member].name);
+      plan.layers[names.back()] = {choice.quantizer, choice.kernel};
+    }
+    if (names.size() > 1) plan.fusions.push_back(std::move(names));
+    bytes += choice.bytes;
+    bits += choice.code_bits;
+    seconds += choice.seconds;
+    loss += choice.loss;
+  }
+  plan.model = problem.config.name;
+  plan.budgets.context = request.context;
+  plan.budgets.latency_seconds = request.latency_seconds;
+  if (const auto budget = budget_bytes(request)) plan.budgets.memory_bytes = std::uint64_t(*budget);
+  plan.predicted = {loss, bits / table.weights, std::uint64_t(bytes),
+                    std::uint64_t(bytes + fixed_bytes(request.context)), std::nullopt};
+  if (problem.latency) plan.predicted.latency_seconds = seconds;
+}
+
+Allocator::Allocator(AllocationProblem problem)
+    : impl_(std::make_unique<Impl>(std::move(problem))) {}
+Allocator::~Allocator() = default;
+
+Plan Allocator::solve(const AllocationRequest& request, const JobControl& control) {
+  const auto start = std::chrono::steady_clock::now();
+  if (!(request.gap >= 0 && request.gap < 1))
+    throw Error(ErrorKind::usage, "the gap must lie between 0 and 1");
+  const Limits limits = impl_->limits(request);
+  const auto solution =
+      impl_->solver.solve(Objective::loss, limits, {request.gap, request.time_limit}, control);
+  if (!solution) impl_->explain_infeasible(request, control);
+  Plan plan;
+  impl_->fill(plan, solution->chosen, request);
+  const double objective = solution->objective;
+  plan.solver = {glpk_name(),
+                 std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(),
+                 objective,
+                 solution->bound,
+                 objective > 0 ? (objective - solution->bound) / objective : 0,
+                 solution->proven};
+  if (limits.bytes) plan.shadow_prices.loss_per_mebibyte = std::min(0.0, solution->price_bytes * 0x1p20);
+  if (limits.code_bits)
+    plan.shadow_prices.loss_per_mebibyte = std::min(0.0, solution->price_code_bits * 0x1p23);
+  if (limits.seconds) plan.shadow_prices.loss_per_millisecond = std::min(0.0, solution->price_seconds * 1e-3);
+  return plan;
+}
+
+std::optional<Plan> Allocator::best_single_scheme(const AllocationRequest& request) const {
+  const Limits limits = impl_->limits(request);
+  std::set<QuantizerId> schemes;
+  for (const Choice& choice : impl_->table.choices) schemes.insert(choice.quantizer);
+  std::optional<Plan> best;
+  for (const QuantizerId id : schemes) {
+    // One linear, one kernel each: the fastest single kernel; fusing would need a program of its own.
+    std::vector<std::size_t> chosen(impl_->problem.graph.linears.size(), SIZE_MAX);
+    for (std::size_t i = 0; i < impl_->table.choices.size(); ++i) {
+      const Choice& choice = impl_->table.choices[i];
+      const auto& members = impl_->table.groups[choice.group].members;
+      if (choice.quantizer != id || members.size() > 1) continue;
+      std::size_t& present = chosen[members[0]];
+      if (present == SIZE_MAX || choice.seconds < impl_->table.choices[present].seconds) present = i;
+    }
+    if (std::find(chosen.begin(), chosen.end(), SIZE_MAX) != chosen.end()) continue;
+    double bytes = 0, bits = 0, seconds = 0;
+    for (const std::size_t i : chosen) {
+      bytes += impl_->table.choices[i].bytes;
+      bits += impl_->table.choices[i].code_bits;
+      seconds += impl_->table.choices[i].seconds;
+    }
+    const bool fits = (!limits.bytes || bytes <= *limits.bytes) &&
+                      (!limits.code_bits || bits <= *limits.code_bits * (1 + 1e-9)) &&
+                      (!limits.seconds || seconds <= *limits.seconds);
+    if (!fits) continue;
+    Plan plan;
+    impl_->fill(plan, chosen, request);
+    if (!best || plan.predicted.loss < best->predicted.loss) best = std::move(plan);
+  }
+  return best;
+}
+
+Allocator::Range Allocator::memory_range(std::size_t context) const {
+  // Each linear on its own: fusing changes no bytes.
+  const std::size_t count = impl_->problem.graph.linears.size();
+  std::vector<const Choice*> smallest(count), best(count);
+  for (const Choice& choice : impl_->table.choices) {
+    const auto& members = impl_->table.groups[choice.group].members;
+    if (members.size() > 1) continue;
+    const Choice*& low = smallest[members[0]];
+    const Choice*& high = best[members[0]];
+    if (!low || choice.bytes < low->bytes) low = &choice;
+    if (!high || choice.loss < high->loss) high = &choice;
+  }
+  Range range{impl_->fixed_bytes(context), impl_->fixed_bytes(context)};
+  for (std::size_t i = 0; i < count; ++i) {
+    range.low += smallest[i]->bytes;
+    range.high += best[i]->bytes;
+  }
+  return range;
+}
+
+std::optional<Allocator::Range> Allocator::latency_range() const {
+  if (!impl_->problem.latency) return std::nullopt;
+  const double constant = impl_->table.constant_seconds;
+  Range range{impl_->least(Objective::seconds, {}, {}) + constant, constant};
+  const auto best = impl_->solver.solve(Objective::loss, {}, {1e-3, 5}, {});
+  for (const std::size_t i : best->chosen) range.high += impl_->table.choices[i].seconds;
+  return range;
+}
+
+const AllocationProblem& Allocator::problem() const { return impl_->problem; }
+
+} // namespace intarsia

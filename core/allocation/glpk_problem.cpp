@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/allocation/glpk_problem.h"
+
+#include <algorithm>
+#include <cmath>
+#include <glpk.h>
+
+#include "core/base/error.h"
+
+namespace intarsia {
+namespace {
+
+constexpr double byte_unit = 0x1p20, bit_unit = 0x1p23,
+                 second_unit = 1e-3; // what a unit of each budget row is
+
+// GLPK ends the program on a misuse of its API unless a hook leaves first. Its environment is a thread's own.
+[[noreturn]] void leave_glpk(void*) {
+  glp_free_env();
+  throw Error(ErrorKind::internal,
+              "GLPK reported an internal error; please report this with the command you ran");
+}
+
+// Each budget is relaxed by a rounding error, so that a plan that meets it exactly is not lost.
+constexpr double slack = 1e-9;
+
+struct Search {
+  const JobControl& control;
+  double bound;
+  bool cancelled = false;
+};
+
+void on_branch(glp_tree* tree, void* info) {
+  auto& search = *static_cast<Search*>(info);
+  if (search.control.stop.stop_requested()) {
+    search.cancelled = true;
+    glp_ios_terminate(tree);
+    return;
+  }
+  if (const int node = glp_ios_best_node(tree))
+    search.bound = std::max(search.bound, glp_ios_node_bound(tree, node));
+}
+
+} // namespace
+
+const char* glpk_name() {
+  static const std::string name = std::string("GLPK ") + glp_version();
+  return name.c_str();
+}
+
+void GlpkProblem::Freer::operator()(glp_prob* problem) const { glp_delete_prob(problem); }
+
+GlpkProblem::GlpkProblem(const ChoiceTable& table, std::size_t linears)
+    : table_(table) {
+  glp_term_out(GLP_OFF);
+  glp_error_hook(leave_glpk, nullptr);
+  problem_.reset(glp_create_prob());
+  glp_prob* p = problem_.get();
+  glp_set_obj_dir(p, GLP_MIN);
+  glp_add_rows(p, int(linears) + 3);
+  for (int row = 1; row <= int(linears); ++row) glp_set_row_bnds(p, row, GLP_FX, 1, 1);
+  bytes_row_ = int(linears) + 1;
+  bits_row_ = bytes_row_ + 1;
+  seconds_row_ = bytes_row_ + 2;
+  glp_add_cols(p, int(table.choices.size()));
+  double largest = 0;
+  for (std::size_t i = 0; i < table.choices.size(); ++i) {
+    const Choice& choice = table.choices[i];
+    std::vector<int> rows{0};
+    std::vector<double> values{0};
+    for (const std::size_t member : table.groups[choice.group].members) {
+      rows.push_back(int(member) + 1);
+      values.push_back(1);
+    }
+    const auto add = [&](int row, double value) {
+      if (value == 0) return;
+      rows.push_back(row);
+      values.push_back(value);
+    };
+    add(bytes_row_, choice.bytes / byte_unit);
+    add(bits_row_, choice.code_bits / bit_unit);
+    add(seconds_row_, choice.seconds / second_unit);
+    glp_set_mat_col(p, int(i) + 1, int(rows.size()) - 1, rows.data(), values.data());
+    glp_set_col_kind(p, int(i) + 1, GLP_BV);
+    // The row that covers a linear once bounds the binaries from above already: without upper bounds the
+    // relaxation is the same and smaller.
+    glp_set_col_bnds(p, int(i) + 1, GLP_DB, 0, 1);
+    largest = std::max(largest, choice.loss);
+  }
+  if (largest > 0) loss_scale_ = largest / 100;
+}
+
+GlpkProblem::~GlpkProblem() = default;
+
+void GlpkProblem::set_objective(Objective objective) {
+  if (objective_ == objective) return;
+  objective_ = objective;
+  for (std::size_t i = 0; i < table_.choices.size(); ++i) {
+    const Choice& choice = table_.choices[i];
+    const double value = objective == Objective::loss    ? choice.loss / loss_scale_
+                         : objective == Objective::bytes ? choice.bytes / byte_unit
+                                                         : choice.seconds / second_unit;
+    glp_set_obj_coef(problem_.get(), int(i) + 1, value);
+  }
+  glp_std_basis(problem_.get());
+}
+
+void GlpkProblem::set_limits(const Limits& limits) {
+  const auto set = [this](int row, const std::optional<double>& limit, double unit) {
+    if (limit)
+      glp_set_row_bnds(problem_.get(), row, GLP_UP, 0, *limit / unit * (1 + slack));
+    else
+      glp_set_row_bnds(problem_.get(), row, GLP_FR, 0, 0);
+  };
+  set(bytes_row_, limits.bytes, byte_unit);
+  set(bits_row_, limits.code_bits, bit_unit);
+  set(seconds_row_, limits.seconds, second_unit);
+}
+
+bool GlpkProblem::solve_relaxation() {
+  glp_smcp simplex;
+  glp_init_smcp(&simplex);
+  simplex.msg_lev = GLP_MSG_OFF;
+  simplex.meth = GLP_DUALP; // after a budget moved the basis is still dual feasible: warm start
+  if (glp_simplex(problem_.get(), &simplex) != 0 || glp_get_status(problem_.get()) == GLP_UNDEF) {
+    glp_std_basis(problem_.get()); // the old basis was singular for the new bounds
+    glp_simplex(problem_.get(), &simplex);
+  }
+  return glp_get_status(problem_.get()) == GLP_OPT;
+}
+
+std::optional<Solution> GlpkProblem::solve(Objective objective, const Limits& limits,
+                                           const SolverOptions& options, const JobControl& control) {
+  set_objective(objective);
+  set_limits(limits);
+  control.throw_if_stopped();
+  if (!solve_relaxation()) return std::nullopt;
+  glp_prob* p = problem_.get();
+  const double unit = objective == Objective::loss    ? loss_scale_
+                      : objective == Objective::bytes ? byte_unit
+                                                      : second_unit;
+  Solution solution;
+  solution.price_bytes = glp_get_row_dual(p, bytes_row_) * unit / byte_unit;
+  solution.price_code_bits = glp_get_row_dual(p, bits_row_) * unit / bit_unit;
+  solution.price_seconds = glp_get_row_dual(p, seconds_row_) * unit / second_unit;
+
+  Search search{control, glp_get_obj_val(p)};
+  glp_iocp branch;
+  glp_init_iocp(&branch);
+  branch.msg_lev = GLP_MSG_OFF;
+  branch.mip_gap = options.gap;
+  branch.tm_lim = std::max(1, int(std::min(options.time_limit, 1e6) * 1000));
+  branch.cb_func = on_branch;
+  branch.cb_info = &search;
+  const int status = glp_intopt(p, &branch);
+  if (search.cancelled) throw Error(ErrorKind::cancelled, "cancelled");
+  const int found = glp_mip_status(p);
+  if (found == GLP_NOFEAS) return std::nullopt;
+  if (found != GLP_OPT && found != GLP_FEAS)
+    throw Error(ErrorKind::resource,
+                "no plan was found within the time limit: allow more time or a larger budget");
+  solution.objective = glp_mip_obj_val(p) * unit;
+  solution.bound = status == 0 ? solution.objective : std::min(search.bound * unit, solution.objective);
+  solution.proven = status == 0 || status == GLP_EMIPGAP;
+  for (std::size_t i = 0; i < table_.choices.size(); ++i)
+    if (glp_mip_col_val(p, int(i) + 1) > 0.5) solution.chosen.push_back(i);
+  return solution;
+}
+
+} // namespace intarsia

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The live GLPK problem: one binary a choice, one row a linear (covered exactly once), and a row for each
+// budget, whose bounds move. Numbers are scaled inside (MiB, Mbit, ms), never outside.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "core/allocation/choices.h"
+#include "core/base/progress.h"
+
+struct glp_prob;
+
+namespace intarsia {
+
+enum class Objective { loss, bytes, seconds };
+
+struct Limits {
+  std::optional<double> bytes;     // of the linears
+  std::optional<double> code_bits; // of the linears
+  std::optional<double> seconds;   // of the linears, without the constant
+};
+
+struct SolverOptions {
+  double gap = 1e-4;
+  double time_limit = 60; // seconds
+};
+
+struct Solution {
+  std::vector<std::size_t> chosen; // indices into ChoiceTable::choices
+  double objective = 0, bound = 0;
+  bool proven = false; // within the gap asked for
+  // Change of the objective for one unit more of each budget, from the LP's duals: per byte, per code bit,
+  // per second.
+  double price_bytes = 0, price_code_bits = 0, price_seconds = 0;
+};
+
+class GlpkProblem {
+ public:
+  explicit GlpkProblem(const ChoiceTable& table, std::size_t linears);
+  ~GlpkProblem();
+
+  // nullopt: infeasible. Throws Error{cancelled} on stop, Error{resource} when the time limit ends the search
+  // before any plan was found.
+  std::optional<Solution> solve(Objective objective, const Limits& limits, const SolverOptions& options,
+                                const JobControl& control);
+
+ private:
+  void set_objective(Objective objective);
+  void set_limits(const Limits& limits);
+  bool solve_relaxation(); // false: infeasible
+
+  struct Freer {
+    void operator()(glp_prob* problem) const;
+  };
+  const ChoiceTable& table_;
+  std::unique_ptr<glp_prob, Freer> problem_;
+  int bytes_row_ = 0, bits_row_ = 0, seconds_row_ = 0;
+  double loss_scale_ = 1; // the objective is loss / loss_scale_
+  std::optional<Objective> objective_;
+};
+
+const char* glpk_name(); // "GLPK 5.0"
+
+} // namespace intarsia

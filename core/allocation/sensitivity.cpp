@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/allocation/sensitivity.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "core/base/error.h"
+#include "core/base/parallel.h"
+#include "core/base/random.h"
+#include "core/evaluation/evaluation.h"
+#include "core/runtime/sampler.h"
+
+namespace intarsia {
+namespace {
+
+// Relative noise variances t^2: large enough to stand out of f32 rounding, small enough for the linear
+// regime.
+constexpr std::array<double, 2> noise_levels{0.002, 0.008};
+constexpr std::size_t seed_tokens = 4; // random tokens that start a data-free sequence
+
+using Tokens = std::vector<int>;
+
+std::vector<Tokens> sample_from_model(LanguageModel& model, const SensitivityOptions& options,
+                                      const JobControl& control) {
+  Random random(seed_for(options.seed, "data-free sequences"));
+  SamplingSettings sampling;
+  sampling.temperature = 1;
+  sampling.top_p = 1;
+  std::vector<Tokens> sequences;
+  const auto sequence = model.new_sequence(options.sequence_length);
+  for (std::size_t i = 0; i < options.sequences; ++i) {
+    control.throw_if_stopped();
+    sampling.seed = random.next();
+    Sampler sampler(sampling);
+    Tokens tokens;
+    for (std::size_t k = 0; k < std::min(seed_tokens, options.sequence_length); ++k)
+      tokens.push_back(int(random.below(model.config().vocabulary)));
+    sequence->truncate(0);
+    std::span<const int> next = tokens;
+    while (tokens.size() < options.sequence_length) {
+      const auto logits = sequence->forward(next, true, control.stop);
+      tokens.push_back(sampler.sample(logits, tokens));
+      next = std::span<const int>(tokens).last(1);
+    }
+    sequences.push_back(std::move(tokens));
+  }
+  return sequences;
+}
+
+std::vector<Tokens> cut_from_text(std::span<const int> text, const SensitivityOptions& options) {
+  if (text.size() < 2)
+    throw Error(ErrorKind::usage, "the text is too short for a sensitivity: it has fewer than 2 tokens");
+  const std::size_t length = std::min(options.sequence_length, text.size());
+  Random random(seed_for(options.seed, "text sequences"));
+  std::vector<Tokens> sequences;
+  for (std::size_t i = 0; i < options.sequences; ++i) {
+    const std::size_t start = random.below(text.size() - length + 1);
+    sequences.emplace_back(text.begin() + std::ptrdiff_t(start),
+                           text.begin() + std::ptrdiff_t(start + length));
+  }
+  return sequences;
+}
+
+// KL(clean || noisy) averaged over the tokens of all test sequences.
+class DivergenceProbe {
+ public:
+  DivergenceProbe(LanguageModel& model, std::vector<Tokens> sequences, const JobControl& control)
+      : model_(model)
+      , sequences_(std::move(sequences))
+      , control_(control)
+      , sequence_(model.new_sequence(sequences_[0].size())) {
+    for (const Tokens& tokens : sequences_) clean_.push_back(logits(tokens));
+  }
+
+  double measure() {
+    const std::size_t vocabulary = model_.config().vocabulary;
+    double sum = 0;
+    std::size_t count = 0;
+    for (std::size_t s = 0; s < sequences_.size(); ++s) {
+      control_.throw_if_stopped();
+      const auto noisy = logits(sequences_[s]);
+      std::vector<double> kl(sequences_[s].size());
+      parallel_for(kl.size(), [&](std::size_t t) {
+        kl[t] = kl_divergence(std::span<const float>(clean_[s]).subspan(t * vocabulary, vocabulary),
+                              std::span<const float>(noisy).subspan(t * vocabulary, vocabulary));
+      });
+      for (const double value : kl) sum += value;
+      count += kl.size();
+    }
+    return sum / double(count);
+  }
+
+ private:
+  std::vector<float> logits(const Tokens& tokens) {
+    sequence_->truncate(0);
+    return sequence_->forward(tokens, false, control_.stop);
+  }
+
+  LanguageModel& model_;
+  std::vector<Tokens> sequences_;
+  const JobControl& control_;
+  std::unique_ptr<Sequence> sequence_;
+  std::vector<std::vector<float>> clean_;
+};
+
+DenseLinear dense_copy(const LinearWeights& weights) {
+  if (const auto* dense = std::get_if<DenseLinear>(&weights)) return *dense;
+  const auto& quantized = std::get<QuantizedLinear>(weights);
+  return {quantized.shape, dequantize_linear(quantized)};
+}
+
+// W + t * rms(row) * N(0, 1): as our quantizers distort, each row in proportion to its own scale.
+DenseLinear with_noise(const DenseLinear& clean, double variance, std::uint64_t seed) {
+  DenseLinear noisy = clean;
+  const std::size_t columns = clean.shape.columns;
+  parallel_ranges(clean.shape.rows, 16, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t row = begin; row < end; ++row) {
+      Random random(seed_for(seed, std::to_string(row)));
+      const auto values = std::span(noisy.weights).subspan(row * columns, columns);
+      double energy = 0;
+      for (const float value : values) energy += double(value) * value;
+      const float scale = float(std::sqrt(variance * energy / double(columns)));
+      for (float& value : values) value += scale * random.normal();
+    }
+  });
+  return noisy;
+}
+
+struct Estimate {
+  double slope = 0, standard_error = 0;
+};
+
+// Least squares through the origin with weights 1/x: KL's spread grows with its mean, so each draw's ratio KL
+// / t^2 is as good as another's and the slope is their mean.
+Estimate mean_ratio(const std::vector<double>& ratios) {
+  Estimate estimate;
+  for (const double ratio : ratios) estimate.slope += ratio / double(ratios.size());
+  double squares = 0;
+  for (const double ratio : ratios) squares += (ratio - estimate.slope) * (ratio - estimate.slope);
+  if (ratios.size() > 1)
+    estimate.standard_error = std::sqrt(squares / double(ratios.size() * (ratios.size() - 1)));
+  return estimate;
+}
+
+// Puts the layer back whatever happens.
+class Restore {
+ public:
+  Restore(LanguageModel& model, const LinearLayer& layer, LinearWeights weights)
+      : model_(model)
+      , layer_(layer)
+      , weights_(std::move(weights)) {}
+  ~Restore() { model_.replace_linear(layer_.name, std::move(weights_)); }
+  Restore(const Restore&) = delete;
+  Restore& operator=(const Restore&) = delete;
+
+ private:
+  LanguageModel& model_;
+  const LinearLayer& layer_;
+  LinearWeights weights_;
+};
+
+} // namespace
+
+Sensitivity estimate_sensitivity(LanguageModel& model, const WeightSource& weights,
+                                 const std::string& model_name, std::span<const int> text_tokens,
+                                 const SensitivityOptions& options, const JobControl& control) {
+  if (options.samples == 0 || options.sequences == 0 || options.sequence_length < 2)
+    throw Error(ErrorKind::usage,
+                "a sensitivity needs at least one sample and sequences of at least 2 tokens");
+  Sensitivity result{
+      model_name, text_tokens.empty() ? "data-free" : "text", options.samples, options.seed, {}, {}};
+  DivergenceProbe probe(model,
+                        text_tokens.empty() ? sample_from_model(model, options, control)
+                                            : cut_from_text(text_tokens, options),
+                        control);
+  const auto& linears = model.graph().linears;
+  for (std::size_t i = 0; i < linears.size(); ++i) {
+    const LinearLayer& layer = linears[i];
+    LinearWeights original = weights.linear(layer);
+    const DenseLinear clean = dense_copy(original);
+    const Restore restore(model, layer, std::move(original));
+    std::vector<double> ratios;
+    for (std::size_t sample = 0; sample < options.samples; ++sample) {
+      control.report(layer.name, double(i * options.samples + sample),
+                     double(linears.size() * options.samples));
+      const double variance = noise_levels[sample % noise_levels.size()];
+      const std::uint64_t seed = seed_for(options.seed + sample, layer.name);
+      model.replace_linear(layer.name, with_noise(clean, variance, seed));
+      ratios.push_back(probe.measure() / variance);
+    }
+    const Estimate estimate = mean_ratio(ratios);
+    result.layers[layer.name] = estimate.slope;
+    result.standard_errors[layer.name] = estimate.standard_error;
+  }
+  control.report("sensitivity", 1, 1);
+  return result;
+}
+
+} // namespace intarsia

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/device/device.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <fstream>
+#include <set>
+#include <sstream>
+#include <thread>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/base/parallel.h"
+#include "core/device/memory_info.h"
+#include "core/device/nvidia.h"
+
+namespace intarsia {
+namespace {
+
+std::string cpuinfo(const std::string& key) {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);) {
+    if (!line.starts_with(key)) continue;
+    const auto colon = line.find(':');
+    if (colon != std::string::npos && colon + 2 <= line.size()) return line.substr(colon + 2);
+  }
+  return {};
+}
+
+std::string instruction_sets() {
+  std::istringstream words(cpuinfo("flags") + " " + cpuinfo("Features"));
+  std::set<std::string> flags;
+  for (std::string flag; words >> flag;) flags.insert(flag);
+  std::string text;
+  for (const auto& [flag, name] : std::vector<std::pair<std::string, std::string>>{
+           {"avx512f", "AVX-512"}, {"avx2", "AVX2"}, {"sse4_1", "SSE4"}, {"asimd", "NEON"}})
+    if (flags.contains(flag)) text += (text.empty() ? "" : ", ") + name;
+  return text.empty() ? "baseline" : text;
+}
+
+// Reading a buffer larger than the caches on all cores; the best of a few passes, since other work only slows
+// it.
+double measure_bandwidth() {
+  constexpr std::size_t words = std::size_t(12) << 20, passes = 3; // 96 MiB
+  std::vector<std::uint64_t> buffer(words, 1);
+  std::vector<std::uint64_t> sums(64, 0);
+  double best = 0;
+  for (std::size_t pass = 0; pass < passes; ++pass) {
+    const auto start = std::chrono::steady_clock::now();
+    parallel_for(sums.size(), [&](std::size_t part) {
+      const std::size_t size = words / sums.size();
+      std::uint64_t sum[8] = {};
+      for (std::size_t i = part * size; i + 8 <= (part + 1) * size; i += 8)
+        for (std::size_t k = 0; k < 8; ++k) sum[k] += buffer[i + k];
+      for (const std::uint64_t value : sum) sums[part] += value;
+    });
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    best = std::max(best, double(words * sizeof(std::uint64_t)) / seconds);
+  }
+  // The sums are used, so that the reads cannot be left out.
+  return sums[0] == 0 ? 0 : best;
+}
+
+Device this_cpu() {
+  static const double bandwidth = measure_bandwidth();
+  Device device;
+  device.id = "cpu";
+  device.kind = DeviceKind::cpu;
+  device.name = cpuinfo("model name");
+  if (device.name.empty()) device.name = "CPU";
+  device.name += " (" + std::to_string(std::max(1u, std::thread::hardware_concurrency())) + " cores)";
+  device.memory_total = total_memory();
+  device.memory_free = available_memory();
+  device.bandwidth = bandwidth;
+  device.capability = instruction_sets();
+  return device;
+}
+
+} // namespace
+
+DeviceList detect_devices() {
+  DeviceList list;
+  list.devices = detect_nvidia(list.gpu_note);
+  list.devices.push_back(this_cpu());
+  std::stable_sort(list.devices.begin(), list.devices.end(),
+                   [](const Device& a, const Device& b) { return a.usable > b.usable; });
+  return list;
+}
+
+Device find_device(const std::string& id) {
+  const DeviceList list = detect_devices();
+  if (id.empty()) return list.devices.front();
+  std::string known;
+  for (const Device& device : list.devices) {
+    known += (known.empty() ? "" : ", ") + device.id;
+    if (device.id != id) continue;
+    if (!device.usable)
+      throw Error(ErrorKind::resource, device.id + " (" + device.name + ") cannot be used: " + device.reason);
+    return device;
+  }
+  throw Error(ErrorKind::usage, "there is no device \"" + id + "\" here; there is " + known +
+                                    (list.gpu_note.empty() ? "" : " (" + list.gpu_note + ")"));
+}
+
+} // namespace intarsia

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// NVML through dlopen: nothing of NVIDIA's is linked. The few declarations follow nvml.h, whose ABI is
+// stable.
+#include "core/device/nvidia.h"
+
+#include <dlfcn.h>
+#include <memory>
+
+namespace intarsia {
+namespace {
+
+using Handle = struct nvmlDevice_st*;
+struct Memory {
+  unsigned long long total, free, used;
+};
+
+struct LibraryCloser {
+  void operator()(void* library) const { dlclose(library); }
+};
+
+class Nvml {
+ public:
+  Nvml()
+      : library_(dlopen("libnvidia-ml.so.1", RTLD_NOW | RTLD_LOCAL)) {
+    if (!library_) return;
+    load(init, "nvmlInit_v2");
+    load(shutdown, "nvmlShutdown");
+    load(count, "nvmlDeviceGetCount_v2");
+    load(handle, "nvmlDeviceGetHandleByIndex_v2");
+    load(name, "nvmlDeviceGetName");
+    load(memory, "nvmlDeviceGetMemoryInfo");
+    load(capability, "nvmlDeviceGetCudaComputeCapability");
+    load(driver, "nvmlSystemGetDriverVersion");
+    complete_ = init && shutdown && count && handle && name && memory && capability && driver;
+    started_ = complete_ && init() == 0;
+  }
+  ~Nvml() {
+    if (started_) shutdown();
+  }
+  Nvml(const Nvml&) = delete;
+  Nvml& operator=(const Nvml&) = delete;
+
+  bool found() const { return library_ != nullptr; }
+  bool complete() const { return complete_; }
+  bool started() const { return started_; }
+
+  int (*init)() = nullptr;
+  int (*shutdown)() = nullptr;
+  int (*count)(unsigned*) = nullptr;
+  int (*handle)(unsigned, Handle*) = nullptr;
+  int (*name)(Handle, char*, unsigned) = nullptr;
+  int (*memory)(Handle, Memory*) = nullptr;
+  int (*capability)(Handle, int*, int*) = nullptr;
+  int (*driver)(char*, unsigned) = nullptr;
+
+ private:
+  template <typename Function>
+  void load(Function& function, const char* symbol) {
+    function = reinterpret_cast<Function>(dlsym(library_.get(), symbol));
+  }
+
+  std::unique_ptr<void, LibraryCloser> library_;
+  bool complete_ = false, started_ = false;
+};
+
+Device describe(const Nvml& nvml, unsigned index, const std::string& driver) {
+  Device device;
+  device.id = "cuda:" + std::to_string(index);
+  device.kind = DeviceKind::cuda;
+  device.driver = driver;
+  Handle handle = nullptr;
+  if (nvml.handle(index, &handle) != 0) {
+    device.name = "NVIDIA GPU " + std::to_string(index);
+    device.usable = false;
+    device.reason = "the driver does not answer for this GPU: check nvidia-smi";
+    return device;
+  }
+  char name[128] = {};
+  if (nvml.name(handle, name, sizeof name - 1) == 0) device.name = name;
+  Memory memory{};
+  if (nvml.memory(handle, &memory) == 0) {
+    device.memory_total = memory.total;
+    device.memory_free = memory.free;
+  }
+  int major = 0, minor = 0;
+  if (nvml.capability(handle, &major, &minor) == 0)
+    device.capability = std::to_string(major) + "." + std::to_string(minor);
+  device.usable = false;
+  device.reason = "this version computes on the CPU only; planning for this GPU works with its latency table";
+  return device;
+}
+
+} // namespace
+
+std::vector<Device> detect_nvidia(std::string& note) {
+  const Nvml nvml;
+  if (!nvml.found())
+    note = "no NVIDIA driver is installed; everything works on the CPU";
+  else if (!nvml.complete())
+    note = "the NVIDIA driver is too old to be asked for its GPUs: update it";
+  else if (!nvml.started())
+    note = "the NVIDIA driver is installed but does not answer: restart, or check nvidia-smi";
+  if (!note.empty()) return {};
+  char version[96] = {};
+  nvml.driver(version, sizeof version - 1);
+  unsigned count = 0;
+  if (nvml.count(&count) != 0 || count == 0) {
+    note = "the NVIDIA driver shows no GPU: check the card's seat and power, or nvidia-smi";
+    return {};
+  }
+  std::vector<Device> devices;
+  for (unsigned index = 0; index < count; ++index) devices.push_back(describe(nvml, index, version));
+  return devices;
+}
+
+} // namespace intarsia

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Hadamard matrices: H H^T = K I with entries +-1.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace intarsia {
+
+// A matrix of order K, row-major +-1.
+using SignMatrix = std::vector<std::int8_t>;
+
+constexpr std::size_t largest_hadamard_order = 512; // larger dense factors would cost more than they gain
+
+// True for 1, and for the orders up to largest_hadamard_order that Paley's constructions reach: K - 1 = q a
+// prime power, q = 3 mod 4 (I), or K / 2 - 1 = q a prime power, q = 1 mod 4 (II). Powers of two are left to
+// the fast transform.
+bool has_hadamard(std::size_t order);
+
+// The matrix (kept for the life of the program). order: one for which has_hadamard() holds.
+const SignMatrix& hadamard(std::size_t order);
+
+// x <- H x / sqrt(n) for Sylvester's matrix, n = x.size() a power of two; its own inverse.
+void fast_hadamard(std::span<float> x);
+
+} // namespace intarsia

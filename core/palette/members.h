@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// How the palette makes its members; one file each.
+#pragma once
+
+#include <memory>
+
+#include "core/palette/quantizer.h"
+
+namespace intarsia {
+
+std::unique_ptr<Quantizer> make_nuq(int bits);     // 2 … 8
+std::unique_ptr<Quantizer> make_vq(int half_bits); // 3 … 12: bits a weight times two
+std::unique_ptr<Quantizer> make_f16();
+
+} // namespace intarsia

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <cmath>
+#include <memory>
+
+#include "core/base/error.h"
+#include "core/base/random.h"
+#include "core/palette/members.h"
+#include "core/palette/quantizer.h"
+
+namespace intarsia {
+namespace {
+
+std::vector<std::unique_ptr<Quantizer>> make_members() {
+  std::vector<std::unique_ptr<Quantizer>> members;
+  for (int bits = 2; bits <= 8; ++bits) members.push_back(make_nuq(bits));
+  for (int half_bits = 3; half_bits <= 12; ++half_bits) members.push_back(make_vq(half_bits));
+  members.push_back(make_f16());
+  return members;
+}
+
+} // namespace
+
+const std::vector<const Quantizer*>& palette() {
+  static const auto members = make_members();
+  static const auto pointers = [] {
+    std::vector<const Quantizer*> list;
+    for (const auto& member : members) list.push_back(member.get());
+    return list;
+  }();
+  return pointers;
+}
+
+const Quantizer& quantizer(QuantizerId id) {
+  for (const Quantizer* member : palette())
+    if (member->id() == id) return *member;
+  std::string known;
+  for (const Quantizer* member : palette()) known += (known.empty() ? "" : ", ") + to_string(member->id());
+  throw Error(ErrorKind::usage, "this build has no quantizer \"" + to_string(id) + "\"; it has " + known);
+}
+
+double distortion_bound(double bits) { return std::exp2(-2 * bits); }
+double gap_db(double distortion, double bits) { return 10 * std::log10(distortion / distortion_bound(bits)); }
+
+double measure_distortion(const Quantizer& quantizer, std::size_t samples, std::uint64_t seed,
+                          const JobControl& control) {
+  constexpr std::size_t columns = 1024, rows_at_once = 256;
+  const std::size_t rows = (samples + columns - 1) / columns;
+  Random random(seed);
+  double error = 0, energy = 0;
+  for (std::size_t first = 0; first < rows; first += rows_at_once) {
+    control.throw_if_stopped();
+    const MatrixShape shape{std::min(rows_at_once, rows - first), columns};
+    std::vector<float> weights(shape.size()), decoded(shape.size());
+    for (float& weight : weights) weight = random.normal();
+    std::vector<std::byte> codes(quantizer.code_bytes(shape));
+    quantizer.encode(weights, shape, codes, {{}, control.stop});
+    quantizer.decode(codes, shape, 0, shape.rows, decoded);
+    for (std::size_t i = 0; i < weights.size(); ++i) {
+      const double difference = double(weights[i]) - decoded[i];
+      error += difference * difference;
+      energy += double(weights[i]) * weights[i];
+    }
+    control.report(to_string(quantizer.id()), double(first + shape.rows), double(rows));
+  }
+  return error / energy;
+}
+
+} // namespace intarsia

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The Llama family's transformer on the CPU, f32 arithmetic.
+#pragma once
+
+#include <vector>
+
+#include "core/runtime/backend.h"
+#include "core/runtime/cpu_linear.h"
+#include "core/runtime/rope.h"
+
+namespace intarsia {
+
+struct CpuBlock {
+  std::vector<float> input_norm, attention_norm; // RMSNorm gains before attention and before the MLP
+  CpuLinear q, k, v, o, gate, up, down;
+};
+
+struct CpuModel : public LanguageModel {
+  CpuModel(const WeightSource& source, const CpuOptions& options, const JobControl& control);
+
+  const ModelConfig& config() const override { return config_; }
+  const LayerGraph& graph() const override { return graph_; }
+  std::unique_ptr<Sequence> new_sequence(std::size_t capacity) override;
+  void replace_linear(std::string_view name, LinearWeights weights) override;
+  std::uint64_t weight_bytes() const override;
+
+  CpuLinear& linear(std::string_view name); // throws Error{internal} when unknown
+  const CpuLinear& head() const { return head_.shape().rows ? head_ : embedding; }
+
+  ModelConfig config_;
+  LayerGraph graph_;
+  CpuOptions options;
+  Rope rope;
+  CpuLinear embedding, head_; // head_ is empty when tied
+  std::vector<CpuBlock> blocks;
+  std::vector<float> final_norm;
+};
+
+} // namespace intarsia

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/runtime/kernels.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "core/runtime/kernels.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include "core/base/half.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace intarsia::kernels::HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+using Floats = hn::ScalableTag<float>;
+using Vector = hn::Vec<Floats>;
+
+// R rows against T tokens: R * T accumulators stay in registers, each load serves several of them.
+template <std::size_t R, std::size_t T>
+void multiply_tile(const float* w, const float* x, std::size_t n, float* y, std::size_t y_stride) {
+  const Floats d;
+  const std::size_t lanes = hn::Lanes(d);
+  Vector sums[R * T];
+  for (auto& sum : sums) sum = hn::Zero(d);
+  std::size_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    Vector rows[R];
+    for (std::size_t r = 0; r < R; ++r) rows[r] = hn::LoadU(d, w + r * n + i);
+    for (std::size_t t = 0; t < T; ++t) {
+      const Vector token = hn::LoadU(d, x + t * n + i);
+      for (std::size_t r = 0; r < R; ++r) sums[r * T + t] = hn::MulAdd(rows[r], token, sums[r * T + t]);
+    }
+  }
+  for (std::size_t r = 0; r < R; ++r)
+    for (std::size_t t = 0; t < T; ++t) {
+      float sum = hn::GetLane(hn::SumOfLanes(d, sums[r * T + t]));
+      for (std::size_t k = i; k < n; ++k) sum += w[r * n + k] * x[t * n + k];
+      y[t * y_stride + r] = sum;
+    }
+}
+
+template <std::size_t R>
+void multiply_row_tile(const float* w, const float* x, std::size_t tokens, std::size_t n, float* y,
+                       std::size_t y_stride) {
+  std::size_t t = 0;
+  for (; t + 4 <= tokens; t += 4) multiply_tile<R, 4>(w, x + t * n, n, y + t * y_stride, y_stride);
+  for (; t < tokens; ++t) multiply_tile<R, 1>(w, x + t * n, n, y + t * y_stride, y_stride);
+}
+
+void MultiplyRows(const float* w, std::size_t rows, const float* x, std::size_t tokens, std::size_t n,
+                  float* y, std::size_t y_stride) {
+  std::size_t r = 0;
+  for (; r + 4 <= rows; r += 4) multiply_row_tile<4>(w + r * n, x, tokens, n, y + r, y_stride);
+  for (; r < rows; ++r) multiply_row_tile<1>(w + r * n, x, tokens, n, y + r, y_stride);
+}
+
+float Dot(const float* a, const float* b, std::size_t n) {
+  float result = 0;
+  multiply_tile<1, 1>(a, b, n, &result, 1);
+  return result;
+}
+
+HWY_INLINE Vector load_half(Floats d, const std::uint16_t* from) {
+  const hn::Rebind<hwy::float16_t, Floats> dh;
+  const hn::Rebind<std::uint16_t, Floats> du;
+  return hn::PromoteTo(d, hn::BitCast(dh, hn::LoadU(du, from)));
+}
+
+float DotHalf(const std::uint16_t* a, const float* b, std::size_t n) {
+  const Floats d;
+  const std::size_t lanes = hn::Lanes(d);
+  Vector sum = hn::Zero(d);
+  std::size_t i = 0;
+  for (; i + lanes <= n; i += lanes) sum = hn::MulAdd(load_half(d, a + i), hn::LoadU(d, b + i), sum);
+  float total = hn::GetLane(hn::SumOfLanes(d, sum));
+  for (; i < n; ++i) total += intarsia::half_to_float(a[i]) * b[i];
+  return total;
+}
+
+void AddScaledHalf(float scale, const std::uint16_t* x, float* y, std::size_t n) {
+  const Floats d;
+  const std::size_t lanes = hn::Lanes(d);
+  const Vector factor = hn::Set(d, scale);
+  std::size_t i = 0;
+  for (; i + lanes <= n; i += lanes)
+    hn::StoreU(hn::MulAdd(factor, load_half(d, x + i), hn::LoadU(d, y + i)), d, y + i);
+  for (; i < n; ++i) y[i] += scale * intarsia::half_to_float(x[i]);
+}
+
+void AddScaled(float scale, const float* x, float* y, std::size_t n) {
+  const Floats d;
+  const std::size_t lanes = hn::Lanes(d);
+  const Vector factor = hn::Set(d, scale);
+  std::size_t i = 0;
+  for (; i + lanes <= n; i += lanes)
+    hn::StoreU(hn::MulAdd(factor, hn::LoadU(d, x + i), hn::LoadU(d, y + i)), d, y + i);
+  for (; i < n; ++i) y[i] += scale * x[i];
+}
+
+void HalfToFloat(const std::uint16_t* from, float* to, std::size_t n) {
+  const Floats d;
+  const std::size_t lanes = hn::Lanes(d);
+  std::size_t i = 0;
+  for (; i + lanes <= n; i += lanes) hn::StoreU(load_half(d, from + i), d, to + i);
+  for (; i < n; ++i) to[i] = intarsia::half_to_float(from[i]);
+}
+
+const char* InstructionSet() { return hwy::TargetName(HWY_TARGET); }
+
+} // namespace intarsia::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace intarsia::kernels {
+
+HWY_EXPORT(MultiplyRows);
+HWY_EXPORT(Dot);
+HWY_EXPORT(DotHalf);
+HWY_EXPORT(AddScaledHalf);
+HWY_EXPORT(AddScaled);
+HWY_EXPORT(HalfToFloat);
+HWY_EXPORT(InstructionSet);
+
+void multiply_rows(const float* w, std::size_t rows, const float* x, std::size_t tokens, std::size_t n,
+                   float* y, std::size_t y_stride) {
+  HWY_DYNAMIC_DISPATCH(MultiplyRows)(w, rows, x, tokens, n, y, y_stride);
+}
+float dot(const float* a, const float* b, std::size_t n) { return HWY_DYNAMIC_DISPATCH(Dot)(a, b, n); }
+float dot_half(const std::uint16_t* a, const float* b, std::size_t n) {
+  return HWY_DYNAMIC_DISPATCH(DotHalf)(a, b, n);
+}
+void add_scaled_half(float scale, const std::uint16_t* x, float* y, std::size_t n) {
+  HWY_DYNAMIC_DISPATCH(AddScaledHalf)(scale, x, y, n);
+}
+void add_scaled(float scale, const float* x, float* y, std::size_t n) {
+  HWY_DYNAMIC_DISPATCH(AddScaled)(scale, x, y, n);
+}
+void half_to_float(const std::uint16_t* from, float* to, std::size_t n) {
+  HWY_DYNAMIC_DISPATCH(HalfToFloat)(from, to, n);
+}
+const char* instruction_set() { return HWY_DYNAMIC_DISPATCH(InstructionSet)(); }
+
+} // namespace intarsia::kernels
+#endif

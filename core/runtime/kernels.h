@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The CPU's inner loops, dispatched at run time to the best instruction set (Highway). Each result is a sum
+// in an order of its own that does not depend on how the work around it was cut.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace intarsia::kernels {
+
+// y[t * y_stride + r] = sum_i w[r * n + i] * x[t * n + i] for r < rows, t < tokens.
+void multiply_rows(const float* w, std::size_t rows, const float* x, std::size_t tokens, std::size_t n,
+                   float* y, std::size_t y_stride);
+
+// sum_i half(a[i]) * b[i], a in binary16.
+float dot_half(const std::uint16_t* a, const float* b, std::size_t n);
+float dot(const float* a, const float* b, std::size_t n);
+
+// y[i] += scale * x[i].
+void add_scaled_half(float scale, const std::uint16_t* x, float* y, std::size_t n);
+void add_scaled(float scale, const float* x, float* y, std::size_t n);
+
+void half_to_float(const std::uint16_t* from, float* to, std::size_t n);
+
+const char* instruction_set(); // "AVX3", "AVX2", … as Highway names it
+
+} // namespace intarsia::kernels

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/runtime/weight_source.h"
+
+namespace intarsia {
+namespace {
+
+class DenseWeights : public WeightSource {
+ public:
+  explicit DenseWeights(const Checkpoint& checkpoint)
+      : checkpoint_(checkpoint) {}
+
+  const ModelConfig& config() const override { return checkpoint_.config(); }
+  const LayerGraph& graph() const override { return checkpoint_.graph(); }
+  LinearWeights linear(const LinearLayer& layer) const override {
+    return DenseLinear{{layer.d_out, layer.d_in}, checkpoint_.read(layer.name + ".weight")};
+  }
+  std::vector<float> vector(std::string_view tensor_name) const override {
+    return checkpoint_.read(tensor_name);
+  }
+  DenseLinear embedding() const override {
+    return {{config().vocabulary, config().hidden}, checkpoint_.read(graph().embedding + ".weight")};
+  }
+
+ private:
+  const Checkpoint& checkpoint_;
+};
+
+} // namespace
+
+std::unique_ptr<WeightSource> dense_weights(const Checkpoint& checkpoint) {
+  return std::make_unique<DenseWeights>(checkpoint);
+}
+
+} // namespace intarsia

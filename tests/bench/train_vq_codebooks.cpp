@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Makes core/palette/vq_codebooks.inc: Lloyd's algorithm in two dimensions on the unit Gaussian, integrated
+// on a fine grid instead of sampled, so that the result is the same everywhere.
+//   train_vq_codebooks > core/palette/vq_codebooks.inc
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <vector>
+
+#include "core/base/half.h"
+#include "core/base/parallel.h"
+#include "core/base/random.h"
+
+namespace {
+
+using namespace intarsia;
+
+struct Point {
+  double x, y;
+};
+
+constexpr double reach = 6.0; // mass outside: 4e-9
+constexpr int grid = 1200;    // points a side
+
+struct Cell {
+  double weight = 0, x = 0, y = 0, error = 0;
+};
+
+class NearestSearch {
+ public:
+  explicit NearestSearch(const std::vector<Point>& points)
+      : points_(points)
+      , side(std::max(3, int(2 * std::sqrt(double(points.size())))))
+      , width(2 * reach / side)
+      , buckets_(std::size_t(side * side)) {
+    for (std::size_t i = 0; i < points.size(); ++i)
+      buckets_[bucket(points[i].x, points[i].y)].push_back(int(i));
+  }
+
+  int nearest(double x, double y) const {
+    const int bx = coordinate(x), by = coordinate(y);
+    int best = -1;
+    double least = 1e300;
+    for (int ring = 0; ring < side; ++ring) {
+      const double clear = (ring - 1) * width; // everything in this ring is at least so far away
+      if (best >= 0 && clear > 0 && clear * clear > least) break;
+      for (int i = bx - ring; i <= bx + ring; ++i)
+        for (int j = by - ring; j <= by + ring; ++j) {
+          if (std::max(std::abs(i - bx), std::abs(j - by)) != ring || i < 0 || j < 0 || i >= side ||
+              j >= side)
+            continue;
+          for (const int candidate : buckets_[std::size_t(i * side + j)]) {
+            const double dx = x - points_[std::size_t(candidate)].x,
+                         dy = y - points_[std::size_t(candidate)].y;
+            if (dx * dx + dy * dy < least) least = dx * dx + dy * dy, best = candidate;
+          }
+        }
+    }
+    return best;
+  }
+
+ private:
+  int coordinate(double x) const { return std::clamp(int((x + reach) / width), 0, side - 1); }
+  std::size_t bucket(double x, double y) const { return std::size_t(coordinate(x) * side + coordinate(y)); }
+
+  const std::vector<Point>& points_;
+  int side; // buckets a side: about one code in four of them
+  double width;
+  std::vector<std::vector<int>> buckets_;
+};
+
+std::vector<Cell> assign(const std::vector<Point>& points) {
+  const NearestSearch search(points);
+  std::vector<std::vector<Cell>> rows(grid);
+  parallel_for(grid, [&](std::size_t row) {
+    std::vector<Cell> cells(points.size());
+    const double y = -reach + 2 * reach * (double(row) + 0.5) / grid;
+    for (int column = 0; column < grid; ++column) {
+      const double x = -reach + 2 * reach * (column + 0.5) / grid;
+      const double weight = std::exp(-(x * x + y * y) / 2);
+      const int code = search.nearest(x, y);
+      Cell& cell = cells[std::size_t(code)];
+      const double dx = x - points[std::size_t(code)].x, dy = y - points[std::size_t(code)].y;
+      cell.weight += weight;
+      cell.x += weight * x;
+      cell.y += weight * y;
+      cell.error += weight * (dx * dx + dy * dy);
+    }
+    rows[row] = std::move(cells);
+  });
+  std::vector<Cell> total(points.size());
+  for (const auto& row : rows)
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      total[i].weight += row[i].weight;
+      total[i].x += row[i].x;
+      total[i].y += row[i].y;
+      total[i].error += row[i].error;
+    }
+  return total;
+}
+
+double distortion(const std::vector<Cell>& cells) {
+  double weight = 0, error = 0;
+  for (const Cell& cell : cells) weight += cell.weight, error += cell.error;
+  return error / weight / 2; // a weight
+}
+
+// High-rate theory: the density of codes goes with the square root of the source's in two dimensions, so N(0,
+// 2). A sunflower spiral through its quantiles starts close to the hexagonal optimum.
+std::vector<Point> start(std::size_t count) {
+  std::vector<Point> points;
+  const double golden = M_PI * (3 - std::sqrt(5.0));
+  for (std::size_t i = 0; i < count; ++i) {
+    const double radius = std::sqrt(-4 * std::log(1 - (double(i) + 0.5) / double(count)));
+    points.push_back({radius * std::cos(golden * double(i)), radius * std::sin(golden * double(i))});
+  }
+  return points;
+}
+
+std::vector<Point> train(std::size_t count, double& reached) {
+  std::vector<Point> points = start(count);
+  double last = 1;
+  const int rounds = count >= 1024 ? 60 : 150;
+  for (int round = 0; round < rounds; ++round) {
+    const auto cells = assign(points);
+    const double present = distortion(cells);
+    for (std::size_t i = 0; i < count; ++i)
+      if (cells[i].weight > 0) points[i] = {cells[i].x / cells[i].weight, cells[i].y / cells[i].weight};
+    if (last - present < 1e-7 * present) break;
+    last = present;
+  }
+  for (Point& point : points) { // as they are stored
+    point.x = half_to_float(float_to_half(float(point.x)));
+    point.y = half_to_float(float_to_half(float(point.y)));
+  }
+  reached = distortion(assign(points));
+  return points;
+}
+
+} // namespace
+
+int main() {
+  std::puts("// Made by tests/bench/train_vq_codebooks.cpp: binary16 patterns, x then y of each code.");
+  double reached[13] = {};
+  for (int width = 3; width <= 12; ++width) {
+    const auto points = train(std::size_t(1) << width, reached[width]);
+    std::fprintf(stderr, "vq-%g: %.10f  gap %.3f dB\n", width / 2.0, reached[width],
+                 10 * std::log10(reached[width] * std::exp2(width)));
+    std::printf("constexpr std::uint16_t vq_halves_%d[] = {", width);
+    for (std::size_t i = 0; i < points.size(); ++i)
+      std::printf("%s0x%04x,0x%04x,", i % 8 == 0 ? "\n" : "", unsigned(float_to_half(float(points[i].x))),
+                  unsigned(float_to_half(float(points[i].y))));
+    std::puts("};");
+  }
+  std::puts("constexpr std::array<TrainedCodebook, 10> vq_codebooks{{");
+  for (int width = 3; width <= 12; ++width) std::printf("{%.10f, vq_halves_%d},\n", reached[width], width);
+  std::puts("}};");
+}
