@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <fmt/format.h>
+#include <sstream>
+
+#include "app/cli/session.h"
+#include "app/cli/verbs.h"
+#include "core/allocation/allocator.h"
+#include "core/base/atomic_file.h"
+#include "core/base/error.h"
+
+namespace intarsia::cli {
+namespace {
+
+VerbSpec spec() {
+  return {"allocate",
+          "MODEL",
+          "chooses a quantizer for every layer within a memory and a latency budget",
+          {{"--memory", "B", "2.5GiB, 900MB (everything in memory), 3.25bpw, or 40% of the f16 model"},
+           {"--latency", "B", "6.5ms for one decode step, or 150tok/s; needs --latency-table"},
+           {"--sensitivity", "FILE", "sensitivity.json (default: estimated now, data-free)"},
+           {"--latency-table", "FILE", "latency.json of the device"},
+           {"--context", "N", "tokens of context to keep memory for (default 4096, at most the model's)"},
+           {"--no-fusion", "", "run every layer as a kernel of its own"},
+           {"--pin", "LAYER=QUANTIZER", "fix a layer's quantizer; may be given again"},
+           {"--only", "FAMILY,…", "use these families only: nuq, vq, tcq, half-tcq, f16"},
+           {"--gap", "X", "stop when the plan is proven within this of the best (default 1e-4)"},
+           {"--time-limit", "S", "seconds to search at most (default 60)"},
+           {"--output", "FILE", "where to write plan.json"},
+           device_option()}};
+}
+
+void read_pins(const Options& options, AllocationProblem& problem) {
+  for (const std::string& text : options.all("--pin")) {
+    const auto equals = text.find('=');
+    if (equals == std::string::npos)
+      throw Error(ErrorKind::usage, "allocate: option --pin is \"" + text + "\"; write LAYER=QUANTIZER");
+    problem.pins[text.substr(0, equals)] = parse_quantizer_id(text.substr(equals + 1));
+  }
+}
+
+void read_families(const Options& options, AllocationProblem& problem) {
+  std::istringstream families(options.text("--only").value_or(""));
+  for (std::string family; std::getline(families, family, ',');) problem.only.insert(parse_family(family));
+}
+
+Sensitivity sensitivity_of(const Options& options, const OpenedModel& model) {
+  if (const auto file = options.text("--sensitivity")) return read_sensitivity(*file);
+  if (model.checkpoint && !model.checkpoint->has_weights())
+    throw Error(ErrorKind::usage,
+                "allocate: " + options.argument() + " has no weights to measure: give --sensitivity FILE");
+  chosen_device(options);
+  const JobControl control = make_control("sensitivity");
+  const auto running = load(model, control);
+  auto result = estimate_sensitivity(*running, model.weights(), model.config().name, {}, {}, control);
+  end_progress();
+  return result;
+}
+
+void print_plan(const Plan& plan, const std::string& out, const std::optional<Plan>& single) {
+  fmt::print("{}: {:.3f} bits a weight, {} of linears, {} in memory at {} tokens of context\n", out,
+             plan.predicted.bits_per_weight, format_bytes(plan.predicted.linear_bytes),
+             format_bytes(plan.predicted.memory_bytes), plan.budgets.context);
+  if (plan.predicted.latency_seconds)
+    fmt::print("predicted {:.3f} ms a token ({:.1f} tok/s), {} fused groups\n",
+               *plan.predicted.latency_seconds * 1e3, 1 / *plan.predicted.latency_seconds,
+               plan.fusions.size());
+  fmt::print("predicted loss {:.5g} nats, bound {:.5g}, gap {:.4f} % ({}), {} in {:.0f} ms\n",
+             plan.solver.objective, plan.solver.bound, 100 * plan.solver.gap,
+             plan.solver.proven ? "proven" : "not proven within the time limit", plan.solver.name,
+             plan.solver.seconds * 1e3);
+  if (single)
+    fmt::print("best plan with one quantizer for all: {}, loss {:.5g} nats\n",
+               to_string(single->layers.begin()->second.quantizer), single->predicted.loss);
+  if (plan.shadow_prices.loss_per_mebibyte)
+    fmt::print("one MiB more would change the loss by {:.3g} nats\n", *plan.shadow_prices.loss_per_mebibyte);
+  if (plan.shadow_prices.loss_per_millisecond)
+    fmt::print("one ms more would change the loss by {:.3g} nats\n",
+               *plan.shadow_prices.loss_per_millisecond);
+}
+
+void run(const Options& options) {
+  const std::string out = options.require("--output");
+  AllocationRequest request;
+  if (const auto memory = options.text("--memory")) request.memory = parse_memory_budget(*memory);
+  if (const auto latency = options.text("--latency"))
+    request.latency_seconds = parse_latency_budget(*latency);
+  if (!request.memory && !request.latency_seconds)
+    throw Error(ErrorKind::usage, "allocate: give a budget with --memory, --latency or both");
+  if (request.latency_seconds && !options.has("--latency-table"))
+    throw Error(ErrorKind::usage, "allocate: --latency needs --latency-table FILE");
+  request.gap = options.number_or("--gap", 0, 0.5, request.gap);
+  request.time_limit = options.number_or("--time-limit", 0.001, 1e6, request.time_limit);
+
+  AllocationProblem problem;
+  read_pins(options, problem);
+  read_families(options, problem);
+  problem.allow_fusion = !options.has("--no-fusion");
+  if (const auto table = options.text("--latency-table")) problem.latency = read_latency_table(*table);
+  const OpenedModel model = open_model(options.argument());
+  if (model.artifact)
+    throw Error(ErrorKind::usage,
+                "allocate: " + options.argument() + " is quantized already; name the original model");
+  problem.config = model.config();
+  problem.graph = model.graph();
+  request.context = options.count_or("--context", 1, problem.config.max_positions,
+                                     std::min<std::size_t>(4096, problem.config.max_positions));
+  problem.sensitivity = sensitivity_of(options, model);
+
+  Allocator allocator(std::move(problem));
+  const Plan plan = allocator.solve(request, make_control("solving"));
+  const auto single = allocator.best_single_scheme(request);
+  end_progress();
+  const OrderedJson json = to_json(plan);
+  write_file_atomically(out, json.dump(2) + "\n");
+  if (options.json())
+    print_json(json);
+  else
+    print_plan(plan, out, single);
+}
+
+} // namespace
+
+Verb allocate_verb() { return {spec(), run}; }
+
+} // namespace intarsia::cli

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// A conversation with a loaded model: template, cache and history in one place.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/artifact/open_model.h"
+#include "core/runtime/generator.h"
+#include "core/text/chat_template.h"
+
+namespace intarsia::cli {
+
+class Conversation {
+ public:
+  // All three must outlive it.
+  Conversation(const OpenedModel& opened, const Tokenizer& tokenizer, LanguageModel& model,
+               std::string system);
+
+  GenerationResult reply(const std::string& message, std::size_t max_tokens, const SamplingSettings& sampling,
+                         const std::function<void(std::string_view)>& on_text, std::stop_token stop);
+
+ private:
+  std::string prompt_text() const;
+
+  const Tokenizer& tokenizer_;
+  LanguageModel& model_;
+  std::unique_ptr<Sequence> sequence_;
+  std::optional<ChatTemplate> template_;
+  std::vector<ChatMessage> messages_;
+  std::vector<int> cached_tokens_, stop_tokens_;
+};
+
+} // namespace intarsia::cli

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <fmt/format.h>
+
+#include "app/cli/session.h"
+#include "app/cli/verbs.h"
+#include "core/allocation/budget.h"
+#include "core/artifact/quantize_job.h"
+#include "core/base/error.h"
+
+namespace intarsia::cli {
+namespace {
+
+void run(const Options& options) {
+  const std::string out = options.require("--output"), plan_file = options.require("--plan");
+  chosen_device(options);
+  const OpenedModel model = open_model(options.argument());
+  if (model.artifact)
+    throw Error(ErrorKind::usage,
+                "quantize: " + options.argument() + " is quantized already; name the original model");
+  const Plan plan = read_plan(plan_file, model.graph());
+  QuantizeOptions settings;
+  settings.resume = options.has("--resume");
+  settings.seed = options.count_or("--seed", 0, INT64_MAX, settings.seed);
+  std::vector<LayerDone> layers;
+  settings.on_layer = [&](const LayerDone& layer) { layers.push_back(layer); };
+  quantize_model(*model.checkpoint, plan, out, settings, make_control("quantizing"));
+  end_progress();
+  const auto artifact = open_artifact(out);
+  if (!options.json()) {
+    fmt::print("{}: {} layers, {} of linears, {} on disk\n", out, layers.size(),
+               format_bytes(artifact->linear_bytes()), format_bytes(artifact->file_bytes()));
+    return;
+  }
+  OrderedJson list = OrderedJson::array();
+  for (const LayerDone& layer : layers)
+    list.push_back({{"name", layer.name},
+                    {"quantizer", to_string(layer.quantizer)},
+                    {"distortion", layer.distortion},
+                    {"seconds", layer.seconds},
+                    {"resumed", layer.resumed}});
+  print_json({{"artifact", out},
+              {"linear_bytes", artifact->linear_bytes()},
+              {"file_bytes", artifact->file_bytes()},
+              {"layers", list}});
+}
+
+} // namespace
+
+Verb quantize_verb() {
+  return {{"quantize",
+           "MODEL",
+           "makes the quantized model a plan describes",
+           {{"--plan", "FILE", "plan.json from `intarsia allocate`"},
+            {"--output", "OUT", "folder to make"},
+            {"--resume", "", "go on with an interrupted run of the same plan"},
+            {"--seed", "N", "seed of the rotations (default 1)"},
+            device_option()}},
+          run};
+}
+
+} // namespace intarsia::cli

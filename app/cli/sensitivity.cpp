@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/allocation/sensitivity.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+#include "app/cli/session.h"
+#include "app/cli/verbs.h"
+#include "core/base/atomic_file.h"
+
+namespace intarsia::cli {
+
+Verb sensitivity_verb() {
+  VerbSpec spec{"sensitivity",
+                "MODEL",
+                "estimates how much each layer's distortion costs",
+                {{"--text", "FILE", "measure on this text (default: on text the model makes itself)"},
+                 {"--samples", "N", "noise draws a layer; more take longer and scatter less (default 4)"},
+                 {"--seed", "N", "seed of noise and text (default 1)"},
+                 {"--output", "FILE", "where to write sensitivity.json"},
+                 device_option()}};
+  return {spec, [](const Options& options) {
+            const std::string out = options.require("--output");
+            chosen_device(options);
+            const OpenedModel model = open_model(options.argument());
+            const JobControl control = make_control("sensitivity");
+            SensitivityOptions settings;
+            settings.samples = options.count_or("--samples", 1, 10000, settings.samples);
+            settings.seed = options.count_or("--seed", 0, INT64_MAX, settings.seed);
+            std::vector<int> tokens;
+            if (const auto text = options.text("--text"))
+              tokens = read_tokens(model, options.argument(), *text);
+            const auto running = load(model, control);
+            const Sensitivity result = estimate_sensitivity(*running, model.weights(), model.config().name,
+                                                            tokens, settings, control);
+            end_progress();
+            const OrderedJson json = to_json(result);
+            write_file_atomically(out, json.dump(2) + "\n");
+            if (options.json()) return print_json(json);
+            const auto most =
+                std::max_element(result.layers.begin(), result.layers.end(),
+                                 [](const auto& a, const auto& b) { return a.second < b.second; });
+            fmt::print("{}: sensitivities of {} layers; the most sensitive is {} with {:.3g} nats\n", out,
+                       result.layers.size(), most->first, most->second);
+          }};
+}
+
+} // namespace intarsia::cli

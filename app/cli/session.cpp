@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/cli/session.h"
+
+#include <atomic>
+#include <chrono>
+#include <cmath>
+#include <csignal>
+#include <cstdio>
+#include <fmt/format.h>
+#include <memory>
+#include <unistd.h>
+
+#include "core/base/error.h"
+#include "core/base/mapped_file.h"
+
+namespace intarsia::cli {
+namespace {
+
+std::stop_source& stop_source() {
+  static std::stop_source source;
+  return source;
+}
+
+volatile std::sig_atomic_t interrupted = 0;
+bool line_open = false;
+
+void on_signal(int) {
+  if (interrupted) _exit(1);
+  interrupted = 1;
+}
+
+// A signal handler may not take locks, so progress reports turn the flag into a stop request.
+void forward_interrupt() {
+  if (interrupted) stop_source().request_stop();
+}
+
+std::string duration(double seconds) {
+  if (seconds < 60) return fmt::format("{:.0f} s", seconds);
+  if (seconds < 3600)
+    return fmt::format("{:.0f} min {:02.0f} s", std::floor(seconds / 60), std::fmod(seconds, 60));
+  return fmt::format("{:.0f} h {:02.0f} min", std::floor(seconds / 3600), std::fmod(seconds / 60, 60));
+}
+
+class Printer {
+ public:
+  explicit Printer(std::string what)
+      : what_(std::move(what))
+      , terminal_(isatty(STDERR_FILENO) != 0) {}
+
+  void operator()(const Progress& progress) {
+    forward_interrupt();
+    const auto now = std::chrono::steady_clock::now();
+    const double part = progress.total > 0 ? progress.done / progress.total : 0;
+    if (terminal_) {
+      if (line_open && now - last_ < std::chrono::milliseconds(100) && part < 1) return;
+      last_ = now;
+      const double elapsed = std::chrono::duration<double>(now - start_).count();
+      const std::string left = part > 0.02 ? ", " + duration(elapsed * (1 - part) / part) + " left" : "";
+      std::fputs(fmt::format("\r\033[K{} {:3.0f} %{}  {}", what_, 100 * part, left, progress.stage).c_str(),
+                 stderr);
+      line_open = true;
+    } else if (int(part * 10) > tenths_ && now - last_ > std::chrono::seconds(5)) {
+      tenths_ = int(part * 10);
+      last_ = now;
+      std::fputs(fmt::format("{} {:.0f} %\n", what_, 100 * part).c_str(), stderr);
+    }
+  }
+
+ private:
+  std::string what_;
+  bool terminal_;
+  int tenths_ = 0;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now(), last_ = start_;
+};
+
+} // namespace
+
+void install_signal_handlers() {
+  struct sigaction action {};
+  action.sa_handler = on_signal;
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+  std::signal(SIGPIPE, SIG_IGN); // a reader that leaves is a write error, not a death
+}
+
+JobControl make_control(const std::string& what) {
+  auto printer = std::make_shared<Printer>(what);
+  return {[printer](const Progress& progress) { (*printer)(progress); }, stop_source().get_token()};
+}
+
+void end_progress() {
+  if (line_open) std::fputs("\r\033[K", stderr);
+  line_open = false;
+}
+
+void print_json(const OrderedJson& json) {
+  std::puts(json.dump(2, ' ', false, OrderedJson::error_handler_t::replace).c_str());
+}
+
+OptionSpec device_option() {
+  return {"--device", "cpu|cuda:N", "device to compute on (default: the best usable one)"};
+}
+
+Device chosen_device(const Options& options) { return find_device(options.text("--device").value_or("")); }
+
+std::unique_ptr<LanguageModel> load(const OpenedModel& model, const JobControl& control) {
+  CpuOptions options;
+  options.half_precision_weights = model.artifact != nullptr; // an artifact's own embeddings are f16
+  options.half_precision_cache = model.artifact != nullptr;
+  return load_on_cpu(model.weights(), options, control);
+}
+
+const Tokenizer& require_tokenizer(const OpenedModel& model, const std::string& path) {
+  if (!model.tokenizer) throw input_error(path + ": has no tokenizer; put tokenizer.json beside the model");
+  return *model.tokenizer;
+}
+
+std::vector<int> read_tokens(const OpenedModel& model, const std::string& model_path,
+                             const std::string& text_path) {
+  Tokenizer::EncodeOptions options;
+  options.add_special = false;
+  const auto tokens = require_tokenizer(model, model_path).encode(read_text_file(text_path), options);
+  if (tokens.size() < 2) throw input_error(text_path + ": has fewer than 2 tokens");
+  return tokens;
+}
+
+int window_bos(const Tokenizer& tokenizer) { return tokenizer.spec().add_bos ? tokenizer.spec().bos : -1; }
+
+} // namespace intarsia::cli

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What every verb needs: where progress goes, and the stop that Ctrl-C asks for.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "app/cli/options.h"
+#include "core/artifact/open_model.h"
+#include "core/base/json.h"
+#include "core/base/progress.h"
+#include "core/device/device.h"
+
+namespace intarsia::cli {
+
+// Progress on standard error: one line that is rewritten on a terminal, a line each ten percent otherwise.
+JobControl make_control(const std::string& what);
+void end_progress(); // leaves the rewritten line
+
+// Ctrl-C and SIGTERM request a stop once; a second one ends the program at once.
+void install_signal_handlers();
+
+void print_json(const OrderedJson& json);
+
+// The device of --device, refused here when it is no CPU: this version computes on the CPU.
+Device chosen_device(const Options& options);
+OptionSpec device_option();
+
+// Loads for running. Dense models keep their weights in f32.
+std::unique_ptr<LanguageModel> load(const OpenedModel& model, const JobControl& control);
+const Tokenizer& require_tokenizer(const OpenedModel& model, const std::string& path);
+std::vector<int> read_tokens(const OpenedModel& model, const std::string& model_path,
+                             const std::string& text_path);
+// The begin token windows of a text start with, -1 for models that have none.
+int window_bos(const Tokenizer& tokenizer);
+
+} // namespace intarsia::cli

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/artifact/open_model.h"
+
+#include <cstdlib>
+
+#include "core/base/error.h"
+
+namespace intarsia {
+
+namespace fs = std::filesystem;
+
+const WeightSource& OpenedModel::weights() const {
+  if (artifact) return *artifact;
+  if (!dense)
+    throw input_error(checkpoint->path().string() +
+                      ": is a configuration without weights; name the model's folder or file");
+  return *dense;
+}
+
+const ModelConfig& OpenedModel::config() const {
+  return artifact ? artifact->config() : checkpoint->config();
+}
+const LayerGraph& OpenedModel::graph() const { return artifact ? artifact->graph() : checkpoint->graph(); }
+
+OpenedModel open_model(const fs::path& path) {
+  OpenedModel model;
+  std::optional<TokenizerSpec> spec;
+  if (is_artifact(path)) {
+    model.artifact = open_artifact(path);
+    spec = model.artifact->tokenizer();
+  } else {
+    model.checkpoint = open_checkpoint(path);
+    if (model.checkpoint->has_weights()) model.dense = dense_weights(*model.checkpoint);
+    spec = model.checkpoint->tokenizer();
+  }
+  if (spec) model.tokenizer = make_tokenizer(std::move(*spec));
+  return model;
+}
+
+fs::path built_in_model() {
+  std::error_code code;
+  const fs::path program = fs::read_symlink("/proc/self/exe", code);
+  for (const fs::path& folder :
+       {program.parent_path() / "../share/intarsia", fs::path(INTARSIA_SOURCE_RESOURCES)})
+    if (fs::exists(folder / "demo-model" / "config.json")) return (folder / "demo-model").lexically_normal();
+  throw Error(ErrorKind::resource,
+              "the built-in model is not installed: reinstall Intarsia, or name a model of your own");
+}
+
+} // namespace intarsia

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/artifact/partial_file.h"
+
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "core/allocation/budget.h"
+#include "core/base/error.h"
+#include "core/base/json.h"
+#include "core/base/mapped_file.h"
+
+namespace intarsia {
+namespace {
+
+[[noreturn]] void cannot_write(const std::filesystem::path& path, int code) {
+  throw Error(ErrorKind::resource, path.string() + ": cannot be written: " + std::strerror(code) +
+                                       (code == ENOSPC ? "; free some space and go on with --resume" : ""));
+}
+
+int open_for_writing(const std::filesystem::path& path, int flags) {
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | flags, 0644);
+  if (fd < 0) cannot_write(path, errno);
+  return fd;
+}
+
+void require_space(const std::filesystem::path& folder, std::uint64_t bytes) {
+  struct statvfs info {};
+  if (::statvfs(folder.c_str(), &info) != 0) return;
+  const std::uint64_t free = std::uint64_t(info.f_bavail) * info.f_frsize;
+  if (free < bytes)
+    throw Error(ErrorKind::resource, folder.string() + ": needs " + format_bytes(bytes) +
+                                         ", but the disk has only " + format_bytes(free) + " free");
+}
+
+} // namespace
+
+std::uint32_t crc32_of(std::span<const std::byte> bytes, std::uint32_t start) {
+  return std::uint32_t(::crc32_z(start, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
+}
+
+PartialFile::PartialFile(const std::filesystem::path& folder, const ArtifactLayout& layout,
+                         const std::string& identity, bool resume)
+    : path_(folder / "model.safetensors")
+    , journal_path_(folder / "journal")
+    , layout_(layout) {
+  journal_ = open_for_writing(journal_path_, O_APPEND);
+  if (::flock(journal_, LOCK_EX | LOCK_NB) != 0) {
+    ::close(journal_);
+    throw Error(ErrorKind::resource, folder.string() + ": another run is writing there");
+  }
+  file_ = open_for_writing(path_, 0);
+  if (resume) read_journal(identity);
+  if (!checksums_.empty()) return;
+  require_space(folder, layout.file_bytes);
+  if (::ftruncate(journal_, 0) != 0) cannot_write(journal_path_, errno);
+  append_to_journal(OrderedJson{{"identity", identity}}.dump());
+  if (::ftruncate(file_, 0) != 0 || ::ftruncate(file_, off_t(layout.file_bytes)) != 0)
+    cannot_write(path_, errno);
+  write_at(0, std::as_bytes(std::span(layout.header)));
+}
+
+PartialFile::~PartialFile() {
+  if (file_ >= 0) ::close(file_);
+  if (journal_ >= 0) ::close(journal_);
+}
+
+// Lines of an interrupted run; a torn last line and tensors whose bytes have changed are simply done again.
+void PartialFile::read_journal(const std::string& identity) {
+  const std::string text = read_text_file(journal_path_);
+  const MappedFile mapped(path_);
+  if (mapped.bytes().size() != layout_.file_bytes) return;
+  if (std::memcmp(mapped.bytes().data(), layout_.header.data(), layout_.header.size()) != 0) return;
+  std::size_t start = 0;
+  bool same_run = false;
+  for (std::size_t end; (end = text.find('\n', start)) != std::string::npos; start = end + 1) {
+    const Json line =
+        Json::parse(text.begin() + std::ptrdiff_t(start), text.begin() + std::ptrdiff_t(end), nullptr, false);
+    if (!line.is_object()) continue;
+    if (line.contains("identity")) same_run = line["identity"] == identity;
+    if (!same_run) return;
+    if (line.contains("layer"))
+      distortions_[line["layer"].get<std::string>()] = line["distortion"].get<double>();
+    if (!line.contains("tensor")) continue;
+    const ArtifactTensor& tensor = layout_.find(line["tensor"].get<std::string>());
+    const auto checksum = line["crc32"].get<std::uint32_t>();
+    if (crc32_of(mapped.bytes().subspan(tensor.offset, tensor.bytes)) == checksum)
+      checksums_[tensor.name] = checksum;
+  }
+}
+
+double PartialFile::distortion(const std::string& layer) const {
+  const auto found = distortions_.find(layer);
+  return found == distortions_.end() ? 0 : found->second;
+}
+
+void PartialFile::write_at(std::uint64_t offset, std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::pwrite(file_, bytes.data(), bytes.size(), off_t(offset));
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) cannot_write(path_, errno);
+    bytes = bytes.subspan(std::size_t(written));
+    offset += std::uint64_t(written);
+  }
+}
+
+void PartialFile::write(const std::string& name, std::span<const std::byte> bytes) {
+  const ArtifactTensor& tensor = layout_.find(name);
+  if (current_ != name) {
+    current_ = name;
+    position_ = 0;
+    running_ = 0;
+  }
+  if (bytes.size() > tensor.bytes - position_)
+    throw Error(ErrorKind::internal, "more bytes than planned for tensor \"" + name + "\"");
+  write_at(tensor.offset + position_, bytes);
+  running_ = crc32_of(bytes, running_);
+  position_ += bytes.size();
+}
+
+void PartialFile::finish(const std::string& name) {
+  if (current_ != name || position_ != layout_.find(name).bytes)
+    throw Error(ErrorKind::internal, "fewer bytes than planned for tensor \"" + name + "\"");
+  checksums_[name] = running_;
+  append_to_journal(OrderedJson{{"tensor", name}, {"crc32", running_}}.dump());
+  current_.clear();
+}
+
+void PartialFile::note_distortion(const std::string& layer, double distortion) {
+  distortions_[layer] = distortion;
+  append_to_journal(OrderedJson{{"layer", layer}, {"distortion", distortion}}.dump());
+}
+
+void PartialFile::append_to_journal(const std::string& text) {
+  const std::string line = text + "\n";
+  if (::write(journal_, line.data(), line.size()) != ssize_t(line.size()))
+    cannot_write(journal_path_, errno ? errno : ENOSPC);
+}
+
+void PartialFile::close() {
+  if (::fsync(file_) != 0) cannot_write(path_, errno);
+  ::close(std::exchange(file_, -1));
+  ::unlink(journal_path_.c_str());
+  ::close(std::exchange(journal_, -1));
+}
+
+} // namespace intarsia

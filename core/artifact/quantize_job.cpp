@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/artifact/quantize_job.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "core/artifact/layout.h"
+#include "core/artifact/partial_file.h"
+#include "core/base/atomic_file.h"
+#include "core/base/error.h"
+#include "core/base/half.h"
+#include "core/base/mapped_file.h"
+#include "core/base/random.h"
+#include "core/palette/quantized_linear.h"
+
+namespace intarsia {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t rows_at_once = 1024; // of an embedding
+
+class QuantizeRun {
+ public:
+  QuantizeRun(const Checkpoint& checkpoint, const Plan& plan, fs::path folder, const QuantizeOptions& options,
+              const JobControl& control)
+      : checkpoint_(checkpoint)
+      , plan_(plan)
+      , folder_(std::move(folder))
+      , options_(options)
+      , control_(control)
+      , layout_(artifact_layout(checkpoint.graph(), checkpoint.config(), plan))
+      , file_(folder_, layout_, identity(), options.resume) {
+    total_ = double(checkpoint.graph().linear_weights());
+  }
+
+  void run() {
+    write_floats();
+    write_halves(checkpoint_.graph().embedding + ".weight");
+    if (checkpoint_.graph().head) write_halves(checkpoint_.graph().head->name + ".weight");
+    for (const LinearLayer& layer : checkpoint_.graph().linears) write_layer(layer);
+    write_side_files();
+    file_.close();
+  }
+
+ private:
+  // What must be the same for an interrupted run to be taken up: the model, the plan and the seed.
+  std::string identity() const {
+    std::string text = to_json(checkpoint_.config()).dump() + std::to_string(options_.seed);
+    for (const auto& [name, layer] : plan_.layers) text += name + to_string(layer.quantizer);
+    for (const TensorInfo& tensor : checkpoint_.tensors()) text += tensor.name + std::to_string(tensor.bytes);
+    return std::to_string(crc32_of(std::as_bytes(std::span(text)))) + " " + checkpoint_.path().string();
+  }
+
+  template <typename T>
+  void write_whole(const std::string& name, std::span<const T> values) {
+    if (file_.finished(name)) return;
+    file_.write(name, std::as_bytes(values));
+    file_.finish(name);
+  }
+
+  void write_floats() {
+    const LayerGraph& graph = checkpoint_.graph();
+    const auto copy = [&](const std::string& name) { write_whole<float>(name, checkpoint_.read(name)); };
+    for (const std::string& norm : graph.norms) copy(norm + ".weight");
+    for (const LinearLayer& layer : graph.linears)
+      if (layer.bias) copy(layer.name + ".bias");
+    for (const auto& [name, layer] : plan_.layers)
+      if (const auto book = quantizer(layer.quantizer).codebook(); !book.empty())
+        write_whole<float>(codebook_name(layer.quantizer), book);
+  }
+
+  void write_halves(const std::string& name) {
+    if (file_.finished(name)) return;
+    const std::size_t rows = checkpoint_.config().vocabulary, columns = checkpoint_.config().hidden;
+    std::vector<float> values;
+    std::vector<std::uint16_t> halves;
+    for (std::size_t first = 0; first < rows; first += rows_at_once) {
+      control_.throw_if_stopped();
+      const std::size_t count = std::min(rows_at_once, rows - first);
+      values.resize(count * columns);
+      halves.resize(values.size());
+      checkpoint_.read_rows(name, first, count, values);
+      std::transform(values.begin(), values.end(), halves.begin(), float_to_half);
+      file_.write(name, std::as_bytes(std::span(halves)));
+    }
+    file_.finish(name);
+  }
+
+  std::shared_ptr<const Rotation> rotation_of(const LinearLayer& layer) const {
+    return std::make_shared<const Rotation>(layer.d_in, seed_for(options_.seed, layer.input));
+  }
+
+  bool finished(const LinearLayer& layer) const {
+    if (plan_.layers.at(layer.name).quantizer.family == QuantizerFamily::f16)
+      return file_.finished(weight_name(layer));
+    return file_.finished(codes_name(layer)) && file_.finished(row_scales_name(layer)) &&
+           file_.finished(signs_name(layer));
+  }
+
+  void write_layer(const LinearLayer& layer) {
+    control_.throw_if_stopped();
+    const auto start = std::chrono::steady_clock::now();
+    const QuantizerId id = plan_.layers.at(layer.name).quantizer;
+    LayerDone done{layer.name, id, file_.distortion(layer.name), 0, finished(layer)};
+    if (!done.resumed) {
+      control_.report(layer.name, done_, total_);
+      const JobControl inner{
+          [&](const Progress& progress) { control_.report(layer.name, done_ + progress.done, total_); },
+          control_.stop};
+      std::vector<float> weights = checkpoint_.read(layer.name + ".weight");
+      const auto rotation = rotation_of(layer);
+      const QuantizedLinear quantized =
+          quantize_linear(weights, {layer.d_out, layer.d_in}, id, rotation, layer.name, inner);
+      // Noted before the codes: a run that stops in between does the layer again.
+      file_.note_distortion(layer.name, quantized.distortion);
+      if (id.family == QuantizerFamily::f16) {
+        write_whole<std::byte>(weight_name(layer), quantized.codes);
+      } else {
+        write_whole<std::uint8_t>(signs_name(layer), rotation->signs());
+        write_whole<std::uint16_t>(row_scales_name(layer), quantized.row_scales);
+        write_whole<std::byte>(codes_name(layer), quantized.codes);
+      }
+      done.distortion = quantized.distortion;
+    }
+    done.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    done_ += double(layer.weights());
+    control_.report(layer.name, done_, total_);
+    if (options_.on_layer) options_.on_layer(done);
+  }
+
+  void write_side_files() {
+    write_file_atomically(folder_ / "config.json", to_json(checkpoint_.config()).dump(2) + "\n");
+    write_file_atomically(folder_ / "plan.json", to_json(plan_).dump(2) + "\n");
+    write_tokenizer();
+    OrderedJson layers = OrderedJson::object(), checksums = OrderedJson::object();
+    for (const LinearLayer& layer : checkpoint_.graph().linears)
+      layers[layer.name] = {{"quantizer", to_string(plan_.layers.at(layer.name).quantizer)},
+                            {"shape", {layer.d_out, layer.d_in}},
+                            {"input", layer.input},
+                            {"distortion", file_.distortion(layer.name)}};
+    for (const auto& [name, checksum] : file_.checksums()) checksums[name] = checksum;
+    const OrderedJson manifest{{"format", "intarsia-artifact/1"},
+                               {"model", checkpoint_.config().name},
+                               {"seed", options_.seed},
+                               {"layers", layers},
+                               {"crc32", checksums}};
+    write_file_atomically(folder_ / "artifact.json", manifest.dump(2) + "\n");
+  }
+
+  void write_tokenizer() {
+    const fs::path source =
+        fs::is_directory(checkpoint_.path()) ? checkpoint_.path() : checkpoint_.path().parent_path();
+    const bool from_folder = checkpoint_.path().extension() != ".gguf" && !has_gguf_kind();
+    if (from_folder) {
+      constexpr std::array names{"tokenizer.json",
+                                 "tokenizer_config.json",
+                                 "special_tokens_map.json",
+                                 "tokenizer.model",
+                                 "vocab.json",
+                                 "merges.txt",
+                                 "added_tokens.json",
+                                 "chat_template.jinja",
+                                 "generation_config.json"};
+      for (const char* name : names)
+        if (fs::exists(source / name)) write_file_atomically(folder_ / name, read_text_file(source / name));
+      return;
+    }
+    const auto spec = checkpoint_.tokenizer();
+    if (!spec) return;
+    write_file_atomically(folder_ / "tokenizer.json", to_tokenizer_json(*spec));
+    write_file_atomically(folder_ / "tokenizer_config.json", to_tokenizer_config_json(*spec));
+  }
+
+  bool has_gguf_kind() const { return checkpoint_.kind().starts_with("GGUF"); }
+
+  const Checkpoint& checkpoint_;
+  const Plan& plan_;
+  fs::path folder_;
+  const QuantizeOptions& options_;
+  const JobControl& control_;
+  ArtifactLayout layout_;
+  PartialFile file_;
+  double done_ = 0, total_ = 0; // weights
+};
+
+void sync_folder(const fs::path& folder) {
+  const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return;
+  ::fsync(fd);
+  ::close(fd);
+}
+
+} // namespace
+
+void quantize_model(const Checkpoint& checkpoint, const Plan& plan, const fs::path& out,
+                    const QuantizeOptions& options, const JobControl& control) {
+  if (!checkpoint.has_weights())
+    throw input_error(checkpoint.path().string() + ": has no weights to quantize; name the model's folder");
+  fs::path final_path = out.lexically_normal();
+  if (!final_path.has_filename()) final_path = final_path.parent_path(); // "OUT/"
+  if (fs::exists(final_path))
+    throw Error(ErrorKind::usage, final_path.string() + ": exists already; choose another name or remove it");
+  const fs::path partial = final_path.string() + ".partial";
+  try {
+    if (!options.resume) fs::remove_all(partial);
+    fs::create_directories(partial);
+    QuantizeRun(checkpoint, plan, partial, options, control).run();
+    sync_folder(partial);
+    fs::rename(partial, final_path);
+    sync_folder(final_path.has_parent_path() ? final_path.parent_path() : fs::path("."));
+  } catch (const fs::filesystem_error& error) {
+    throw Error(ErrorKind::resource, final_path.string() + ": cannot be written: " + error.code().message());
+  }
+}
+
+} // namespace intarsia
