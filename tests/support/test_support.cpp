@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tests/support/test_support.h"
 
+#include <QFile>
 #include <QProcess>
 #include <cstdlib>
 #include <fstream>
@@ -29,6 +30,28 @@ CliResult run_cli(const QStringList& arguments, int timeout_ms) {
   result.out = process.readAllStandardOutput().toStdString();
   result.err = process.readAllStandardError().toStdString();
   return result;
+}
+
+void compare_with_llama_cpp(const Tokenizer& tokenizer, const std::filesystem::path& prefix) {
+  const auto read = [](const std::string& path) {
+    QFile file(QString::fromStdString(path));
+    return file.open(QIODevice::ReadOnly) ? QString::fromUtf8(file.readAll()) : QString();
+  };
+  const QStringList texts = read(prefix.string() + ".inp").split("\n__ggml_vocab_test__\n");
+  const QStringList lines = read(prefix.string() + ".out").split('\n');
+  QVERIFY(texts.size() > 30);
+  QVERIFY(lines.size() >= texts.size());
+  Tokenizer::EncodeOptions plain;
+  plain.add_special = plain.parse_special = false;
+  for (qsizetype i = 0; i < texts.size(); ++i) {
+    std::vector<int> expected;
+    for (const QString& id : lines[i].split(' ', Qt::SkipEmptyParts)) expected.push_back(id.toInt());
+    const std::string text = texts[i].toStdString();
+    const auto ids = tokenizer.encode(text, plain);
+    if (ids != expected) qWarning() << "text" << texts[i] << "ids" << ids << "expected" << expected;
+    QVERIFY(ids == expected);
+    QCOMPARE(tokenizer.decode(ids), text);
+  }
 }
 
 void write_file(const std::filesystem::path& path, const std::string& content) {

@@ -9,6 +9,8 @@
 #include <filesystem>
 #include <string>
 
+#include "core/text/tokenizer.h"
+
 namespace intarsia::test {
 
 // tests/, resources/ of the source tree; the shared folder beside the project (INTARSIA_SHARED_DIR
@@ -23,6 +25,10 @@ struct CliResult {
 };
 // Runs the `intarsia` of this build with the arguments.
 CliResult run_cli(const QStringList& arguments, int timeout_ms = 120000);
+
+// Checks a tokenizer against llama.cpp's test files `prefix`.inp (texts behind marker lines) and `prefix`.out
+// (ids, a text a line), both ways.
+void compare_with_llama_cpp(const Tokenizer& tokenizer, const std::filesystem::path& prefix);
 
 void write_file(const std::filesystem::path& path, const std::string& content);
 

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Tokenizers against Hugging Face's (goldens by tests/golden/tokenizers/make_tokenizer_goldens.py).
+#include "core/base/json.h"
+#include "core/base/random.h"
+#include "core/text/tokenizer.h"
+#include "core/text/utf8.h"
+#include "core/text/utf8_stream.h"
+#include "tests/support/test_support.h"
+
+using namespace intarsia;
+
+namespace {
+
+std::filesystem::path golden(const char* kind) { return test::tests_folder() / "golden/tokenizers" / kind; }
+
+std::string random_text(Random& random) {
+  std::string text;
+  for (std::uint64_t i = random.below(40); i > 0; --i) {
+    constexpr char32_t ranges[][2] = {{0x20, 0x7E},     {0x9, 0xD},         {0xA0, 0x17F},   {0x400, 0x4FF},
+                                      {0x4E00, 0x4EFF}, {0x1F300, 0x1F6FF}, {0x2000, 0x206F}};
+    const auto& range = ranges[random.below(std::size(ranges))];
+    append_utf8(char32_t(range[0] + random.below(range[1] - range[0] + 1)), text);
+  }
+  return text;
+}
+
+} // namespace
+
+class TestTokenizer : public QObject {
+  Q_OBJECT
+
+  static void add_kinds() {
+    QTest::addColumn<QString>("kind");
+    for (const char* kind : {"gpt2", "smollm", "llama3", "qwen2", "sentencepiece"})
+      QTest::newRow(kind) << kind;
+  }
+
+ private slots:
+  void ids_are_those_of_hugging_face_data() { add_kinds(); }
+  void ids_are_those_of_hugging_face() {
+    QFETCH(QString, kind);
+    const auto folder = golden(qPrintable(kind));
+    const auto tokenizer = make_tokenizer(read_tokenizer(folder));
+    for (const Json& item : read_json_file(folder / "cases.json")) {
+      const auto text = item["text"].get<std::string>();
+      const auto expected = item["ids"].get<std::vector<int>>();
+      const auto ids = tokenizer->encode(text);
+      if (ids != expected)
+        qWarning() << "text" << QString::fromStdString(text) << "ids" << ids << "expected" << expected;
+      QVERIFY(ids == expected);
+    }
+  }
+
+  void every_text_comes_back_data() { add_kinds(); }
+  void every_text_comes_back() {
+    QFETCH(QString, kind);
+    const auto tokenizer = make_tokenizer(read_tokenizer(golden(qPrintable(kind))));
+    Random random(7);
+    for (int i = 0; i < 2000; ++i) {
+      const std::string text = random_text(random);
+      Tokenizer::EncodeOptions plain;
+      plain.add_special = plain.parse_special = false;
+      const std::string expected = tokenizer->spec().nfc ? to_nfc(text) : text;
+      // SentencePiece writes a space as U+2581, so that character comes back as a space; random texts have
+      // none.
+      QCOMPARE(tokenizer->decode(tokenizer->encode(text, plain)), expected);
+    }
+  }
+
+  void what_is_written_is_read_back_data() { add_kinds(); }
+  void what_is_written_is_read_back() {
+    QFETCH(QString, kind);
+    const auto folder = golden(qPrintable(kind));
+    const auto original = make_tokenizer(read_tokenizer(folder));
+    QTemporaryDir copy;
+    test::write_file(std::filesystem::path(copy.path().toStdString()) / "tokenizer.json",
+                     to_tokenizer_json(original->spec()));
+    test::write_file(std::filesystem::path(copy.path().toStdString()) / "tokenizer_config.json",
+                     to_tokenizer_config_json(original->spec()));
+    const auto again = make_tokenizer(read_tokenizer(copy.path().toStdString()));
+    for (const Json& item : read_json_file(folder / "cases.json")) {
+      const auto text = item["text"].get<std::string>();
+      QVERIFY(again->encode(text) == original->encode(text));
+    }
+  }
+
+  void control_tokens_are_text_unless_asked_for() {
+    const auto tokenizer = make_tokenizer(read_tokenizer(golden("gpt2")));
+    const int start = tokenizer->find("<|im_start|>");
+    QVERIFY(tokenizer->is_control(start));
+    QVERIFY(tokenizer->encode("<|im_start|>") == std::vector<int>{start});
+    QVERIFY(tokenizer->encode("<|im_start|>", {.add_special = true, .parse_special = false}).size() > 1);
+    QCOMPARE(tokenizer->decode({start}), std::string());
+    QCOMPARE(tokenizer->decode({start}, true), std::string("<|im_start|>"));
+  }
+
+  void broken_files_are_one_line_that_names_them() {
+    QTemporaryDir dir;
+    const std::filesystem::path folder = dir.path().toStdString();
+    const auto error_for = [&](const std::string& json) {
+      test::write_file(folder / "tokenizer.json",
+                       QString::fromStdString(json).replace('\'', '"').toStdString());
+      return test::error_of([&] { make_tokenizer(read_tokenizer(folder)); });
+    };
+    const std::pair<const char*, const char*> cases[] = {
+        {"{", "not valid JSON"},
+        {"{}", "\"model\" is missing"},
+        {"{'model':{'type':'Unigram'}}", "Unigram"},
+        {"{'model':{'vocab':{'a':-1},'merges':[]}}", "id -1"},
+        {"{'model':{'vocab':{'a':99999999999},'merges':[]}}", "id 99999999999"},
+        {"{'model':{'vocab':{'a':0},'merges':['b c']}}", "\"b c\""},
+        {"{'model':{'vocab':{'a':0},'merges':[7]}}", "no pair"},
+        {"{'model':{'vocab':{'a':0},'merges':[]},'pre_tokenizer':{'type':'Split','behavior':'Isolated','"
+         "pattern':{'Regex':'('}}}",
+         "no valid regex"},
+        {"{'model':{'vocab':{'a':0},'merges':[]},'normalizer':{'type':'Strange'}}", "Strange"},
+        {"{'model':{'vocab':{},'merges':[]}}", "no tokens"},
+    };
+    for (const auto& [json, expected] : cases) {
+      const std::string sentence = error_for(json);
+      if (sentence.find(expected) == std::string::npos) qWarning() << json << sentence.c_str();
+      QVERIFY(sentence.find(expected) != std::string::npos);
+      QVERIFY(sentence.find("tokenizer.json") != std::string::npos);
+      QVERIFY(sentence.find('\n') == std::string::npos);
+    }
+  }
+
+  void a_hostile_pattern_ends_in_an_error() {
+    TokenizerSpec spec;
+    spec.tokens = {"a"};
+    spec.split_patterns = {"(a+)+$"};
+    spec.origin = "hostile.json";
+    const auto tokenizer = make_tokenizer(spec);
+    const std::string sentence = test::error_of([&] { tokenizer->encode(std::string(60, 'a') + "!"); });
+    QVERIFY(sentence.find("too many steps") != std::string::npos);
+  }
+
+  void the_shared_tokenizers_agree_data() {
+    QTest::addColumn<QString>("folder");
+    QTest::addColumn<QString>("golden");
+    QTest::newRow("qwen2.5 merges.txt") << "tokenizers/qwen2.5"
+                                        << "tokenizers/golden/ggml-vocab-qwen2.gguf";
+  }
+  void the_shared_tokenizers_agree() {
+    QFETCH(QString, folder);
+    QFETCH(QString, golden);
+    INTARSIA_NEED_SHARED("tokenizers/qwen2.5");
+    const auto tokenizer = make_tokenizer(read_tokenizer(test::shared_folder() / folder.toStdString()));
+    test::compare_with_llama_cpp(*tokenizer, test::shared_folder() / golden.toStdString());
+  }
+
+  void a_character_split_across_tokens_waits() {
+    Utf8Stream stream;
+    QCOMPARE(stream.push("a\xF0\x9F"), std::string("a"));
+    QCOMPARE(stream.push("\x91"), std::string());
+    QCOMPARE(stream.push("\x8D!"), std::string("\xF0\x9F\x91\x8D!"));
+    QCOMPARE(stream.push("\xFF\xC3"), std::string("\xEF\xBF\xBD"));
+    QCOMPARE(stream.finish(), std::string("\xEF\xBF\xBD"));
+    QCOMPARE(stream.finish(), std::string());
+  }
+};
+
+QTEST_APPLESS_MAIN(TestTokenizer)
+#include "test_tokenizer.moc"
