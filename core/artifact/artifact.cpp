@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/artifact/artifact.h"
 
+#include <algorithm>
 #include <cstring>
 #include <map>
 
@@ -30,6 +31,7 @@ class MappedArtifact : public Artifact {
     plan_ = read_plan(folder / "plan.json", graph_);
     read_manifest(manifest);
     check_file();
+    check_codebooks();
     make_rotations();
   }
 
@@ -131,6 +133,19 @@ class MappedArtifact : public Artifact {
     if (checksums_.size() != layout_.tensors.size())
       throw input_error((path_ / "artifact.json").string() +
                         ": field \"crc32\" names tensors the model does not have");
+  }
+
+  // Codes are decoded with this build's codebooks, so the file's must be the same to the last bit.
+  void check_codebooks() const {
+    for (const auto& [name, layer] : plan_.layers) {
+      const auto book = std::as_bytes(quantizer(layer.quantizer).codebook());
+      if (book.empty()) continue;
+      const auto stored = bytes(codebook_name(layer.quantizer));
+      if (!std::equal(book.begin(), book.end(), stored.begin(), stored.end()))
+        throw Error(ErrorKind::unsupported,
+                    file_.path().string() + ": tensor \"" + codebook_name(layer.quantizer) +
+                        "\" is not this version's codebook; quantize the model again with this version");
+    }
   }
 
   void make_rotations() {

@@ -28,6 +28,8 @@ int open_for_writing(const std::filesystem::path& path, int flags) {
   return fd;
 }
 
+} // namespace
+
 void require_space(const std::filesystem::path& folder, std::uint64_t bytes) {
   struct statvfs info {};
   if (::statvfs(folder.c_str(), &info) != 0) return;
@@ -37,8 +39,6 @@ void require_space(const std::filesystem::path& folder, std::uint64_t bytes) {
                                          ", but the disk has only " + format_bytes(free) + " free");
 }
 
-} // namespace
-
 std::uint32_t crc32_of(std::span<const std::byte> bytes, std::uint32_t start) {
   return std::uint32_t(::crc32_z(start, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
 }
@@ -46,50 +46,72 @@ std::uint32_t crc32_of(std::span<const std::byte> bytes, std::uint32_t start) {
 PartialFile::PartialFile(const std::filesystem::path& folder, const ArtifactLayout& layout,
                          const std::string& identity, bool resume)
     : path_(folder / "model.safetensors")
-    , journal_path_(folder / "journal")
+    , journal_path_(folder / journal_name)
     , layout_(layout) {
   journal_ = open_for_writing(journal_path_, O_APPEND);
-  if (::flock(journal_, LOCK_EX | LOCK_NB) != 0) {
-    ::close(journal_);
-    throw Error(ErrorKind::resource, folder.string() + ": another run is writing there");
+  try {
+    if (::flock(journal_, LOCK_EX | LOCK_NB) != 0)
+      throw Error(ErrorKind::resource,
+                  folder.string() + ": another run is writing there; wait for it to end");
+    file_ = open_for_writing(path_, 0);
+    if (resume) read_journal(identity);
+    if (checksums_.empty())
+      start_afresh(folder, identity);
+    else
+      append_to_journal(""); // ends a line that the interruption may have torn
+  } catch (...) {
+    close();
+    throw;
   }
-  file_ = open_for_writing(path_, 0);
-  if (resume) read_journal(identity);
-  if (!checksums_.empty()) return;
-  require_space(folder, layout.file_bytes);
+}
+
+PartialFile::~PartialFile() { close(); }
+
+void PartialFile::close() {
+  if (file_ >= 0) ::close(std::exchange(file_, -1));
+  if (journal_ >= 0) ::close(std::exchange(journal_, -1));
+}
+
+void PartialFile::start_afresh(const std::filesystem::path& folder, const std::string& identity) {
+  distortions_.clear();
+  for (const auto& entry : std::filesystem::directory_iterator(folder))
+    if (entry.path() != path_ && entry.path() != journal_path_) std::filesystem::remove_all(entry.path());
   if (::ftruncate(journal_, 0) != 0) cannot_write(journal_path_, errno);
+  if (::ftruncate(file_, 0) != 0) cannot_write(path_, errno);
+  require_space(folder, layout_.file_bytes);
   append_to_journal(OrderedJson{{"identity", identity}}.dump());
-  if (::ftruncate(file_, 0) != 0 || ::ftruncate(file_, off_t(layout.file_bytes)) != 0)
-    cannot_write(path_, errno);
-  write_at(0, std::as_bytes(std::span(layout.header)));
+  if (::ftruncate(file_, off_t(layout_.file_bytes)) != 0) cannot_write(path_, errno);
+  write_at(0, std::as_bytes(std::span(layout_.header)));
 }
 
-PartialFile::~PartialFile() {
-  if (file_ >= 0) ::close(file_);
-  if (journal_ >= 0) ::close(journal_);
-}
-
-// Lines of an interrupted run; a torn last line and tensors whose bytes have changed are simply done again.
+// Lines of an interrupted run. A torn line, and tensors whose bytes are not what they were, are simply done
+// again.
 void PartialFile::read_journal(const std::string& identity) {
   const std::string text = read_text_file(journal_path_);
   const MappedFile mapped(path_);
   if (mapped.bytes().size() != layout_.file_bytes) return;
   if (std::memcmp(mapped.bytes().data(), layout_.header.data(), layout_.header.size()) != 0) return;
-  std::size_t start = 0;
-  bool same_run = false;
-  for (std::size_t end; (end = text.find('\n', start)) != std::string::npos; start = end + 1) {
-    const Json line =
-        Json::parse(text.begin() + std::ptrdiff_t(start), text.begin() + std::ptrdiff_t(end), nullptr, false);
-    if (!line.is_object()) continue;
-    if (line.contains("identity")) same_run = line["identity"] == identity;
-    if (!same_run) return;
-    if (line.contains("layer"))
-      distortions_[line["layer"].get<std::string>()] = line["distortion"].get<double>();
-    if (!line.contains("tensor")) continue;
-    const ArtifactTensor& tensor = layout_.find(line["tensor"].get<std::string>());
-    const auto checksum = line["crc32"].get<std::uint32_t>();
-    if (crc32_of(mapped.bytes().subspan(tensor.offset, tensor.bytes)) == checksum)
-      checksums_[tensor.name] = checksum;
+  std::size_t end = text.find('\n');
+  if (text.substr(0, end) != OrderedJson{{"identity", identity}}.dump()) return; // another run's
+  for (std::size_t start = end; start != std::string::npos; start = end) {
+    end = text.find('\n', start + 1);
+    if (end != std::string::npos)
+      take_over(std::string_view(text).substr(start + 1, end - start - 1), mapped.bytes());
+  }
+}
+
+void PartialFile::take_over(std::string_view text, std::span<const std::byte> file) {
+  try {
+    const Json line = Json::parse(text);
+    if (line.contains("layer")) {
+      distortions_[line.at("layer").get<std::string>()] = line.at("distortion").get<double>();
+    } else {
+      const ArtifactTensor& tensor = layout_.find(line.at("tensor").get<std::string>());
+      const auto checksum = line.at("crc32").get<std::uint32_t>();
+      if (crc32_of(file.subspan(tensor.offset, tensor.bytes)) == checksum) checksums_[tensor.name] = checksum;
+    }
+  } catch (const Json::exception&) { // torn
+  } catch (const Error&) {           // damaged: no such tensor
   }
 }
 
@@ -137,15 +159,12 @@ void PartialFile::note_distortion(const std::string& layer, double distortion) {
 
 void PartialFile::append_to_journal(const std::string& text) {
   const std::string line = text + "\n";
-  if (::write(journal_, line.data(), line.size()) != ssize_t(line.size()))
-    cannot_write(journal_path_, errno ? errno : ENOSPC);
+  const ssize_t written = ::write(journal_, line.data(), line.size());
+  if (written != ssize_t(line.size())) cannot_write(journal_path_, written < 0 ? errno : ENOSPC);
 }
 
-void PartialFile::close() {
+void PartialFile::sync() {
   if (::fsync(file_) != 0) cannot_write(path_, errno);
-  ::close(std::exchange(file_, -1));
-  ::unlink(journal_path_.c_str());
-  ::close(std::exchange(journal_, -1));
 }
 
 } // namespace intarsia

@@ -8,6 +8,7 @@
 #include <map>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "core/artifact/layout.h"
 
@@ -15,8 +16,9 @@ namespace intarsia {
 
 class PartialFile {
  public:
-  // Creates the file at its full size (or, to resume, opens what an earlier run of the same layout left).
-  // Throws Error{resource} when the disk cannot hold it.
+  // Locks the folder for this run, then creates the file at its full size (or, to resume, opens what an
+  // earlier run of the same identity and layout left). Anything else in the folder is removed on a fresh
+  // start. Throws Error{resource} when another run holds the folder or the disk cannot hold the file.
   PartialFile(const std::filesystem::path& folder, const ArtifactLayout& layout, const std::string& identity,
               bool resume);
   ~PartialFile();
@@ -25,19 +27,23 @@ class PartialFile {
 
   // True when an earlier run finished the tensor and its bytes still have the checksum written down then.
   bool finished(const std::string& name) const { return checksums_.contains(name); }
-  double distortion(const std::string& layer) const; // noted by an earlier run; 0 when none
+  bool has_distortion(const std::string& layer) const { return distortions_.contains(layer); }
+  double distortion(const std::string& layer) const; // noted by this or an earlier run; 0 when none
 
   // A tensor in parts: write them in order, then finish.
   void write(const std::string& name, std::span<const std::byte> bytes);
   void finish(const std::string& name);
   void note_distortion(const std::string& layer, double distortion);
 
-  // Syncs everything to disk and removes the journal.
-  void close();
+  void sync(); // everything written is on the disk
+
   const std::map<std::string, std::uint32_t>& checksums() const { return checksums_; }
 
  private:
+  void close();
+  void start_afresh(const std::filesystem::path& folder, const std::string& identity);
   void read_journal(const std::string& identity);
+  void take_over(std::string_view line, std::span<const std::byte> file);
   void append_to_journal(const std::string& line);
   void write_at(std::uint64_t offset, std::span<const std::byte> bytes);
 
@@ -50,6 +56,13 @@ class PartialFile {
   std::uint64_t position_ = 0;
   std::uint32_t running_ = 0; // checksum of what was written of the current tensor
 };
+
+// The journal's name in the folder. It stays until the folder has its final name, so that a run killed at any
+// moment can be resumed.
+constexpr const char* journal_name = "journal";
+
+// Throws Error{resource} when the disk that holds `folder` has fewer bytes free.
+void require_space(const std::filesystem::path& folder, std::uint64_t bytes);
 
 // CRC-32 as zlib and Python's zlib.crc32 compute it.
 std::uint32_t crc32_of(std::span<const std::byte> bytes, std::uint32_t start = 0);

@@ -43,16 +43,25 @@ class QuantizeRun {
     if (checkpoint_.graph().head) write_halves(checkpoint_.graph().head->name + ".weight");
     for (const LinearLayer& layer : checkpoint_.graph().linears) write_layer(layer);
     write_side_files();
-    file_.close();
+    file_.sync();
   }
 
  private:
-  // What must be the same for an interrupted run to be taken up: the model, the plan and the seed.
+  // What must be the same for an interrupted run to be taken up: the model (its configuration, its tensors,
+  // and the first row of each as a sample of what is in them), the plan and the seed.
   std::string identity() const {
     std::string text = to_json(checkpoint_.config()).dump() + std::to_string(options_.seed);
     for (const auto& [name, layer] : plan_.layers) text += name + to_string(layer.quantizer);
-    for (const TensorInfo& tensor : checkpoint_.tensors()) text += tensor.name + std::to_string(tensor.bytes);
-    return std::to_string(crc32_of(std::as_bytes(std::span(text)))) + " " + checkpoint_.path().string();
+    std::vector<float> row;
+    std::uint32_t sample = 0;
+    for (const TensorInfo& tensor : checkpoint_.tensors()) {
+      text += tensor.name + std::to_string(tensor.bytes);
+      if (!is_weight_type(tensor.dtype) || tensor.shape.empty() || tensor.elements() == 0) continue;
+      row.resize(tensor.shape.back());
+      checkpoint_.read_rows(tensor.name, 0, 1, row);
+      sample = crc32_of(std::as_bytes(std::span(row)), sample);
+    }
+    return std::to_string(crc32_of(std::as_bytes(std::span(text)))) + "-" + std::to_string(sample);
   }
 
   template <typename T>
@@ -95,6 +104,7 @@ class QuantizeRun {
   }
 
   bool finished(const LinearLayer& layer) const {
+    if (!file_.has_distortion(layer.name)) return false;
     if (plan_.layers.at(layer.name).quantizer.family == QuantizerFamily::f16)
       return file_.finished(weight_name(layer));
     return file_.finished(codes_name(layer)) && file_.finished(row_scales_name(layer)) &&
@@ -187,6 +197,12 @@ class QuantizeRun {
   double done_ = 0, total_ = 0; // weights
 };
 
+fs::path existing_parent(const fs::path& path) {
+  fs::path parent = fs::absolute(path).parent_path();
+  while (!fs::exists(parent) && parent.has_relative_path()) parent = parent.parent_path();
+  return parent;
+}
+
 void sync_folder(const fs::path& folder) {
   const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return;
@@ -206,14 +222,24 @@ void quantize_model(const Checkpoint& checkpoint, const Plan& plan, const fs::pa
     throw Error(ErrorKind::usage, final_path.string() + ": exists already; choose another name or remove it");
   const fs::path partial = final_path.string() + ".partial";
   try {
-    if (!options.resume) fs::remove_all(partial);
+    if (!fs::exists(partial))
+      require_space(existing_parent(partial),
+                    artifact_layout(checkpoint.graph(), checkpoint.config(), plan).file_bytes);
     fs::create_directories(partial);
-    QuantizeRun(checkpoint, plan, partial, options, control).run();
+    QuantizeRun job(checkpoint, plan, partial, options, control); // holds the lock to the end
+    job.run();
     sync_folder(partial);
     fs::rename(partial, final_path);
-    sync_folder(final_path.has_parent_path() ? final_path.parent_path() : fs::path("."));
+    fs::remove(final_path / journal_name);
+    sync_folder(final_path);
+    sync_folder(existing_parent(final_path));
   } catch (const fs::filesystem_error& error) {
     throw Error(ErrorKind::resource, final_path.string() + ": cannot be written: " + error.code().message());
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::input) throw; // what was done so far can be resumed
+    std::error_code ignored;
+    fs::remove_all(partial, ignored); // the model itself is broken
+    throw;
   }
 }
 

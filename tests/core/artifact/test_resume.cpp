@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Interrupted runs: whatever the moment, resuming gives the very bytes of a run that was left alone.
+#include <csignal>
+#include <fstream>
+#include <sys/resource.h>
+
+#include "core/artifact/artifact.h"
+#include "core/artifact/quantize_job.h"
+#include "core/base/error.h"
+#include "tests/support/test_support.h"
+#include "tests/support/tiny_model.h"
+
+using namespace intarsia;
+using namespace intarsia::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+std::string read_bytes(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::map<std::string, std::string> contents(const fs::path& folder) {
+  std::map<std::string, std::string> files;
+  for (const auto& entry : fs::directory_iterator(folder))
+    files[entry.path().filename().string()] = read_bytes(entry.path());
+  return files;
+}
+
+// Files larger than `bytes` cannot be written while it lives: a full disk, as far as the writer can tell.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(rlim_t bytes) {
+    handler_ = std::signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit limit{bytes, before_.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~FileSizeLimit() {
+    setrlimit(RLIMIT_FSIZE, &before_);
+    std::signal(SIGXFSZ, handler_);
+  }
+
+ private:
+  rlimit before_{};
+  void (*handler_)(int);
+};
+
+} // namespace
+
+class TestResume : public QObject {
+  Q_OBJECT
+
+  QTemporaryDir folder_;
+  fs::path path(const std::string& name) const { return fs::path(folder_.path().toStdString()) / name; }
+  std::unique_ptr<Checkpoint> checkpoint_;
+  Plan plan_;
+  std::map<std::string, std::string> whole_; // of a run that was left alone
+
+  // Runs until `layers` layers are done, then cancels.
+  void interrupt(const Checkpoint& checkpoint, const Plan& plan, std::size_t layers, std::uint64_t seed = 1) {
+    fs::remove_all(path("out"));
+    fs::remove_all(path("out.partial"));
+    std::stop_source stop;
+    QuantizeOptions options;
+    options.seed = seed;
+    std::size_t done = 0;
+    options.on_layer = [&](const LayerDone&) {
+      if (++done == layers) stop.request_stop();
+    };
+    if (layers == 0) stop.request_stop();
+    const auto run = [&] {
+      quantize_model(checkpoint, plan, path("out"), options, {nullptr, stop.get_token()});
+    };
+    QCOMPARE(error_of(run), std::string("cancelled"));
+    QVERIFY(fs::exists(path("out.partial")));
+    QVERIFY(!fs::exists(path("out")));
+  }
+
+  // Resumes; returns how many layers were taken over.
+  std::size_t resume() {
+    QuantizeOptions options;
+    options.resume = true;
+    std::size_t resumed = 0;
+    options.on_layer = [&](const LayerDone& layer) { resumed += layer.resumed ? 1 : 0; };
+    quantize_model(*checkpoint_, plan_, path("out"), options, {});
+    return resumed;
+  }
+
+  void verify_whole() {
+    const auto files = contents(path("out"));
+    QCOMPARE(files.size(), whole_.size());
+    for (const auto& [name, bytes] : whole_) QVERIFY2(files.at(name) == bytes, name.c_str());
+    QVERIFY(!fs::exists(path("out.partial")));
+  }
+
+ private slots:
+  void initTestCase() {
+    write_tiny_model(path("model"));
+    checkpoint_ = open_checkpoint(path("model"));
+    plan_ = mixed_plan(checkpoint_->graph());
+    quantize_model(*checkpoint_, plan_, path("alone"), {}, {});
+    whole_ = contents(path("alone"));
+  }
+
+  void resumes_after_any_layer() {
+    const std::size_t layers = checkpoint_->graph().linears.size();
+    for (std::size_t stop = 0; stop < layers; ++stop) {
+      interrupt(*checkpoint_, plan_, stop);
+      QCOMPARE(resume(), stop);
+      verify_whole();
+    }
+  }
+
+  // A kill tears the journal's last line: every length of the journal must do.
+  void resumes_from_any_part_of_the_journal() {
+    interrupt(*checkpoint_, plan_, checkpoint_->graph().linears.size() - 1);
+    fs::rename(path("out.partial"), path("kept"));
+    const std::string journal = read_bytes(path("kept") / "journal");
+    for (std::size_t size = 0; size <= journal.size(); size += 1 + journal.size() / 60) {
+      fs::remove_all(path("out"));
+      fs::remove_all(path("out.partial"));
+      fs::copy(path("kept"), path("out.partial"));
+      write_file(path("out.partial") / "journal", journal.substr(0, size));
+      resume();
+      verify_whole();
+    }
+  }
+
+  // Killed after everything was written, before the folder got its name.
+  void resumes_before_the_rename() {
+    interrupt(*checkpoint_, plan_, checkpoint_->graph().linears.size() - 1);
+    const std::string journal = read_bytes(path("out.partial") / "journal");
+    resume();
+    fs::rename(path("out"), path("out.partial"));
+    write_file(path("out.partial") / "journal", journal);
+    QCOMPARE(resume(), checkpoint_->graph().linears.size() - 1);
+    verify_whole();
+  }
+
+  void damaged_tensors_are_done_again() {
+    interrupt(*checkpoint_, plan_, 5);
+    std::string bytes = read_bytes(path("out.partial") / "model.safetensors");
+    for (std::size_t i = bytes.size() / 2; i < bytes.size(); i += 97) bytes[i] = char(~bytes[i]);
+    write_file(path("out.partial") / "model.safetensors", bytes);
+    QVERIFY(resume() < 5);
+    verify_whole();
+  }
+
+  void nothing_is_taken_from_another_run() {
+    Plan other = plan_;
+    other.layers.begin()->second.quantizer = parse_quantizer_id("nuq-2");
+    interrupt(*checkpoint_, other, 4); // another plan
+    QCOMPARE(resume(), std::size_t(0));
+    verify_whole();
+    interrupt(*checkpoint_, plan_, 4, 7); // another seed
+    QCOMPARE(resume(), std::size_t(0));
+    verify_whole();
+    TinyModel twin; // other weights in the same shapes
+    twin.seed = 99;
+    write_tiny_model(path("twin"), twin);
+    interrupt(*open_checkpoint(path("twin")), plan_, 4);
+    write_file(path("out.partial") / "tokenizer.json", "of the other model");
+    QCOMPARE(resume(), std::size_t(0));
+    verify_whole();
+  }
+
+  void one_writer_at_a_time() {
+    fs::remove_all(path("out"));
+    std::string second;
+    QuantizeOptions options;
+    options.on_layer = [&](const LayerDone&) {
+      if (second.empty())
+        second = error_of([&] { quantize_model(*checkpoint_, plan_, path("out"), {}, {}); });
+    };
+    quantize_model(*checkpoint_, plan_, path("out"), options, {});
+    QVERIFY2(second.find("another run is writing") != std::string::npos, second.c_str());
+    verify_whole();
+  }
+
+  void an_existing_name_is_not_touched() {
+    fs::remove_all(path("out"));
+    write_file(path("out"), "mine");
+    const std::string error = error_of([&] { quantize_model(*checkpoint_, plan_, path("out"), {}, {}); });
+    QVERIFY2(error.find("exists already") != std::string::npos, error.c_str());
+    QCOMPARE(read_bytes(path("out")), std::string("mine"));
+    QVERIFY(!fs::exists(path("out.partial")));
+    fs::remove(path("out"));
+  }
+
+  void a_full_disk_is_named_and_can_be_resumed() {
+    fs::remove_all(path("out"));
+    std::string error;
+    {
+      const FileSizeLimit limit(4096);
+      error = error_of([&] { quantize_model(*checkpoint_, plan_, path("out"), {}, {}); });
+    }
+    QVERIFY2(error.find("out.partial") != std::string::npos &&
+                 error.find("cannot be written") != std::string::npos,
+             error.c_str());
+    QVERIFY(!fs::exists(path("out")));
+    resume();
+    verify_whole();
+  }
+
+  // The model itself is broken: said by layer, and nothing stays.
+  void a_weight_that_is_no_number_leaves_nothing() {
+    write_tiny_model(path("broken"));
+    std::string bytes = read_bytes(path("broken") / "model.safetensors");
+    const auto checkpoint = open_checkpoint(path("model"));
+    const float nan = std::numeric_limits<float>::quiet_NaN();
+    bytes.replace(bytes.size() - 4 * 64 * 24 - 4, 4, reinterpret_cast<const char*>(&nan),
+                  4); // before the head
+    write_file(path("broken") / "model.safetensors", bytes);
+    const std::string error =
+        error_of([&] { quantize_model(*open_checkpoint(path("broken")), plan_, path("none"), {}, {}); });
+    QVERIFY2(error.find("model.layers.1.mlp.down_proj") != std::string::npos, error.c_str());
+    QVERIFY(!fs::exists(path("none")) && !fs::exists(path("none.partial")));
+  }
+};
+
+QTEST_GUILESS_MAIN(TestResume)
+#include "test_resume.moc"
