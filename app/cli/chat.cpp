@@ -4,7 +4,7 @@
 #include <iostream>
 #include <unistd.h>
 
-#include "app/cli/conversation.h"
+#include "core/runtime/conversation.h"
 #include "app/cli/session.h"
 #include "app/cli/verbs.h"
 #include "core/base/error.h"
@@ -74,7 +74,7 @@ void run(const Options& options) {
   const JobControl control = make_control("loading");
   const auto running = load(model, control);
   end_progress();
-  Conversation conversation(model, tokenizer, *running, options.text("--system").value_or(""));
+  Conversation conversation(tokenizer, *running, options.text("--system").value_or(""));
   if (!prompt) return converse(conversation, max_tokens, sampling, control);
   const auto result =
       conversation.reply(*prompt, max_tokens, sampling, options.json() ? nullptr : print_piece, control.stop);

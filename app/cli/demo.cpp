@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include "app/cli/conversation.h"
+#include "core/runtime/conversation.h"
 #include "app/cli/session.h"
 #include "app/cli/verbs.h"
 #include "core/allocation/allocator.h"
@@ -80,7 +80,7 @@ class Demo {
   }
 
   std::string answer(QuantizedDemo& quantized) {
-    Conversation conversation(quantized.model, *quantized.model.tokenizer, *quantized.running, "");
+    Conversation conversation(*quantized.model.tokenizer, *quantized.running, "");
     SamplingSettings greedy;
     greedy.temperature = 0;
     return conversation.reply(question, 96, greedy, nullptr, make_control("").stop).text;

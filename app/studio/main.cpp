@@ -1,6 +1,19 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// intarsia-studio [MODEL]: opens the window, on MODEL when one is named.
 #include <QApplication>
+
+#include "ui/session/studio_session.h"
+#include "ui/theme/theme.h"
+#include "ui/window/main_window.h"
 
 int main(int argc, char** argv) {
   QApplication application(argc, argv);
-  return 0;
+  QApplication::setOrganizationName(QStringLiteral("Intarsia"));
+  QApplication::setApplicationName(QStringLiteral("intarsia-studio"));
+  application.setStyleSheet(intarsia::ui::Theme::of(QApplication::palette()).style_sheet());
+  intarsia::ui::StudioSession session;
+  intarsia::ui::MainWindow window(session);
+  window.show();
+  if (argc > 1) session.open_model(QString::fromLocal8Bit(argv[1]));
+  return QApplication::exec();
 }

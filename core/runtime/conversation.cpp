@@ -1,24 +1,27 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "app/cli/conversation.h"
+#include "core/runtime/conversation.h"
 
 #include <algorithm>
 
-namespace intarsia::cli {
+namespace intarsia {
 namespace {
 
 constexpr std::size_t longest_context = 4096; // a chat's cache; models that allow more rarely need it here
 
 } // namespace
 
-Conversation::Conversation(const OpenedModel& opened, const Tokenizer& tokenizer, LanguageModel& model,
-                           std::string system)
+Conversation::Conversation(const Tokenizer& tokenizer, LanguageModel& model, std::string system)
     : tokenizer_(tokenizer)
-    , model_(model)
-    , sequence_(model.new_sequence(std::min(longest_context, opened.config().max_positions)))
-    , stop_tokens_(opened.config().eos_tokens) {
+    , sequence_(model.new_sequence(std::min(longest_context, model.config().max_positions)))
+    , stop_tokens_(model.config().eos_tokens) {
   if (const auto& source = tokenizer.spec().chat_template; !source.empty()) template_.emplace(source);
   if (!system.empty()) messages_.push_back({"system", std::move(system)});
   if (tokenizer.spec().eos >= 0) stop_tokens_.push_back(tokenizer.spec().eos);
+}
+
+void Conversation::drop_last_turn() {
+  while (!messages_.empty() && messages_.back().role == "assistant") messages_.pop_back();
+  if (!messages_.empty() && messages_.back().role == "user") messages_.pop_back();
 }
 
 std::string Conversation::prompt_text() const {
@@ -46,4 +49,4 @@ GenerationResult Conversation::reply(const std::string& message, std::size_t max
   return result;
 }
 
-} // namespace intarsia::cli
+} // namespace intarsia

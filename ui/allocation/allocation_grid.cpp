@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/allocation/allocation_grid.h"
+
+#include <QCoreApplication>
+#include <QLocale>
+#include <algorithm>
+#include <cmath>
+
+#include "core/palette/quantized_linear.h"
+#include "core/palette/quantizer.h"
+
+namespace intarsia::ui {
+namespace {
+
+QString tr(const char* text) { return QCoreApplication::translate("AllocationGrid", text); }
+
+constexpr double lowest_bits = 1.5, highest_bits = 8; // the palette's ends; f16 shows as the top colour
+constexpr double loss_share_floor = 1e-4, distortion_floor = 1e-5, distortion_ceiling = 0.2;
+
+AllocationCell cell_of(const LinearLayer& linear, const GridInputs& inputs) {
+  AllocationCell cell;
+  cell.layer = linear.name;
+  cell.role = linear.role;
+  cell.block = linear.block;
+  cell.d_in = linear.d_in;
+  cell.d_out = linear.d_out;
+  if (const auto pin = inputs.pins.find(linear.name); pin != inputs.pins.end()) cell.pin = pin->second;
+  if (const auto forbidden = inputs.forbidden.find(linear.name); forbidden != inputs.forbidden.end())
+    cell.forbidden = forbidden->second;
+  if (inputs.sensitivity) {
+    const auto found = inputs.sensitivity->layers.find(linear.name);
+    if (found != inputs.sensitivity->layers.end()) cell.sensitivity = found->second;
+  }
+  return cell;
+}
+
+void add_plan(AllocationCell& cell, const Plan& plan) {
+  const auto planned = plan.layers.find(cell.layer);
+  if (planned == plan.layers.end()) return;
+  cell.quantizer = planned->second.quantizer;
+  cell.kernel = planned->second.kernel;
+  cell.bytes = quantized_linear_bytes(*cell.quantizer, {cell.d_out, cell.d_in});
+  for (const Quantizer* candidate : palette())
+    if (candidate->id() == *cell.quantizer) cell.distortion = candidate->distortion();
+  if (cell.sensitivity) cell.loss = *cell.sensitivity * cell.distortion;
+  for (std::size_t group = 0; group < plan.fusions.size(); ++group) {
+    const auto& members = plan.fusions[group];
+    if (std::find(members.begin(), members.end(), cell.layer) != members.end()) cell.fusion = int(group);
+  }
+}
+
+} // namespace
+
+AllocationGrid build_allocation_grid(const GridInputs& inputs) {
+  AllocationGrid grid;
+  for (const auto& linear : inputs.graph.linears) {
+    grid.blocks = std::max(grid.blocks, linear.block + 1);
+    if (std::find(grid.roles.begin(), grid.roles.end(), linear.role) == grid.roles.end())
+      grid.roles.push_back(linear.role);
+  }
+  std::sort(grid.roles.begin(), grid.roles.end());
+  grid.cells.resize(grid.roles.size() * grid.blocks);
+  double total_loss = 0;
+  for (const auto& linear : inputs.graph.linears) {
+    const auto row = std::find(grid.roles.begin(), grid.roles.end(), linear.role) - grid.roles.begin();
+    AllocationCell& cell = grid.cells[std::size_t(row) * grid.blocks + linear.block];
+    cell = cell_of(linear, inputs);
+    if (inputs.plan) add_plan(cell, *inputs.plan);
+    total_loss += cell.loss;
+  }
+  if (total_loss > 0)
+    for (auto& cell : grid.cells) cell.loss_share = cell.loss / total_loss;
+  return grid;
+}
+
+std::optional<double> cell_value(const AllocationCell& cell, CellQuantity quantity) {
+  if (quantity == CellQuantity::sensitivity) return cell.sensitivity;
+  if (!cell.quantizer) return std::nullopt;
+  switch (quantity) {
+  case CellQuantity::bits:
+    return cell.quantizer->bits();
+  case CellQuantity::distortion:
+    return cell.distortion;
+  case CellQuantity::loss_share:
+    return cell.sensitivity ? std::optional<double>(cell.loss_share) : std::nullopt;
+  case CellQuantity::bytes:
+    return double(cell.bytes);
+  case CellQuantity::sensitivity:
+    break;
+  }
+  return std::nullopt;
+}
+
+QString cell_value_text(const AllocationCell& cell, CellQuantity quantity) {
+  const auto value = cell_value(cell, quantity);
+  if (!value) return tr("not known yet");
+  const QLocale locale;
+  switch (quantity) {
+  case CellQuantity::bits:
+    return tr("%1 bits").arg(locale.toString(*value, 'g', 4));
+  case CellQuantity::sensitivity:
+    return tr("%1 nats per unit of distortion").arg(locale.toString(*value, 'g', 3));
+  case CellQuantity::distortion:
+    return locale.toString(*value, 'g', 3);
+  case CellQuantity::loss_share:
+    return tr("%1 % of the plan's loss").arg(locale.toString(100 * *value, 'g', 2));
+  case CellQuantity::bytes:
+    return locale.formattedDataSize(qint64(*value), 1);
+  }
+  return {};
+}
+
+QString cell_short_text(const AllocationCell& cell, CellQuantity quantity) {
+  const auto value = cell_value(cell, quantity);
+  if (!value) return {};
+  const QLocale locale;
+  switch (quantity) {
+  case CellQuantity::bits:
+    return locale.toString(*value, 'g', 3);
+  case CellQuantity::loss_share:
+    return locale.toString(100 * *value, 'g', 2);
+  case CellQuantity::bytes:
+    return locale.toString(*value / (1 << 20), 'g', 2);
+  case CellQuantity::sensitivity:
+  case CellQuantity::distortion:
+    return locale.toString(*value, 'g', 1);
+  }
+  return {};
+}
+
+QString quantity_name(CellQuantity quantity) {
+  switch (quantity) {
+  case CellQuantity::bits:
+    return tr("Bits");
+  case CellQuantity::sensitivity:
+    return tr("Sensitivity");
+  case CellQuantity::distortion:
+    return tr("Distortion");
+  case CellQuantity::loss_share:
+    return tr("Loss share");
+  case CellQuantity::bytes:
+    return tr("Bytes");
+  }
+  return {};
+}
+
+double ColourRange::position(double value) const {
+  double t = 0;
+  if (logarithmic)
+    t = value <= low ? 0 : std::log(value / low) / std::log(high / low);
+  else
+    t = (value - low) / (high - low);
+  return std::clamp(t, 0.0, 1.0);
+}
+
+ColourRange colour_range(const AllocationGrid& grid, CellQuantity quantity) {
+  switch (quantity) {
+  case CellQuantity::bits:
+    return {lowest_bits, highest_bits, false};
+  case CellQuantity::distortion:
+    return {distortion_floor, distortion_ceiling, true};
+  case CellQuantity::loss_share:
+    return {loss_share_floor, 1, true};
+  case CellQuantity::bytes: {
+    double largest = 1;
+    for (const auto& cell : grid.cells) largest = std::max(largest, double(cell.d_in) * double(cell.d_out));
+    return {0, largest, false}; // a byte a weight: the palette's 8 bits
+  }
+  case CellQuantity::sensitivity:
+    break;
+  }
+  double low = 0, high = 0;
+  for (const auto& cell : grid.cells) {
+    const double value = cell.sensitivity.value_or(0);
+    if (value <= 0) continue;
+    low = low == 0 ? value : std::min(low, value);
+    high = std::max(high, value);
+  }
+  if (high <= low) return {1e-6, 1, true};
+  return {low, high, true};
+}
+
+} // namespace intarsia::ui

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QWidget>
+
+#include "ui/allocation/allocation_grid.h"
+#include "ui/session/studio_session.h"
+
+class QLabel;
+class QStackedWidget;
+
+namespace intarsia::ui {
+
+class AllocationTableModel;
+class BudgetPanel;
+class ColourLegend;
+class HeatmapView;
+class Inspector;
+
+// The home page: budgets at the left, the heatmap, the inspector and a table of the same.
+class AllocationPage : public QWidget {
+  Q_OBJECT
+ public:
+  explicit AllocationPage(StudioSession& session, QWidget* parent = nullptr);
+
+ signals:
+  void quantize_wanted();
+
+ private:
+  QWidget* build_heatmap_card();
+  QWidget* build_comparison_card();
+  void choose_quantity(CellQuantity quantity);
+  void refresh();
+  void refresh_inspector();
+  void refresh_comparison();
+
+  StudioSession& session_;
+  AllocationGrid grid_;
+  HeatmapView* heatmap_;
+  ColourLegend* legend_;
+  Inspector* inspector_;
+  AllocationTableModel* table_;
+  QStackedWidget* views_;
+  QLabel* comparison_;
+};
+
+} // namespace intarsia::ui

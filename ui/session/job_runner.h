@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Runs one job at a time off the GUI thread. A newer job supersedes the running one: the old is asked to stop
+// and whatever it still says is dropped.
+#pragma once
+
+#include <QElapsedTimer>
+#include <QObject>
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "core/base/progress.h"
+
+namespace intarsia::ui {
+
+class JobRunner : public QObject {
+  Q_OBJECT
+ public:
+  // The job runs on a thread of its own; what it returns runs on the GUI thread afterwards.
+  using Finish = std::function<void()>;
+  using Job = std::function<Finish(const JobControl&)>;
+
+  explicit JobRunner(QObject* parent = nullptr)
+      : QObject(parent) {}
+  ~JobRunner() override;
+
+  void start(Job job);
+  void cancel(); // asks the running job to stop; `cancelled` follows
+  bool running() const { return running_; }
+  double seconds_left(double done, double total) const; // by the average speed so far; < 0 while unknown
+
+ signals:
+  void progressed(const QString& stage, double done, double total);
+  void finished();
+  void failed(const QString& sentence);
+  void cancelled();
+
+ private:
+  void run(const Job& job, std::uint64_t generation, std::stop_token stop);
+  void post(std::uint64_t generation, std::function<void()> call); // dropped when superseded meanwhile
+
+  struct Running {
+    std::shared_ptr<std::atomic<bool>> ended;
+    std::jthread thread; // joined when this ends, or once the job has ended
+  };
+  std::vector<Running> threads_; // the last is the present job's
+  std::uint64_t generation_ = 0;
+  bool running_ = false;
+  QElapsedTimer timer_;
+};
+
+} // namespace intarsia::ui

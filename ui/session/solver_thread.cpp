@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/session/solver_thread.h"
+
+#include "core/base/error.h"
+
+namespace intarsia::ui {
+
+SolverThread::SolverThread(QObject* parent)
+    : QObject(parent)
+    , thread_([this](std::stop_token stop) { loop(stop); }) {}
+
+SolverThread::~SolverThread() {
+  const std::scoped_lock lock(mutex_);
+  present_.request_stop();
+  thread_.request_stop();
+}
+
+void SolverThread::set_problem(AllocationProblem problem) {
+  const std::scoped_lock lock(mutex_);
+  next_problem_ = std::move(problem);
+  next_request_.reset();
+  present_.request_stop();
+}
+
+void SolverThread::request(const AllocationRequest& request) {
+  {
+    const std::scoped_lock lock(mutex_);
+    next_request_ = request;
+    present_.request_stop();
+  }
+  wake_.notify_one();
+}
+
+void SolverThread::loop(std::stop_token stop) {
+  std::unique_ptr<Allocator> allocator;
+  for (;;) {
+    std::optional<AllocationProblem> problem;
+    AllocationRequest request;
+    std::stop_token present;
+    {
+      std::unique_lock lock(mutex_);
+      wake_.wait(lock, stop, [this] { return next_request_.has_value(); });
+      if (stop.stop_requested()) return;
+      problem = std::exchange(next_problem_, std::nullopt);
+      request = *std::exchange(next_request_, std::nullopt);
+      present_ = std::stop_source();
+      present = present_.get_token();
+    }
+    SolverAnswer answer;
+    try {
+      if (problem) allocator.reset();
+      if (problem) allocator = std::make_unique<Allocator>(std::move(*problem));
+      if (!allocator) continue;
+      answer = solve(*allocator, request, present);
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::cancelled) continue; // a newer request stands in line
+      answer.problem = QString::fromUtf8(error.what());
+    } catch (...) {
+      answer.problem = QString::fromStdString(current_exception_sentence());
+    }
+    QMetaObject::invokeMethod(
+        this, [this, answer = std::move(answer)] { emit answered(answer); }, Qt::QueuedConnection);
+  }
+}
+
+SolverAnswer SolverThread::solve(Allocator& allocator, const AllocationRequest& request,
+                                 std::stop_token stop) const {
+  SolverAnswer answer;
+  answer.memory_range = allocator.memory_range(request.context);
+  try {
+    answer.plan = allocator.solve(request, {{}, stop});
+    answer.single_scheme = allocator.best_single_scheme(request);
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::cancelled) throw;
+    answer.problem = QString::fromUtf8(error.what());
+  }
+  return answer;
+}
+
+} // namespace intarsia::ui

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QFrame>
+#include <QLabel>
+#include <QVBoxLayout>
+
+namespace intarsia::ui {
+
+// A rounded surface with a title and a vertical layout for its content.
+class Card : public QFrame {
+  Q_OBJECT
+ public:
+  explicit Card(const QString& title = {}, QWidget* parent = nullptr);
+  QVBoxLayout* content() { return layout_; }
+
+ private:
+  QVBoxLayout* layout_;
+};
+
+// A label of one of the theme's styles: "title", "muted", "gain", "error".
+QLabel* make_label(const QString& text, const char* style, QWidget* parent = nullptr);
+
+} // namespace intarsia::ui
