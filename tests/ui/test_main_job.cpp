@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The main job as a person does it, on real widgets and the built-in model: open, drag the memory slider, see
+// cells change, quantize, cancel, quantize again, chat. With INTARSIA_SCREENSHOTS=FOLDER every page is saved
+// as a PNG.
+#include <QApplication>
+#include <QLabel>
+#include <QLineEdit>
+#include <QPlainTextEdit>
+#include <QProgressBar>
+#include <QPushButton>
+#include <QSettings>
+#include <QSignalSpy>
+#include <QSlider>
+#include <QStandardPaths>
+#include <QTableWidget>
+#include <QTextBrowser>
+#include <QToolButton>
+
+#include "tests/support/test_support.h"
+#include "ui/allocation/heatmap_view.h"
+#include "ui/session/studio_session.h"
+#include "ui/theme/theme.h"
+#include "ui/window/main_window.h"
+
+using namespace intarsia;
+using namespace intarsia::ui;
+
+namespace {
+
+constexpr int patience = 120000; // ms; a slow machine needs longer, no result depends on it
+
+QPalette palette_of(bool dark) {
+  QPalette palette;
+  if (!dark) return palette;
+  palette.setColor(QPalette::Window, QColor("#17181C"));
+  palette.setColor(QPalette::WindowText, QColor("#ECEDF1"));
+  palette.setColor(QPalette::Base, QColor("#202227"));
+  palette.setColor(QPalette::Text, QColor("#ECEDF1"));
+  palette.setColor(QPalette::Button, QColor("#202227"));
+  palette.setColor(QPalette::ButtonText, QColor("#ECEDF1"));
+  return palette;
+}
+
+} // namespace
+
+class TestMainJob : public QObject {
+  Q_OBJECT
+
+  QTemporaryDir dir_;
+  std::unique_ptr<StudioSession> session_;
+  std::unique_ptr<MainWindow> window_;
+
+  template <typename Widget>
+  Widget* find(const char* name) {
+    auto* found = window_->findChild<Widget*>(QString::fromLatin1(name));
+    if (!found) qFatal("no widget \"%s\"", name);
+    return found;
+  }
+
+  void screenshot(const QString& name) {
+    const QByteArray folder = qgetenv("INTARSIA_SCREENSHOTS");
+    if (folder.isEmpty()) return;
+    for (const bool dark : {false, true}) {
+      QApplication::setPalette(palette_of(dark));
+      qApp->setStyleSheet(Theme::of(QApplication::palette()).style_sheet());
+      QTest::qWait(250);
+      window_->grab().save(QString::fromLocal8Bit(folder) + "/" + name + (dark ? "-dark.png" : "-light.png"));
+    }
+    QApplication::setPalette(palette_of(false));
+    qApp->setStyleSheet(Theme::of(QApplication::palette()).style_sheet());
+  }
+
+  std::vector<QRgb> cell_colours() {
+    auto* heatmap = find<HeatmapView>("heatmap");
+    std::vector<QRgb> colours;
+    for (int row = 0; row < int(heatmap->grid().roles.size()); ++row)
+      for (int block = 0; block < int(heatmap->grid().blocks); ++block)
+        colours.push_back(heatmap->cell_colour({row, block}).rgb());
+    return colours;
+  }
+
+ private slots:
+  void initTestCase() {
+    QStandardPaths::setTestModeEnabled(true);
+    QSettings::setPath(QSettings::NativeFormat, QSettings::UserScope, dir_.path());
+    QApplication::setOrganizationName("IntarsiaTest");
+    QApplication::setPalette(palette_of(false));
+    qApp->setStyleSheet(Theme::of(QApplication::palette()).style_sheet());
+    session_ = std::make_unique<StudioSession>();
+    window_ = std::make_unique<MainWindow>(*session_);
+    window_->resize(1280, 820);
+    window_->show();
+    QVERIFY(QTest::qWaitForWindowExposed(window_.get()));
+    QTRY_VERIFY_WITH_TIMEOUT(!session_->devices().devices.empty(), patience);
+    QVERIFY(!find<QToolButton>("device")->text().isEmpty());
+    screenshot("0-first-run");
+  }
+
+  void a_missing_model_is_a_sentence_in_place() {
+    QSignalSpy errors(session_.get(), &StudioSession::error_occurred);
+    session_->open_model("/nowhere/at/all");
+    QTRY_COMPARE_WITH_TIMEOUT(errors.count(), 1, patience);
+    QVERIFY(errors[0][0].toString().contains("/nowhere/at/all"));
+    QVERIFY(!session_->model());
+  }
+
+  void the_built_in_model_opens_and_is_planned() {
+    session_->open_built_in();
+    QTRY_VERIFY_WITH_TIMEOUT(session_->model() != nullptr, patience);
+    QTRY_VERIFY_WITH_TIMEOUT(session_->plan() != nullptr, patience);
+    QCOMPARE(find<HeatmapView>("heatmap")->grid().blocks, std::size_t(8));
+    QVERIFY(session_->plan()->solver.proven);
+    QVERIFY(find<QLabel>("modelFacts")->text().contains("demo-model"));
+    screenshot("2-allocation");
+    window_->show_page(MainWindow::model);
+    screenshot("1-model");
+    window_->show_page(MainWindow::allocation);
+  }
+
+  void dragging_the_memory_slider_changes_cells() {
+    auto* slider = find<QSlider>("memorySlider");
+    const auto before = cell_colours();
+    const double bits = session_->plan()->predicted.bits_per_weight;
+    // From the handle's place to near the left end, in steps as a hand does.
+    const auto at = [&](double part) { return QPoint(int(part * slider->width()), slider->height() / 2); };
+    const double start =
+        double(slider->value() - slider->minimum()) / (slider->maximum() - slider->minimum());
+    QTest::mousePress(slider, Qt::LeftButton, {}, at(start));
+    for (int step = 1; step <= 20; ++step) QTest::mouseMove(slider, at(start + (0.1 - start) * step / 20));
+    QTest::mouseRelease(slider, Qt::LeftButton, {}, at(0.1));
+    QVERIFY(slider->value() < 250);
+    QTRY_VERIFY_WITH_TIMEOUT(session_->plan() && session_->plan()->predicted.bits_per_weight < bits - 1,
+                             patience);
+    QVERIFY(cell_colours() != before);
+    QVERIFY(session_->plan()->predicted.bits_per_weight <= slider->value() / 100.0 + 1e-9);
+    slider->setValue(400);
+    QTRY_VERIFY_WITH_TIMEOUT(session_->plan()->predicted.bits_per_weight > 3.9, patience);
+  }
+
+  void an_impossible_budget_is_explained() {
+    auto* field = find<QLineEdit>("memoryField");
+    field->setFocus();
+    field->selectAll();
+    QTest::keyClicks(field, "1MiB");
+    QTest::keyClick(field, Qt::Key_Return);
+    QTRY_VERIFY_WITH_TIMEOUT(session_->answer().problem.contains("smallest plan needs"), patience);
+    QVERIFY(!session_->plan());
+    field->selectAll();
+    QTest::keyClicks(field, "4 bpw");
+    QTest::keyClick(field, Qt::Key_Return);
+    QTRY_VERIFY_WITH_TIMEOUT(session_->plan() != nullptr, patience);
+  }
+
+  void a_pinned_layer_holds() {
+    auto* heatmap = find<HeatmapView>("heatmap");
+    heatmap->setFocus();
+    heatmap->set_focus_position({0, 0});
+    QTest::keyClick(heatmap, Qt::Key_Right);
+    QTest::keyClick(heatmap, Qt::Key_Down);
+    QVERIFY(heatmap->focus_position() == (GridPosition{1, 1}));
+    const std::string layer = heatmap->grid().at(1, 1).layer;
+    emit heatmap->pin_requested({layer}, parse_quantizer_id("nuq-8"));
+    QTRY_VERIFY_WITH_TIMEOUT(session_->plan() &&
+                                 session_->plan()->layers.at(layer).quantizer == parse_quantizer_id("nuq-8"),
+                             patience);
+    QVERIFY(heatmap->grid().at(1, 1).pin.has_value());
+    QTest::keyClick(heatmap, Qt::Key_Delete);
+    QTRY_VERIFY_WITH_TIMEOUT(session_->plan() &&
+                                 session_->plan()->layers.at(layer).quantizer != parse_quantizer_id("nuq-8"),
+                             patience);
+  }
+
+  void quantizing_can_be_cancelled_and_done_again() {
+    window_->show_page(MainWindow::quantize);
+    const QString out = dir_.filePath("quantized");
+    find<QLineEdit>("output")->setText(out);
+    session_->quantize(out, false);
+    session_->cancel_quantize();
+    QTRY_COMPARE_WITH_TIMEOUT(session_->quantize_job().state, JobState::cancelled, patience);
+    QVERIFY(!QFileInfo::exists(out));
+    for (auto* button : window_->findChildren<QPushButton*>("primary"))
+      if (button->isVisible() && button->isEnabled()) QTest::mouseClick(button, Qt::LeftButton);
+    QTRY_COMPARE_WITH_TIMEOUT(session_->quantize_job().state, JobState::done, patience);
+    QVERIFY(QFileInfo::exists(out + "/model.safetensors"));
+    QTRY_VERIFY_WITH_TIMEOUT(session_->quality().has_value(), patience);
+    QVERIFY(session_->quality()->quantized_perplexity < 1.1 * session_->quality()->original_perplexity);
+    QCOMPARE(find<QTableWidget>("quantizedLayers")->rowCount(), int(session_->plan()->layers.size()));
+    screenshot("3-quantize");
+  }
+
+  void the_chat_streams_an_answer() {
+    QTest::mouseClick(find<QPushButton>("chatWithIt"), Qt::LeftButton);
+    QSignalSpy pieces(session_.get(), &StudioSession::chat_text);
+    auto* prompt = find<QPlainTextEdit>("prompt");
+    prompt->setFocus();
+    QTest::keyClicks(prompt, "What is walnut good for?");
+    QTest::keyClick(prompt, Qt::Key_Return);
+    QTRY_VERIFY_WITH_TIMEOUT(!session_->chat().empty() && session_->chat().back().finished, patience);
+    QVERIFY(pieces.count() > 3);
+    QVERIFY(session_->chat_uses_quantized());
+    QVERIFY(session_->chat().back().answer.contains("alnut") ||
+            session_->chat().back().answer.contains("trunks"));
+    QCOMPARE(find<QTextBrowser>("answer")->toPlainText().trimmed(), session_->chat().back().answer.trimmed());
+    screenshot("4-chat");
+  }
+};
+
+QTEST_MAIN(TestMainJob)
+#include "test_main_job.moc"
