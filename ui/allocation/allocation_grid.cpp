@@ -99,7 +99,7 @@ QString cell_value_text(const AllocationCell& cell, CellQuantity quantity) {
   case CellQuantity::bits:
     return tr("%1 bits").arg(locale.toString(*value, 'g', 4));
   case CellQuantity::sensitivity:
-    return tr("%1 nats per unit of distortion").arg(locale.toString(*value, 'g', 3));
+    return tr("%1 nats").arg(locale.toString(*value, 'g', 3));
   case CellQuantity::distortion:
     return locale.toString(*value, 'g', 3);
   case CellQuantity::loss_share:

@@ -34,7 +34,6 @@ HeatmapView::HeatmapView(QWidget* parent)
   setInteractions(QCP::iRangeDrag | QCP::iRangeZoom);
   axisRect()->setRangeDrag(Qt::Horizontal);
   axisRect()->setRangeZoom(Qt::Horizontal);
-  axisRect()->setupFullAxesBox(false);
   for (QCPAxis* axis : {xAxis, yAxis}) {
     axis->grid()->setVisible(false);
     axis->setTickLength(0);

@@ -178,8 +178,8 @@ void BudgetPanel::show_plan() {
   const double mebibytes = std::max(0.01, double(plan->predicted.linear_bytes) / (1 << 20) / 20);
   const double change = 100 * *plan->shadow_prices.loss_per_mebibyte * mebibytes / plan->predicted.loss;
   price_->setText(
-      tr("%1 MiB more would change the predicted loss by %2 %")
-          .arg(QLocale().toString(mebibytes, 'g', 2), QLocale().toString(std::max(change, -100.0), 'f', 1)));
+      tr("%1 MiB more would cut the predicted loss by %2 %")
+          .arg(QLocale().toString(mebibytes, 'g', 2), QLocale().toString(std::min(-change, 100.0), 'f', 1)));
 }
 
 } // namespace intarsia::ui

@@ -12,6 +12,13 @@ namespace {
 
 constexpr int bar_height = 14, line_height = 20, swatch = 8;
 
+// Three digits are enough, and narrow enough.
+QString short_size(std::uint64_t bytes) {
+  double value = double(bytes);
+  while (value >= 1024) value /= 1024;
+  return QLocale().formattedDataSize(qint64(bytes), value >= 100 ? 0 : 1);
+}
+
 } // namespace
 
 MemoryBar::MemoryBar(QWidget* parent)
@@ -77,9 +84,8 @@ void MemoryBar::paintEvent(QPaintEvent*) {
     painter.setBrush(colour(i));
     painter.drawRoundedRect(QRectF(cell.left(), cell.center().y() - swatch / 2, swatch, swatch), 2, 2);
     painter.setPen(theme.muted);
-    painter.drawText(
-        cell.adjusted(swatch + 5, 0, 0, 0), Qt::AlignVCenter | Qt::AlignLeft,
-        tr("%1 %2").arg(parts_[i].name, QLocale().formattedDataSize(qint64(parts_[i].bytes), 1)));
+    painter.drawText(cell.adjusted(swatch + 5, 0, 0, 0), Qt::AlignVCenter | Qt::AlignLeft,
+                     tr("%1 %2").arg(parts_[i].name, short_size(parts_[i].bytes)));
   }
 }
 

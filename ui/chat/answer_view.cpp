@@ -26,6 +26,9 @@ AnswerView::AnswerView(QWidget* parent)
   answer_->setStyleSheet(QStringLiteral("border: none; padding: 0;"));
   answer_->setVerticalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
   answer_->setOpenLinks(false); // a model's links are text, not places to go
+  setSizePolicy(QSizePolicy::Preferred, QSizePolicy::Maximum);
+  question_->setSizePolicy(QSizePolicy::Preferred, QSizePolicy::Fixed);
+  figures_->setSizePolicy(QSizePolicy::Preferred, QSizePolicy::Fixed);
   layout->addWidget(question_);
   layout->addWidget(answer_);
   layout->addWidget(figures_);

@@ -57,6 +57,7 @@ QuantizePage::QuantizePage(StudioSession& session, QWidget* parent)
   layers_->verticalHeader()->hide();
   layers_->setEditTriggers(QAbstractItemView::NoEditTriggers);
   layers_->setAlternatingRowColors(true);
+  layers_->setTextElideMode(Qt::ElideLeft); // the end of a layer's name tells it from the others
   table->content()->addWidget(layers_, 1);
   auto* layout = new QHBoxLayout(this);
   layout->setContentsMargins(2 * spacing, 2 * spacing, 2 * spacing, 2 * spacing);

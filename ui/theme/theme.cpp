@@ -72,8 +72,8 @@ QString Theme::style_sheet() const {
     QToolButton:hover { background: %11; }
     QToolButton:focus { border: 2px solid %8; padding: 4px; }
     QToolButton:checked { background: %11; color: %1; font-weight: 600; }
-    QLineEdit, QSpinBox, QPlainTextEdit, QTextBrowser, QTableView { background: %3; border: 1px solid %4; border-radius: 8px; padding: 4px 8px; selection-background-color: %8; selection-color: %9; }
-    QLineEdit:focus, QSpinBox:focus, QPlainTextEdit:focus, QTableView:focus { border: 1px solid %8; }
+    QLineEdit, QSpinBox, QDoubleSpinBox, QPlainTextEdit, QTextBrowser, QTableView { background: %3; border: 1px solid %4; border-radius: 8px; padding: 4px 8px; selection-background-color: %8; selection-color: %9; }
+    QLineEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QPlainTextEdit:focus, QTableView:focus { border: 1px solid %8; }
     QTableView { padding: 0; gridline-color: %4; alternate-background-color: %2; }
     QHeaderView::section { background: %3; color: %5; border: none; border-bottom: 1px solid %4; padding: 6px 8px; }
     QTableCornerButton::section { background: %3; border: none; }
@@ -87,6 +87,9 @@ QString Theme::style_sheet() const {
     QMenu::item { padding: 6px 24px; }
     QMenu::item:selected { background: %11; }
     QToolTip { background: %3; color: %1; border: 1px solid %4; padding: 6px; }
+    QScrollBar:vertical { background: transparent; width: 10px; }
+    QScrollBar::handle:vertical { background: %10; border-radius: 5px; min-height: 32px; }
+    QScrollBar::add-line, QScrollBar::sub-line, QScrollBar::add-page, QScrollBar::sub-page { background: transparent; height: 0; }
     QScrollArea { background: transparent; border: none; }
   )")
       .arg(text.name(), ground.name(), card.name(), border.name(), muted.name(), good.name(), danger.name(),
