@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <sstream>
 
+#include "app/cli/plan_table.h"
 #include "app/cli/session.h"
 #include "app/cli/verbs.h"
 #include "core/allocation/allocator.h"
@@ -21,11 +22,11 @@ VerbSpec spec() {
            {"--latency-table", "FILE", "latency.json of the device"},
            {"--context", "N", "tokens of context to keep memory for (default 4096, at most the model's)"},
            {"--no-fusion", "", "run every layer as a kernel of its own"},
-           {"--pin", "LAYER=QUANTIZER", "fix a layer's quantizer; may be given again"},
+           {"--pin", "LAYER=QUANTIZER", "fix a layer's quantizer; may be given again", true},
            {"--only", "FAMILY,…", "use these families only: nuq, vq, tcq, half-tcq, f16"},
            {"--gap", "X", "stop when the plan is proven within this of the best (default 1e-4)"},
            {"--time-limit", "S", "seconds to search at most (default 60)"},
-           {"--output", "FILE", "where to write plan.json"},
+           {"--output", "FILE", "where to write (default plan.json)"},
            device_option()}};
 }
 
@@ -56,7 +57,9 @@ Sensitivity sensitivity_of(const Options& options, const OpenedModel& model) {
   return result;
 }
 
-void print_plan(const Plan& plan, const std::string& out, const std::optional<Plan>& single) {
+void print_plan(const Plan& plan, const LayerGraph& graph, const std::string& out,
+                const std::optional<Plan>& single) {
+  fmt::print("{}\n", plan_table(plan, graph));
   fmt::print("{}: {:.3f} bits a weight, {} of linears, {} in memory at {} tokens of context\n", out,
              plan.predicted.bits_per_weight, format_bytes(plan.predicted.linear_bytes),
              format_bytes(plan.predicted.memory_bytes), plan.budgets.context);
@@ -79,7 +82,7 @@ void print_plan(const Plan& plan, const std::string& out, const std::optional<Pl
 }
 
 void run(const Options& options) {
-  const std::string out = options.require("--output");
+  const std::string out = options.text("--output").value_or("plan.json");
   AllocationRequest request;
   if (const auto memory = options.text("--memory")) request.memory = parse_memory_budget(*memory);
   if (const auto latency = options.text("--latency"))
@@ -115,7 +118,7 @@ void run(const Options& options) {
   if (options.json())
     print_json(json);
   else
-    print_plan(plan, out, single);
+    print_plan(plan, model.graph(), out, single);
 }
 
 } // namespace

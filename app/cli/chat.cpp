@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <fmt/format.h>
-#include <iostream>
 #include <unistd.h>
 
-#include "core/runtime/conversation.h"
+#include "app/cli/line_reader.h"
 #include "app/cli/session.h"
 #include "app/cli/verbs.h"
 #include "core/base/error.h"
+#include "core/runtime/conversation.h"
 
 namespace intarsia::cli {
 namespace {
@@ -47,27 +49,37 @@ SamplingSettings sampling_of(const Options& options) {
 }
 
 void print_piece(std::string_view piece) {
-  std::fwrite(piece.data(), 1, piece.size(), stdout);
-  std::fflush(stdout);
+  if (std::fwrite(piece.data(), 1, piece.size(), stdout) != piece.size() || std::fflush(stdout) != 0)
+    throw Error(ErrorKind::resource,
+                std::string("standard output cannot be written: ") + std::strerror(errno));
 }
 
-void converse(Conversation& conversation, std::size_t max_tokens, const SamplingSettings& sampling,
-              const JobControl& control) {
+// Ends at end of input. Ctrl-C stops an answer or, between answers, the conversation.
+void converse(Conversation& conversation, std::size_t max_tokens, SamplingSettings sampling) {
   const bool terminal = isatty(STDIN_FILENO) != 0;
-  if (terminal) std::fputs("Type a message; an empty line or Ctrl-D ends the conversation.\n", stderr);
-  for (std::string line; !control.stop.stop_requested();) {
+  if (terminal) std::fputs("Type a message; Ctrl-C stops an answer, Ctrl-D ends the conversation.\n", stderr);
+  LineReader lines;
+  for (;;) {
     if (terminal) std::fputs("> ", stderr);
-    if (!std::getline(std::cin, line) || line.empty()) break;
-    conversation.reply(line, max_tokens, sampling, print_piece, control.stop);
-    std::fputs("\n", stdout);
+    const auto line = lines.next(stop_token());
+    if (!line) break;
+    if (line->empty()) continue;
+    const auto result = conversation.reply(*line, max_tokens, sampling, print_piece, stop_token());
+    print_piece("\n");
+    ++sampling.seed; // the next answer draws afresh
+    if (result.reason == StopReason::stopped && !go_on_after_stop()) break;
   }
+  if (terminal) std::fputs("\n", stderr);
 }
 
 void run(const Options& options) {
   const auto max_tokens = options.count_or("--max-tokens", 1, 1 << 20, 256);
   const SamplingSettings sampling = sampling_of(options);
   const auto prompt = options.text("--prompt");
-  if (options.json() && !prompt) throw Error(ErrorKind::usage, "chat: --json needs --prompt");
+  if (prompt && prompt->empty()) throw Error(ErrorKind::usage, "chat: option --prompt is empty");
+  for (const char* name : {"--json", "--raw"})
+    if (options.has(name) && !prompt)
+      throw Error(ErrorKind::usage, std::string("chat: ") + name + " needs --prompt");
   chosen_device(options);
   const OpenedModel model = open_model(options.argument());
   const Tokenizer& tokenizer = require_tokenizer(model, options.argument());
@@ -75,13 +87,14 @@ void run(const Options& options) {
   const auto running = load(model, control);
   end_progress();
   Conversation conversation(tokenizer, *running, options.text("--system").value_or(""));
-  if (!prompt) return converse(conversation, max_tokens, sampling, control);
-  const auto result =
-      conversation.reply(*prompt, max_tokens, sampling, options.json() ? nullptr : print_piece, control.stop);
-  if (options.json())
-    print_json(to_json(*prompt, result));
-  else
-    std::fputs("\n", stdout);
+  if (!prompt) return converse(conversation, max_tokens, sampling);
+  const OnText on_text = options.json() ? OnText() : print_piece;
+  const auto result = options.has("--raw")
+                          ? conversation.complete(*prompt, max_tokens, sampling, on_text, control.stop)
+                          : conversation.reply(*prompt, max_tokens, sampling, on_text, control.stop);
+  if (!options.json()) print_piece("\n");
+  if (result.reason == StopReason::stopped) throw Error(ErrorKind::cancelled, "cancelled");
+  if (options.json()) print_json(to_json(*prompt, result));
 }
 
 } // namespace
@@ -90,7 +103,8 @@ Verb chat_verb() {
   return {{"chat",
            "MODEL",
            "answers a prompt, or holds a conversation",
-           {{"--prompt", "TEXT", "answer this and end (default: a conversation, a message a line)"},
+           {{"--raw", "", "go on with the prompt as it stands, without a chat template"},
+            {"--prompt", "TEXT", "answer this and end (default: a conversation, a message a line)"},
             {"--system", "TEXT", "instructions that stand before the conversation"},
             {"--max-tokens", "N", "tokens of an answer at most (default 256)"},
             {"--temperature", "X", "0 always takes the likeliest token (default 0.7)"},

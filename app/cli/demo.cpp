@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include "core/runtime/conversation.h"
+#include "app/cli/plan_table.h"
 #include "app/cli/session.h"
 #include "app/cli/verbs.h"
 #include "core/allocation/allocator.h"
@@ -13,6 +13,7 @@
 #include "core/artifact/quantize_job.h"
 #include "core/base/error.h"
 #include "core/evaluation/evaluation.h"
+#include "core/runtime/conversation.h"
 
 namespace intarsia::cli {
 namespace {
@@ -113,16 +114,7 @@ OrderedJson plan_bits(const Plan& plan) {
 void print_plan(const LayerGraph& graph, const Plan& plan) {
   fmt::print("plan at 4 bits a weight: {}, loss {:.4g} nats, proven within {:.3f} %, {:.0f} ms\n",
              plan.solver.name, plan.solver.objective, 100 * plan.solver.gap, plan.solver.seconds * 1e3);
-  fmt::print("  {:<6}", "block");
-  const std::size_t blocks = graph.linears.back().block + 1;
-  for (std::size_t block = 0; block < blocks; ++block) fmt::print("{:>6}", block);
-  for (const LinearLayer& row : graph.linears) {
-    if (row.block != 0) break;
-    fmt::print("\n  {:<6}", role_name(row.role));
-    for (const LinearLayer& layer : graph.linears)
-      if (layer.role == row.role) fmt::print("{:>6g}", plan.layers.at(layer.name).quantizer.bits());
-  }
-  fmt::print("\n");
+  fmt::print("{}", plan_table(plan, graph));
 }
 
 void run(const Options& options) {

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/evaluation/evaluation.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 
 #include "app/cli/session.h"
 #include "app/cli/verbs.h"
+#include "core/base/error.h"
 
 namespace intarsia::cli {
 namespace {
@@ -17,11 +19,18 @@ OrderedJson to_json(const PerplexityResult& result) {
           {"windows", result.windows}};
 }
 
+// Token by token, a comparison means something only when both read the same tokens.
+void require_same_tokens(const OpenedModel& model, const OpenedModel& reference, const std::string& path) {
+  if (!reference.tokenizer || reference.tokenizer->spec().tokens == model.tokenizer->spec().tokens) return;
+  throw input_error(path + ": has another tokenizer than the model; the two cannot be compared");
+}
+
 void run(const Options& options) {
   const std::string text = options.require("--text");
-  const auto context = options.count_or("--context", 2, 1 << 20, 512);
   chosen_device(options);
   const OpenedModel model = open_model(options.argument());
+  const std::size_t most = model.config().max_positions;
+  const auto context = options.count_or("--context", 2, most, std::min<std::size_t>(512, most));
   const auto tokens = read_tokens(model, options.argument(), text);
   const int bos = window_bos(*model.tokenizer);
   const JobControl control = make_control("evaluating");
@@ -29,6 +38,7 @@ void run(const Options& options) {
   OrderedJson json{{"model", options.argument()}, {"text", text}, {"context", context}};
   if (const auto reference_path = options.text("--reference")) {
     const OpenedModel reference = open_model(*reference_path);
+    require_same_tokens(model, reference, *reference_path);
     const auto other = load(reference, control);
     const DivergenceResult result = divergence(*running, *other, tokens, context, bos, control);
     end_progress();
@@ -61,7 +71,7 @@ Verb evaluate_verb() {
            "measures perplexity on a text, and divergence from a reference model",
            {{"--text", "FILE", "text to evaluate on"},
             {"--reference", "MODEL", "measure KL divergence and top-1 agreement against this model too"},
-            {"--context", "N", "tokens a window (default 512)"},
+            {"--context", "N", "tokens a window (default 512, at most the model's)"},
             device_option()}},
           run};
 }

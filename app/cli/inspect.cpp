@@ -2,10 +2,12 @@
 #include <cstdio>
 #include <fmt/format.h>
 
+#include "app/cli/plan_table.h"
 #include "app/cli/session.h"
 #include "app/cli/verbs.h"
 #include "core/allocation/budget.h"
 #include "core/allocation/memory_model.h"
+#include "core/base/error.h"
 #include "core/palette/rotation.h"
 
 namespace intarsia::cli {
@@ -88,14 +90,25 @@ void print_text(const OpenedModel& model, const std::string& path) {
     if (layer.block == 0)
       fmt::print("{:<12} {:>8} {:>8}  {}\n", role_name(layer.role), layer.d_in, layer.d_out,
                  Rotation(layer.d_in, 0).description());
+  if (model.artifact) fmt::print("\n{}", plan_table(model.artifact->plan(), graph));
+}
+
+void verify(const OpenedModel& model, const std::string& path) {
+  if (!model.artifact) throw Error(ErrorKind::usage, "inspect: --verify: " + path + " is no artifact");
+  model.artifact->verify(make_control("verifying"));
+  end_progress();
 }
 
 } // namespace
 
 Verb inspect_verb() {
-  return {{"inspect", "MODEL", "shows a model's architecture, layers, fusion groups and sizes", {}},
+  return {{"inspect",
+           "MODEL",
+           "shows a model's architecture, layers, fusion groups and sizes",
+           {{"--verify", "", "compare the checksum of every tensor of an artifact"}}},
           [](const Options& options) {
             const OpenedModel model = open_model(options.argument());
+            if (options.has("--verify")) verify(model, options.argument());
             if (options.json())
               print_json(to_json(model, options.argument()));
             else

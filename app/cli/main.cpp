@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // intarsia VERB …: exits 0 on success, 2 on bad usage, 1 on anything else, with one line that says what and
 // what to do.
+#include <algorithm>
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -46,7 +47,11 @@ void run(const std::vector<std::string>& words) {
     print_overview(verbs, stderr);
     throw Error(ErrorKind::usage, "");
   }
-  if (words[0] == "help" || words[0] == "--help" || words[0] == "-h") return print_overview(verbs, stdout);
+  if (words[0] == "help" || words[0] == "--help" || words[0] == "-h") {
+    if (words.size() == 1) return print_overview(verbs, stdout);
+    std::fputs(help_text(find_verb(verbs, words[1]).spec).c_str(), stdout);
+    return;
+  }
   if (words[0] == "--version") {
     std::puts("intarsia " INTARSIA_VERSION);
     return;
@@ -61,6 +66,13 @@ void run(const std::vector<std::string>& words) {
   verb.run(options);
 }
 
+int complain(std::string sentence, int code) {
+  end_progress();
+  std::replace(sentence.begin(), sentence.end(), '\n', ' '); // one line, whatever a file's text held
+  if (!sentence.empty()) std::fprintf(stderr, "intarsia: %s\n", sentence.c_str());
+  return code;
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -71,12 +83,8 @@ int main(int argc, char** argv) {
     if (std::fflush(stdout) != 0) throw Error(ErrorKind::resource, "standard output cannot be written");
     return 0;
   } catch (const Error& error) {
-    end_progress();
-    if (*error.what()) std::fprintf(stderr, "intarsia: %s\n", error.what());
-    return error.kind() == ErrorKind::usage ? 2 : 1;
+    return complain(error.what(), error.kind() == ErrorKind::usage ? 2 : 1);
   } catch (...) {
-    end_progress();
-    std::fprintf(stderr, "intarsia: %s\n", current_exception_sentence().c_str());
-    return 1;
+    return complain(current_exception_sentence(), 1);
   }
 }

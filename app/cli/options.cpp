@@ -90,10 +90,16 @@ Options::Options(const VerbSpec& spec, const std::vector<std::string>& words)
       values_[name].emplace_back();
       continue;
     }
-    if (!value && i + 1 < words.size()) value = words[++i];
+    const auto is_option = [&](const std::string& word) {
+      return std::any_of(options.begin(), options.end(),
+                         [&](const auto& option) { return option.name == word; });
+    };
+    if (!value && i + 1 < words.size() && !is_option(words[i + 1])) value = words[++i];
     if (!value)
       throw usage_error(
           fmt::format("{}: option {} needs a value: {} {}", spec.name, name, name, found->value));
+    if (values_.contains(name) && !found->repeated)
+      throw usage_error(fmt::format("{}: option {} is given twice", spec.name, name));
     values_[name].push_back(*value);
   }
   if (!spec.arguments.empty() && !have_argument && !help())

@@ -14,6 +14,7 @@ struct OptionSpec {
   std::string name;  // "--memory"
   std::string value; // "B"; empty: a switch
   std::string help;
+  bool repeated = false; // may be given more than once
 };
 
 struct VerbSpec {
@@ -31,8 +32,8 @@ class Options {
   bool help() const { return has("--help"); }
   bool json() const { return has("--json"); }
   bool has(const std::string& name) const { return values_.contains(name); }
-  const std::string& argument() const { return argument_; }       // the verb's positional argument
-  std::optional<std::string> text(const std::string& name) const; // the last one given
+  const std::string& argument() const { return argument_; } // the verb's positional argument
+  std::optional<std::string> text(const std::string& name) const;
   std::vector<std::string> all(const std::string& name) const;
   std::uint64_t count_or(const std::string& name, std::uint64_t low, std::uint64_t high,
                          std::uint64_t fallback) const;

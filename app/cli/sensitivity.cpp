@@ -17,10 +17,10 @@ Verb sensitivity_verb() {
                 {{"--text", "FILE", "measure on this text (default: on text the model makes itself)"},
                  {"--samples", "N", "noise draws a layer; more take longer and scatter less (default 4)"},
                  {"--seed", "N", "seed of noise and text (default 1)"},
-                 {"--output", "FILE", "where to write sensitivity.json"},
+                 {"--output", "FILE", "where to write (default sensitivity.json)"},
                  device_option()}};
   return {spec, [](const Options& options) {
-            const std::string out = options.require("--output");
+            const std::string out = options.text("--output").value_or("sensitivity.json");
             chosen_device(options);
             const OpenedModel model = open_model(options.argument());
             const JobControl control = make_control("sensitivity");

@@ -1,37 +1,58 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/cli/session.h"
 
-#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <csignal>
 #include <cstdio>
 #include <fmt/format.h>
 #include <memory>
+#include <mutex>
+#include <thread>
 #include <unistd.h>
 
+#include "core/allocation/budget.h"
+#include "core/allocation/memory_model.h"
 #include "core/base/error.h"
 #include "core/base/mapped_file.h"
 
 namespace intarsia::cli {
 namespace {
 
-std::stop_source& stop_source() {
-  static std::stop_source source;
-  return source;
-}
-
-volatile std::sig_atomic_t interrupted = 0;
 bool line_open = false;
 
-void on_signal(int) {
-  if (interrupted) _exit(1);
-  interrupted = 1;
+// What SIGINT and SIGTERM ask for. Signals are taken by a thread of their own, so that a stop reaches a job
+// whatever it is doing.
+struct StopRequests {
+  std::mutex mutex;
+  std::stop_source source;
+  bool terminated = false; // by SIGTERM: the whole program is to end
+};
+
+StopRequests& stop_requests() {
+  static StopRequests requests;
+  return requests;
 }
 
-// A signal handler may not take locks, so progress reports turn the flag into a stop request.
-void forward_interrupt() {
-  if (interrupted) stop_source().request_stop();
+sigset_t stop_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGTERM);
+  return set;
+}
+
+void wait_for_signals() {
+  const sigset_t set = stop_signals();
+  for (;;) {
+    int signal = 0;
+    if (sigwait(&set, &signal) != 0) continue;
+    StopRequests& requests = stop_requests();
+    const std::lock_guard lock(requests.mutex);
+    if (requests.source.stop_requested()) ::_exit(1);
+    requests.terminated = signal == SIGTERM;
+    requests.source.request_stop();
+  }
 }
 
 std::string duration(double seconds) {
@@ -48,7 +69,6 @@ class Printer {
       , terminal_(isatty(STDERR_FILENO) != 0) {}
 
   void operator()(const Progress& progress) {
-    forward_interrupt();
     const auto now = std::chrono::steady_clock::now();
     const double part = progress.total > 0 ? progress.done / progress.total : 0;
     if (terminal_) {
@@ -76,16 +96,29 @@ class Printer {
 } // namespace
 
 void install_signal_handlers() {
-  struct sigaction action {};
-  action.sa_handler = on_signal;
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
   std::signal(SIGPIPE, SIG_IGN); // a reader that leaves is a write error, not a death
+  std::signal(SIGXFSZ, SIG_IGN); // so is a file that may not grow
+  stop_requests();               // made before the thread that uses it
+  const sigset_t set = stop_signals();
+  pthread_sigmask(SIG_BLOCK, &set, nullptr); // inherited by every later thread
+  std::thread(wait_for_signals).detach();
+}
+
+std::stop_token stop_token() {
+  const std::lock_guard lock(stop_requests().mutex);
+  return stop_requests().source.get_token();
+}
+
+bool go_on_after_stop() {
+  const std::lock_guard lock(stop_requests().mutex);
+  if (stop_requests().terminated) return false;
+  stop_requests().source = std::stop_source();
+  return true;
 }
 
 JobControl make_control(const std::string& what) {
   auto printer = std::make_shared<Printer>(what);
-  return {[printer](const Progress& progress) { (*printer)(progress); }, stop_source().get_token()};
+  return {[printer](const Progress& progress) { (*printer)(progress); }, stop_token()};
 }
 
 void end_progress() {
@@ -104,6 +137,12 @@ OptionSpec device_option() {
 Device chosen_device(const Options& options) { return find_device(options.text("--device").value_or("")); }
 
 std::unique_ptr<LanguageModel> load(const OpenedModel& model, const JobControl& control) {
+  const std::uint64_t f32_bytes = 2 * f16_model_bytes(model.graph(), model.config());
+  const std::uint64_t needed = model.artifact ? model.artifact->file_bytes() : f32_bytes;
+  if (const std::uint64_t free = available_memory(); free != 0 && needed > free)
+    throw Error(ErrorKind::resource,
+                (model.artifact ? model.artifact->path() : model.checkpoint->path()).string() + ": needs " +
+                    format_bytes(needed) + " of memory to run, but only " + format_bytes(free) + " are free");
   CpuOptions options;
   options.half_precision_weights = model.artifact != nullptr; // an artifact's own embeddings are f16
   options.half_precision_cache = model.artifact != nullptr;

@@ -2,6 +2,7 @@
 // What every verb needs: where progress goes, and the stop that Ctrl-C asks for.
 #pragma once
 
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,9 @@ void end_progress(); // leaves the rewritten line
 
 // Ctrl-C and SIGTERM request a stop once; a second one ends the program at once.
 void install_signal_handlers();
+std::stop_token stop_token();
+// Makes ready for the next stop, after a stopped answer; false when the program was asked to end (SIGTERM).
+bool go_on_after_stop();
 
 void print_json(const OrderedJson& json);
 
@@ -26,7 +30,7 @@ void print_json(const OrderedJson& json);
 Device chosen_device(const Options& options);
 OptionSpec device_option();
 
-// Loads for running. Dense models keep their weights in f32.
+// Loads for running, when memory suffices. Dense models keep their weights in f32.
 std::unique_ptr<LanguageModel> load(const OpenedModel& model, const JobControl& control);
 const Tokenizer& require_tokenizer(const OpenedModel& model, const std::string& path);
 std::vector<int> read_tokens(const OpenedModel& model, const std::string& model_path,

@@ -17,23 +17,38 @@ namespace {
   const int code = errno;
   if (fd >= 0) {
     ::close(fd);
-    ::unlink(temporary.c_str());
+    if (!temporary.empty()) ::unlink(temporary.c_str());
   }
   throw Error(ErrorKind::resource, path.string() + ": cannot be written: " + std::strerror(code));
 }
 
-} // namespace
-
-void write_file_atomically(const std::filesystem::path& path, std::string_view content) {
-  std::string temporary = path.string() + ".XXXXXX";
-  const int fd = ::mkostemp(temporary.data(), O_CLOEXEC);
-  if (fd < 0) give_up(path, temporary, fd);
+void write_all(int fd, std::string_view content, const std::filesystem::path& path,
+               const std::string& temporary) {
   while (!content.empty()) {
     const ssize_t written = ::write(fd, content.data(), content.size());
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) give_up(path, temporary, fd);
     content.remove_prefix(std::size_t(written));
   }
+}
+
+// A device or a pipe (/dev/stdout) cannot be replaced by a rename.
+void write_straight(const std::filesystem::path& path, std::string_view content) {
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+  if (fd < 0) give_up(path, {}, fd);
+  write_all(fd, content, path, {});
+  ::close(fd);
+}
+
+} // namespace
+
+void write_file_atomically(const std::filesystem::path& path, std::string_view content) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) return write_straight(path, content);
+  std::string temporary = path.string() + ".XXXXXX";
+  const int fd = ::mkostemp(temporary.data(), O_CLOEXEC);
+  if (fd < 0) give_up(path, temporary, fd);
+  write_all(fd, content, path, temporary);
   if (::fchmod(fd, 0644) != 0 || ::fsync(fd) != 0) give_up(path, temporary, fd);
   if (::rename(temporary.c_str(), path.c_str()) != 0) give_up(path, temporary, fd);
   ::close(fd);

@@ -14,6 +14,8 @@
 
 namespace intarsia {
 
+using OnText = std::function<void(std::string_view)>;
+
 class Conversation {
  public:
   // Both must outlive it. Throws Error when the tokenizer's chat template cannot be read.
@@ -24,11 +26,20 @@ class Conversation {
   std::size_t context_used() const { return cached_tokens_.size(); }
   std::size_t context_size() const { return sequence_->capacity(); }
 
+  // When the conversation has outgrown the context, the model is no longer shown its oldest questions and
+  // answers; the system message stays. On an Error the question is forgotten.
   GenerationResult reply(const std::string& message, std::size_t max_tokens, const SamplingSettings& sampling,
-                         const std::function<void(std::string_view)>& on_text, std::stop_token stop);
+                         const OnText& on_text, std::stop_token stop);
+
+  // Goes on with a text as it stands, outside the conversation and without a template.
+  GenerationResult complete(const std::string& text, std::size_t max_tokens, const SamplingSettings& sampling,
+                            const OnText& on_text, std::stop_token stop);
 
  private:
-  std::string prompt_text() const;
+  std::vector<int> tokens_of(const std::vector<ChatMessage>& messages) const;
+  std::vector<int> prompt_that_fits(std::size_t room) const; // leaves `room` tokens for the answer
+  GenerationResult run(GenerationRequest request, const std::string& stop_text, const OnText& on_text,
+                       std::stop_token stop);
 
   const Tokenizer& tokenizer_;
   std::unique_ptr<Sequence> sequence_;
