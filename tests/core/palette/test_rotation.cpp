@@ -49,7 +49,7 @@ class TestRotation : public QObject {
 
   // The widths of real models take one transform over the whole dimension.
   void widths_of_real_models_are_full() {
-    for (const std::size_t width : {64,   192,  448,  576,  896,  1152,  1536,  2048,  3072,  4096,  4864,
+    for (const std::size_t width : {64,   192,  448,  576,  896,  1152,  1536,  2048,  3072,  4096, 4864,
                                     5120, 5632, 6144, 8192, 8960, 11008, 13824, 14336, 18944, 28672})
       if (!Rotation(width, 1).is_full())
         QFAIL(qPrintable(QString("%1: %2").arg(width).arg(Rotation(width, 1).description().c_str())));
