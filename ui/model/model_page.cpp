@@ -46,6 +46,7 @@ QWidget* ModelPage::build_facts() {
   };
   add(tr("Open a model folder…"), "openFolder", [this] { emit open_folder_wanted(); });
   add(tr("Open a GGUF or safetensors file…"), "openFile", [this] { emit open_file_wanted(); });
+  add(tr("Import sensitivities…"), "importSensitivity", [this] { emit import_wanted(); });
   add(tr("Try it now with the built-in model"), "primary", [this] { session_.open_built_in(); });
   return card;
 }

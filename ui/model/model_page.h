@@ -20,6 +20,7 @@ class ModelPage : public QWidget {
  signals:
   void open_folder_wanted();
   void open_file_wanted();
+  void import_wanted(); // of sensitivities
 
  private:
   QWidget* build_facts();

@@ -46,17 +46,18 @@ QuantizePage::QuantizePage(StudioSession& session, QWidget* parent)
   left->setSpacing(2 * spacing);
   left->addWidget(build_job_card());
   left->addWidget(build_result_card(), 1);
-  auto* table = new Card(tr("Layers, predicted against measured"), this);
+  auto* table = new Card(tr("Distortion of the layers, predicted and measured"), this);
   layers_->setObjectName(QStringLiteral("quantizedLayers"));
   layers_->setAccessibleName(tr("Quantized layers"));
   layers_->setHorizontalHeaderLabels(
-      {tr("Layer"), tr("Quantizer"), tr("Predicted distortion"), tr("Measured distortion"), tr("Time")});
+      {tr("Layer"), tr("Quantizer"), tr("Predicted"), tr("Measured"), tr("Time")});
   layers_->horizontalHeader()->setSectionResizeMode(0, QHeaderView::Stretch);
   for (int column = 1; column < 5; ++column)
     layers_->horizontalHeader()->setSectionResizeMode(column, QHeaderView::ResizeToContents);
   layers_->verticalHeader()->hide();
   layers_->setEditTriggers(QAbstractItemView::NoEditTriggers);
   layers_->setAlternatingRowColors(true);
+  layers_->setWordWrap(false);
   layers_->setTextElideMode(Qt::ElideLeft); // the end of a layer's name tells it from the others
   table->content()->addWidget(layers_, 1);
   auto* layout = new QHBoxLayout(this);

@@ -75,6 +75,7 @@ MainWindow::MainWindow(StudioSession& session, QWidget* parent)
 
   connect(models, &ModelPage::open_folder_wanted, this, &MainWindow::open_folder);
   connect(models, &ModelPage::open_file_wanted, this, &MainWindow::open_file);
+  connect(models, &ModelPage::import_wanted, this, &MainWindow::import_sensitivity);
   connect(allocations, &AllocationPage::quantize_wanted, this, [this] { show_page(quantize); });
   connect(quantizing, &QuantizePage::chat_wanted, this, [this] { show_page(chat); });
   connect(&session_, &StudioSession::model_changed, this, [this] {
