@@ -29,6 +29,12 @@ void JobRunner::cancel() {
   if (running_) threads_.back().thread.request_stop();
 }
 
+void JobRunner::abandon() {
+  cancel();
+  ++generation_;
+  running_ = false;
+}
+
 void JobRunner::post(std::uint64_t generation, std::function<void()> call) {
   QMetaObject::invokeMethod(
       this,

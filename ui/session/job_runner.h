@@ -27,7 +27,8 @@ class JobRunner : public QObject {
   ~JobRunner() override;
 
   void start(Job job);
-  void cancel(); // asks the running job to stop; `cancelled` follows
+  void cancel();  // asks the running job to stop; `cancelled` follows
+  void abandon(); // the same, but nothing it still says is heard
   bool running() const { return running_; }
   double seconds_left(double done, double total) const; // by the average speed so far; < 0 while unknown
 

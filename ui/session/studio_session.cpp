@@ -104,8 +104,8 @@ void StudioSession::open_model(const QString& path) {
 }
 
 void StudioSession::adopt_model(std::shared_ptr<const OpenedModel> model, const QString& path) {
-  sensitivity_runner_.cancel();
-  chat_runner_.cancel();
+  for (JobRunner* runner : {&sensitivity_runner_, &quantize_runner_, &quality_runner_, &chat_runner_})
+    runner->abandon();
   model_ = std::move(model);
   model_path_ = path;
   sensitivity_.reset();
@@ -114,7 +114,7 @@ void StudioSession::adopt_model(std::shared_ptr<const OpenedModel> model, const 
   answer_ = {};
   quality_.reset();
   quantized_layers_.clear();
-  quantize_job_ = {};
+  quantize_job_ = sensitivity_job_ = {};
   original_ = quantized_ = {};
   artifact_path_.clear();
   conversation_.reset();
@@ -152,7 +152,8 @@ void StudioSession::import_sensitivity(const QString& file) {
     emit error_occurred(QString::fromUtf8(error.what()));
     return;
   }
-  sensitivity_runner_.cancel();
+  sensitivity_runner_.abandon();
+  sensitivity_job_ = {};
   emit sensitivity_changed();
   new_problem();
 }
@@ -290,14 +291,13 @@ void StudioSession::measure_quality() {
 
 void StudioSession::choose_chat_model(bool quantized) {
   if (quantized == chat_quantized_) return;
-  chat_runner_.cancel();
   chat_quantized_ = quantized;
   conversation_.reset();
   clear_chat();
 }
 
 void StudioSession::clear_chat() {
-  chat_runner_.cancel();
+  chat_runner_.abandon();
   chat_.clear();
   conversation_.reset();
   emit chat_changed();
