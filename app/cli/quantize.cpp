@@ -23,7 +23,14 @@ void run(const Options& options) {
   settings.seed = options.count_or("--seed", 0, INT64_MAX, settings.seed);
   std::vector<LayerDone> layers;
   settings.on_layer = [&](const LayerDone& layer) { layers.push_back(layer); };
-  quantize_model(*model.checkpoint, plan, out, settings, make_control("quantizing"));
+  try {
+    quantize_model(*model.checkpoint, plan, out, settings, make_control("quantizing"));
+  } catch (const Error& error) {
+    const bool can_resume = error.kind() == ErrorKind::cancelled || error.kind() == ErrorKind::resource;
+    if (!can_resume || layers.empty()) throw;
+    throw Error(error.kind(), fmt::format("{}; {} of {} layers are done, go on with --resume", error.what(),
+                                          layers.size(), plan.layers.size()));
+  }
   end_progress();
   const auto artifact = open_artifact(out);
   if (!options.json()) {

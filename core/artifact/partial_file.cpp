@@ -18,8 +18,7 @@ namespace intarsia {
 namespace {
 
 [[noreturn]] void cannot_write(const std::filesystem::path& path, int code) {
-  throw Error(ErrorKind::resource, path.string() + ": cannot be written: " + std::strerror(code) +
-                                       (code == ENOSPC ? "; free some space and go on with --resume" : ""));
+  throw Error(ErrorKind::resource, path.string() + ": cannot be written: " + std::strerror(code));
 }
 
 int open_for_writing(const std::filesystem::path& path, int flags) {

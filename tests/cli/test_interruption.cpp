@@ -123,8 +123,12 @@ class TestInterruption : public QObject {
       const rlimit limit{16, 16};
       setrlimit(RLIMIT_FSIZE, &limit);
     });
-    process.start(INTARSIA_CLI,
-                  {"sensitivity", text(path("model")), "--samples", "1", "-o", text(path("s.json"))});
+    OrderedJson layers;
+    const auto checkpoint = open_checkpoint(path("model"));
+    for (const LinearLayer& layer : checkpoint->graph().linears) layers[layer.name] = 0.1;
+    write_file(path("in.json"), OrderedJson{{"format", "intarsia-sensitivity/1"}, {"layers", layers}}.dump());
+    process.start(INTARSIA_CLI, {"allocate", text(path("model")), "--memory", "4bpw", "--time-limit", "0.2",
+                                 "--sensitivity", text(path("in.json")), "-o", text(path("s.json"))});
     QVERIFY(process.waitForFinished(120000));
     QCOMPARE(process.exitCode(), 1);
     const QByteArray error = process.readAllStandardError();
