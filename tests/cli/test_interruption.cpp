@@ -62,7 +62,7 @@ class TestInterruption : public QObject {
   // Killed later and later until it comes through, each time resumed.
   void kill_and_resume() {
     int kills = 0;
-    for (int wait = 5;; wait += 15) {
+    for (int wait = 5;; wait += 60) {
       QProcess process;
       process.start(INTARSIA_CLI, quantize("killed") << "--resume");
       QVERIFY(process.waitForStarted());
