@@ -33,8 +33,8 @@ struct RegexSplitter::Pattern {
     int error = 0;
     PCRE2_SIZE offset = 0;
     if (text.size() <= longest_pattern)
-      code.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), PCRE2_UTF | PCRE2_UCP,
-                               &error, &offset, nullptr));
+      code.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(),
+                               PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C, &error, &offset, nullptr));
     if (!code)
       throw input_error(origin + ": the pre-tokenizer's pattern \"" + text.substr(0, 60) +
                         "\" is no valid regex");
@@ -60,6 +60,9 @@ struct RegexSplitter::Pattern {
         throw input_error(origin + ": the pre-tokenizer's pattern \"" + source.substr(0, 60) +
                           "\" takes too many steps");
       const PCRE2_SIZE* bounds = pcre2_get_ovector_pointer(data.get());
+      if (bounds[0] > bounds[1] || bounds[0] < start) // "\K" can move a match's start
+        throw input_error(origin + ": the pre-tokenizer's pattern \"" + source.substr(0, 60) +
+                          "\" does not move forward");
       if (bounds[1] <= position &&
           bounds[1] == bounds[0]) { // an empty match: go on behind the next character
         ++position;

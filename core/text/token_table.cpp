@@ -2,6 +2,7 @@
 #include "core/text/token_table.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/base/error.h"
 
@@ -27,6 +28,11 @@ TokenTable::TokenTable(TokenizerSpec spec)
   check_id(spec_, spec_.eos, "end");
   check_id(spec_, spec_.unknown, "unknown");
   check_id(spec_, spec_.pad, "padding");
+  if (spec_.bos < 0) spec_.add_bos = false; // some files ask for a token that they do not name
+  if (spec_.eos < 0) spec_.add_eos = false;
+  if (!std::all_of(spec_.scores.begin(), spec_.scores.end(),
+                   [](float score) { return std::isfinite(score); }))
+    throw input_error(spec_.origin + ": a token's score is not a finite number");
   for (std::size_t id = 0; id < spec_.tokens.size(); ++id) {
     const std::string& token = spec_.tokens[id];
     if (token.empty()) continue;  // a hole in the numbering

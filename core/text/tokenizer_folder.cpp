@@ -65,7 +65,19 @@ void read_added_tokens_decoder(const JsonObject& config, TokenizerSpec& spec) {
     const int id = std::stoi(key);
     place_token(spec, id, token.string("content"),
                 token.boolean_or("special", false) ? TokenType::control : TokenType::user_defined);
+    if (token.boolean_or("lstrip", false)) spec.strip_left.insert(id);
+    if (token.boolean_or("rstrip", false)) spec.strip_right.insert(id);
   }
+}
+
+// Tokens put in after training, for vocabularies that come without a tokenizer.json.
+void read_added_tokens_file(const fs::path& folder, TokenizerSpec& spec) {
+  const fs::path file = folder / "added_tokens.json";
+  if (!fs::exists(file)) return;
+  const Json json = read_json_file(file);
+  const JsonObject added(json, file.string());
+  for (const auto& [token, id] : added.json().items())
+    place_token(spec, added.integer(token), token, TokenType::user_defined);
 }
 
 void choose_pre_tokenizer(const fs::path& folder, TokenizerSpec& spec) {
@@ -104,12 +116,6 @@ TokenizerSpec read_merges_and_vocabulary(const fs::path& folder) {
     for (const auto& [left, right] : spec.merges)
       place_token(spec, std::int64_t(spec.tokens.size()), left + right, TokenType::normal);
   }
-  if (fs::exists(folder / "added_tokens.json")) {
-    const Json json = read_json_file(folder / "added_tokens.json");
-    const JsonObject added(json, (folder / "added_tokens.json").string());
-    for (const auto& [token, id] : added.json().items())
-      place_token(spec, added.integer(token), token, TokenType::user_defined);
-  }
   choose_pre_tokenizer(folder, spec);
   return spec;
 }
@@ -140,9 +146,11 @@ TokenizerSpec read_tokenizer(const fs::path& folder) {
     spec = parse_tokenizer_json(read_json_file(file), file.string());
   } else if (fs::exists(folder / "merges.txt")) {
     spec = read_merges_and_vocabulary(folder);
+    read_added_tokens_file(folder, spec);
   } else if (fs::exists(folder / "tokenizer.model")) {
     const fs::path file = folder / "tokenizer.model";
     spec = parse_sentencepiece_model(read_text_file(file), file.string());
+    read_added_tokens_file(folder, spec);
   } else {
     throw input_error(folder.string() +
                       ": holds no tokenizer: neither tokenizer.json nor merges.txt nor tokenizer.model");

@@ -5,7 +5,7 @@
 namespace intarsia {
 namespace {
 
-constexpr std::int64_t largest_id = 1 << 24;
+constexpr std::int64_t largest_id = 1 << 21; // the largest vocabularies have some 2^18 tokens
 
 [[noreturn]] void unsupported(const std::string& origin, const std::string& part, const std::string& type) {
   throw Error(ErrorKind::unsupported, origin + ": " + part + " of type \"" + type + "\" is not supported");
@@ -146,6 +146,7 @@ void place_token(TokenizerSpec& spec, std::int64_t id, const std::string& text, 
   if (std::size_t(id) >= spec.tokens.size()) {
     spec.tokens.resize(std::size_t(id) + 1);
     spec.types.resize(std::size_t(id) + 1, TokenType::unused);
+    if (!spec.scores.empty()) spec.scores.resize(std::size_t(id) + 1);
   }
   spec.tokens[std::size_t(id)] = text;
   spec.types[std::size_t(id)] = type;

@@ -89,9 +89,9 @@ OrderedJson post_processor(const TokenizerSpec& spec) {
     tokens[text] = {{"id", text}, {"ids", {id}}, {"tokens", {text}}};
     single.push_back({{"SpecialToken", {{"id", text}, {"type_id", 0}}}});
   };
-  if (spec.add_bos) special(spec.bos);
+  if (spec.add_bos && spec.bos >= 0) special(spec.bos);
   single.push_back({{"Sequence", {{"id", "A"}, {"type_id", 0}}}});
-  if (spec.add_eos) special(spec.eos);
+  if (spec.add_eos && spec.eos >= 0) special(spec.eos);
   pair = single;
   pair.push_back({{"Sequence", {{"id", "B"}, {"type_id", 1}}}});
   return {{"type", "TemplateProcessing"}, {"single", single}, {"pair", pair}, {"special_tokens", tokens}};
@@ -135,7 +135,8 @@ std::string to_tokenizer_json(const TokenizerSpec& spec) {
                                          {"trim_offsets", true},
                                          {"use_regex", true}};
   root["model"] = model;
-  return root.dump() + "\n";
+  // A GGUF or a protobuf may hold tokens that are no UTF-8; JSON cannot.
+  return root.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 std::string to_tokenizer_config_json(const TokenizerSpec& spec) {
@@ -150,7 +151,7 @@ std::string to_tokenizer_config_json(const TokenizerSpec& spec) {
   config["add_bos_token"] = spec.add_bos;
   config["add_eos_token"] = spec.add_eos;
   if (!spec.chat_template.empty()) config["chat_template"] = spec.chat_template;
-  return config.dump(2) + "\n";
+  return config.dump(2, ' ', false, OrderedJson::error_handler_t::replace) + "\n";
 }
 
 } // namespace intarsia

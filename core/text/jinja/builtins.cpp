@@ -6,12 +6,14 @@
 
 #include "core/base/error.h"
 #include "core/text/jinja/interpreter.h"
+#include "core/text/utf8.h"
 
 namespace intarsia::jinja {
 namespace {
 
 constexpr std::string_view blanks = " \t\n\r\v\f";
 constexpr std::int64_t longest_range = 100'000;
+constexpr std::size_t most_parts = 1'000'000;
 
 std::string strip(const std::string& text, const Value& characters, bool left, bool right) {
   const std::string set = characters.string() ? *characters.string() : std::string(blanks);
@@ -50,21 +52,22 @@ std::string replaced(const std::string& text, const std::string& from, const std
   for (std::size_t found; (found = text.find(from, position)) != std::string::npos;
        position = found + from.size()) {
     out += text.substr(position, found - position) + to;
-    if (out.size() > (std::size_t(16) << 20)) template_error("writes too much text");
+    if (out.size() > heaviest_value) template_error("writes too much text");
   }
   return out + text.substr(position);
 }
 
 List split(const std::string& text, const Value& separator, const Value& limit) {
   List parts;
-  const std::int64_t most =
-      limit.is_number() && limit.number() >= 0 ? std::int64_t(limit.number()) : INT64_MAX;
+  const std::int64_t most = limit.is_number() && limit.number() >= 0 ? limit.integer() : INT64_MAX;
   std::size_t position = 0;
   if (separator.string() && !separator.string()->empty()) {
     for (std::size_t found; std::int64_t(parts.size()) < most &&
                             (found = text.find(*separator.string(), position)) != std::string::npos;
-         position = found + separator.string()->size())
+         position = found + separator.string()->size()) {
       parts.emplace_back(text.substr(position, found - position));
+      if (parts.size() > most_parts) template_error("splits a text in too many parts");
+    }
     parts.emplace_back(text.substr(position));
     return parts;
   }
@@ -74,6 +77,7 @@ List split(const std::string& text, const Value& separator, const Value& limit) 
     parts.emplace_back(text.substr(position, end == std::string::npos ? end : end - position));
     if (end == std::string::npos) break;
     position = end;
+    if (parts.size() > most_parts) template_error("splits a text in too many parts");
   }
   return parts;
 }
@@ -168,7 +172,10 @@ Value length_of(const Value& value) {
 
 Value join(const List& items, const std::string& separator) {
   std::string out;
-  for (std::size_t i = 0; i < items.size(); ++i) out += (i ? separator : "") + items[i].text();
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    out += (i ? separator : "") + items[i].text();
+    if (out.size() > heaviest_value) template_error("writes too much text");
+  }
   return out;
 }
 
@@ -199,7 +206,7 @@ List map_items(const List& items, const Call& call) {
 }
 
 Value range(const Call& call) {
-  const auto number = [&](std::size_t i) { return std::int64_t(call.positional[i].number()); };
+  const auto number = [&](std::size_t i) { return call.positional[i].integer(); };
   if (call.positional.empty() || call.positional.size() > 3)
     template_error("range needs one to three numbers");
   const std::int64_t begin = call.positional.size() > 1 ? number(0) : 0,
@@ -224,6 +231,21 @@ Value now(const Call& call) {
 
 } // namespace
 
+bool is_ascii(const std::string& text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+}
+
+List characters_of(const std::string& text) {
+  List characters;
+  for (std::size_t position = 0; position < text.size();) {
+    const std::size_t length = read_utf8(text, position).length;
+    characters.emplace_back(text.substr(position, length));
+    position += length;
+    if (characters.size() > most_parts) template_error("splits a text in too many parts");
+  }
+  return characters;
+}
+
 Value get_attribute(const Value& object, const std::string& name) {
   if (const Dict* dict = object.dict())
     if (const Value* found = find(*dict, name)) return *found;
@@ -238,7 +260,9 @@ Value get_item(const Value& object, const Value& key) {
   }
   if (object.is_undefined()) template_error("an item is asked of something that is not defined");
   if (!key.is_number()) return {};
-  auto index = std::int64_t(key.number());
+  if (const auto* text = object.string(); text && !is_ascii(*text))
+    return get_item(characters_of(*text), key);
+  auto index = key.integer();
   const auto size = object.list()     ? std::int64_t(object.list()->size())
                     : object.string() ? std::int64_t(object.string()->size())
                                       : 0;
@@ -265,11 +289,10 @@ Value apply_filter(const std::string& name, const Value& value, const Call& call
   if (name == "safe" || name == "e" || name == "escape")
     return value; // chat templates render without autoescape
   if (name == "int")
-    return std::int64_t(value.string() ? std::atoll(value.string()->c_str()) : value.number());
+    return value.string() ? std::int64_t(std::atoll(value.string()->c_str())) : value.integer();
   if (name == "float") return value.string() ? std::atof(value.string()->c_str()) : value.number();
   if (name == "abs")
-    return value.get<double>() ? Value(std::abs(value.number()))
-                               : Value(std::int64_t(std::abs(value.number())));
+    return value.get<double>() ? Value(std::abs(value.number())) : Value(std::abs(value.integer()));
   if (name == "tojson") {
     const Value indent = call.argument(SIZE_MAX, "indent");
     return value.json(indent.is_number() ? int(std::clamp(indent.number(), 0.0, 16.0)) : -1);
@@ -291,6 +314,7 @@ Value apply_filter(const std::string& name, const Value& value, const Call& call
       return get_attribute(*dict, "keys").get<std::shared_ptr<const Callable>>()->get()->function({});
   }
   if (name == "items" && value.dict()) return pairs_of(*value.dict());
+  if (name == "list" && value.string()) return characters_of(*value.string());
   if (name == "reverse" && value.list()) return List(value.list()->rbegin(), value.list()->rend());
   if (name == "selectattr" || name == "rejectattr")
     return select(need_list(value, name), call, true, name == "selectattr");
@@ -314,10 +338,9 @@ bool apply_test(const std::string& name, const Value& value, const Call& call) {
   if (name == "callable") return value.get<std::shared_ptr<const Callable>>() != nullptr;
   if (name == "true") return value.get<bool>() && *value.get<bool>();
   if (name == "false") return value.get<bool>() && !*value.get<bool>();
-  if (name == "even") return std::int64_t(value.number()) % 2 == 0;
-  if (name == "odd") return std::int64_t(value.number()) % 2 != 0;
-  if (name == "divisibleby")
-    return other.number() != 0 && std::int64_t(value.number()) % std::int64_t(other.number()) == 0;
+  if (name == "even") return value.integer() % 2 == 0;
+  if (name == "odd") return value.integer() % 2 != 0;
+  if (name == "divisibleby") return other.integer() != 0 && value.integer() % other.integer() == 0;
   if (name == "equalto" || name == "eq" || name == "sameas") return value.equals(other);
   if (name == "ne") return !value.equals(other);
   if (name == "in" && other.list())
@@ -332,7 +355,7 @@ std::map<std::string, Value> global_functions() {
           {"namespace", make_function([](const Call& call) -> Value {
              Dict fields;
              for (const auto& [name, value] : call.named) fields.emplace_back(name, value);
-             return fields;
+             return Value::make_namespace(std::move(fields));
            })},
           {"dict", make_function([](const Call& call) -> Value {
              Dict fields;

@@ -11,7 +11,8 @@ namespace {
 
 using Kind = Expression::Kind;
 constexpr std::size_t most_steps = 2'000'000, longest_output = std::size_t(16) << 20;
-constexpr int deepest_call = 50;
+constexpr std::size_t letters_a_step = 256, items_a_step = 16; // what long values cost
+constexpr int deepest = 600; // statements and expressions under way, inside macros too: bounds the stack
 
 enum class Flow { normal, stop, next };
 
@@ -33,6 +34,21 @@ class Interpreter {
     if (output_.size() > longest_output) template_error("writes too much text");
   }
 
+  struct Depth {
+    explicit Depth(int& count)
+        : depth(count) {
+      if (++depth > deepest) template_error("nests or recurses too deeply");
+    }
+    ~Depth() { --depth; }
+    int& depth;
+  };
+
+  // Work on a long value counts as many steps.
+  void charge(const Value& value) {
+    if (const auto* text = value.string()) steps_ += text->size() / letters_a_step;
+    if (const auto* items = value.list()) steps_ += items->size() / items_a_step;
+  }
+
   Value lookup(const std::string& name) const {
     for (auto scope = scopes_.rbegin(); scope != scopes_.rend(); ++scope)
       if (const auto found = scope->find(name); found != scope->end()) return found->second;
@@ -50,6 +66,7 @@ class Interpreter {
   Flow execute(const Statement& statement) {
     step(statement.line);
     try {
+      const Depth depth(depth_);
       return dispatch(statement);
     } catch (const Error& error) {
       const std::string sentence = error.what();
@@ -64,7 +81,7 @@ class Interpreter {
       output_ += statement.text;
       break;
     case Statement::Kind::output:
-      output_ += evaluate(*statement.expression).text();
+      output(evaluate(*statement.expression).text());
       break;
     case Statement::Kind::condition:
       return execute(evaluate(*statement.expression).truthy() ? statement.body : statement.otherwise);
@@ -90,6 +107,11 @@ class Interpreter {
     return Flow::normal;
   }
 
+  void output(const std::string& text) {
+    steps_ += text.size() / letters_a_step;
+    output_ += text;
+  }
+
   Value capture(const Body& body) {
     std::string outer = std::move(output_);
     output_.clear();
@@ -101,9 +123,10 @@ class Interpreter {
 
   void assign_names(const Statement& statement, const Value& value) {
     if (!statement.text.empty()) { // namespace.attribute
-      Dict* object = lookup(statement.names[0]).dict();
-      if (!object) template_error("\"" + statement.names[0] + "\" is no namespace");
-      return assign(*object, statement.text, value);
+      const Value object = lookup(statement.names[0]);
+      if (!object.is_namespace()) template_error("\"" + statement.names[0] + "\" is no namespace");
+      if (value.is_namespace()) template_error("a namespace cannot hold another one");
+      return assign(*object.dict(), statement.text, value);
     }
     bind(statement.names, value);
   }
@@ -127,11 +150,13 @@ class Interpreter {
       return keys;
     }
     if (value.is_undefined()) return {};
+    if (const auto* text = value.string()) return characters_of(*text);
     template_error("cannot loop over a " + std::string(value.type_name()));
   }
 
   void run_loop(const Statement& loop) {
     List items = items_of(evaluate(*loop.expression));
+    steps_ += items.size() / items_a_step;
     scopes_.emplace_back();
     if (loop.filter)
       std::erase_if(items, [&](const Value& item) {
@@ -163,7 +188,6 @@ class Interpreter {
 
   Value make_macro(const Statement& macro) {
     return make_function([this, &macro](const Call& call) {
-      if (++call_depth_ > deepest_call) template_error("macros call each other too deeply");
       Scope scope;
       for (std::size_t i = 0; i < macro.names.size(); ++i) {
         Value value = call.argument(i, macro.names[i]);
@@ -173,7 +197,6 @@ class Interpreter {
       scopes_.push_back(std::move(scope));
       Value text = capture(macro.body);
       scopes_.pop_back();
-      --call_depth_;
       return text;
     });
   }
@@ -182,6 +205,13 @@ class Interpreter {
 
   Value evaluate(const Expression& e) {
     step(e.line);
+    const Depth depth(depth_);
+    Value value = compute(e);
+    if (e.kind != Kind::literal && e.kind != Kind::name) charge(value);
+    return value;
+  }
+
+  Value compute(const Expression& e) {
     switch (e.kind) {
     case Kind::literal:
       return e.value;
@@ -201,6 +231,7 @@ class Interpreter {
       return call(e);
     case Kind::filter: {
       const Value value = evaluate(*e.operands[0]);
+      charge(value);
       return apply_filter(e.text, value, arguments(e));
     }
     case Kind::test: {
@@ -261,15 +292,15 @@ class Interpreter {
     const Value object = evaluate(*e.operands[0]);
     const auto part = [&](std::size_t i) { return e.operands[i] ? evaluate(*e.operands[i]) : Value(None{}); };
     const Value low = part(1), high = part(2), stride = part(3);
-    const List* list = object.list();
     const std::string* text = object.string();
-    if (!list && !text) template_error("cannot slice a " + std::string(object.type_name()));
-    const auto size = std::int64_t(list ? list->size() : text->size());
-    const std::int64_t step_size = stride.is_number() ? std::int64_t(stride.number()) : 1;
+    if (!object.list() && !text) template_error("cannot slice a " + std::string(object.type_name()));
+    const Value sliced = text ? Value(characters_of(*text)) : object;
+    const auto size = std::int64_t(sliced.list()->size());
+    const std::int64_t step_size = stride.is_number() ? stride.integer() : 1;
     if (step_size == 0) template_error("a slice's step is 0");
     const auto bound = [&](const Value& value, std::int64_t fallback) {
       if (!value.is_number()) return fallback;
-      std::int64_t i = std::int64_t(value.number());
+      std::int64_t i = value.integer();
       if (i < 0) i += size;
       return step_size > 0 ? std::clamp<std::int64_t>(i, 0, size) : std::clamp<std::int64_t>(i, -1, size - 1);
     };
@@ -278,12 +309,13 @@ class Interpreter {
     List items;
     std::string characters;
     for (std::int64_t i = begin; step_size > 0 ? i < end : i > end; i += step_size) {
-      if (list)
-        items.push_back((*list)[std::size_t(i)]);
+      const Value& item = (*sliced.list())[std::size_t(i)];
+      if (text)
+        characters += *item.string();
       else
-        characters += (*text)[std::size_t(i)];
+        items.push_back(item);
     }
-    return list ? Value(items) : Value(characters);
+    return text ? Value(characters) : Value(items);
   }
 
   Value unary(const Expression& e) {
@@ -291,7 +323,7 @@ class Interpreter {
     if (e.text == "not") return !value.truthy();
     if (!value.is_number()) template_error("\"" + e.text + "\" needs a number");
     if (e.text == "+") return value;
-    return value.get<double>() ? Value(-value.number()) : Value(std::int64_t(-value.number()));
+    return value.get<double>() ? Value(-value.number()) : Value(-value.integer());
   }
 
   Value binary(const Expression& e) {
@@ -299,15 +331,16 @@ class Interpreter {
     if (e.text == "and") return left.truthy() ? evaluate(*e.operands[1]) : left;
     if (e.text == "or") return left.truthy() ? left : evaluate(*e.operands[1]);
     const Value right = evaluate(*e.operands[1]);
+    if (e.text != "<" && e.text != ">") steps_ += std::min(left.weight(), right.weight()) / letters_a_step;
     if (e.text == "==") return left.equals(right);
     if (e.text == "!=") return !left.equals(right);
     if (e.text == "in") return contains(right, left);
-    if (e.text == "~") return left.text() + right.text();
-    if (e.text == "+" && left.string() && right.string()) return *left.string() + *right.string();
+    if (e.text == "~") return joined(left.text(), right.text());
+    if (e.text == "+" && left.string() && right.string()) return joined(*left.string(), *right.string());
     if (e.text == "+" && left.list() && right.list()) {
-      List joined = *left.list();
-      joined.insert(joined.end(), right.list()->begin(), right.list()->end());
-      return joined;
+      List items = *left.list();
+      items.insert(items.end(), right.list()->begin(), right.list()->end());
+      return items;
     }
     if (e.text == "*" && left.string() && right.get<std::int64_t>())
       return repeat(*left.string(), *right.get<std::int64_t>());
@@ -316,6 +349,11 @@ class Interpreter {
       template_error("\"" + e.text + "\" does not work between a " + left.type_name() + " and a " +
                      right.type_name());
     return arithmetic(e.text, left, right);
+  }
+
+  static std::string joined(const std::string& left, const std::string& right) {
+    if (left.size() + right.size() > longest_output) template_error("writes too much text");
+    return left + right;
   }
 
   Value repeat(const std::string& text, std::int64_t times) const {
@@ -367,7 +405,7 @@ class Interpreter {
   std::vector<Scope> scopes_;
   std::string output_;
   std::size_t steps_ = 0;
-  int line_ = 1, call_depth_ = 0;
+  int line_ = 1, depth_ = 0;
 };
 
 } // namespace

@@ -30,6 +30,8 @@ bool apply_test(const std::string& name, const Value& value, const Call& call);
 Value method_of(const Value& object, const std::string& name); // undefined when there is none
 Value get_attribute(const Value& object, const std::string& name);
 Value get_item(const Value& object, const Value& key);
+bool is_ascii(const std::string& text);
+List characters_of(const std::string& text); // Python counts, slices and loops over characters, not bytes
 std::map<std::string, Value> global_functions();
 
 [[noreturn]] void template_error(const std::string& what); // the interpreter adds the line

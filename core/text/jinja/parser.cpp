@@ -10,7 +10,9 @@ namespace intarsia::jinja {
 namespace {
 
 using Kind = Expression::Kind;
-constexpr int deepest = 100; // nesting of expressions and blocks
+constexpr int deepest = 100;               // nesting of expressions and blocks
+constexpr int highest_tree = 300;          // of expressions
+constexpr std::size_t largest_dict = 1000; // written out; keys are searched one by one
 
 class Parser {
  public:
@@ -224,6 +226,15 @@ class Parser {
     result->text = std::move(text);
     return result;
   }
+  // Long chains ("a + b + …") nest too, without any recursion of the parser: trees stay low enough to walk.
+  void adopt(Expression& parent, ExpressionPtr child) const {
+    if (child) grow(parent, *child);
+    parent.operands.push_back(std::move(child));
+  }
+  void grow(Expression& parent, const Expression& child) const {
+    parent.height = std::max(parent.height, child.height + 1);
+    if (parent.height > highest_tree) fail("an expression is too long");
+  }
   ExpressionPtr literal(Value value) const {
     auto result = node(Kind::literal);
     result->value = std::move(value);
@@ -231,13 +242,13 @@ class Parser {
   }
   ExpressionPtr binary(std::string op, ExpressionPtr left, ExpressionPtr right) const {
     auto result = node(Kind::binary, std::move(op));
-    result->operands.push_back(std::move(left));
-    result->operands.push_back(std::move(right));
+    adopt(*result, std::move(left));
+    adopt(*result, std::move(right));
     return result;
   }
   ExpressionPtr unary(std::string op, ExpressionPtr operand) const {
     auto result = node(Kind::unary, std::move(op));
-    result->operands.push_back(std::move(operand));
+    adopt(*result, std::move(operand));
     return result;
   }
 
@@ -245,8 +256,8 @@ class Parser {
     auto first = parse_expression();
     if (!is_symbol(",")) return first;
     auto tuple = node(Kind::list);
-    tuple->operands.push_back(std::move(first));
-    while (accept_symbol(",")) tuple->operands.push_back(parse_expression());
+    adopt(*tuple, std::move(first));
+    while (accept_symbol(",")) adopt(*tuple, parse_expression());
     return tuple;
   }
 
@@ -255,9 +266,9 @@ class Parser {
     auto value = parse_or();
     if (!accept_name("if")) return value;
     auto condition = node(Kind::condition);
-    condition->operands.push_back(std::move(value));
-    condition->operands.push_back(parse_or());
-    condition->operands.push_back(accept_name("else") ? parse_expression() : nullptr);
+    adopt(*condition, std::move(value));
+    adopt(*condition, parse_or());
+    adopt(*condition, accept_name("else") ? parse_expression() : nullptr);
     return condition;
   }
 
@@ -333,18 +344,18 @@ class Parser {
     for (;;) {
       if (accept_symbol("|")) {
         auto filter = node(Kind::filter, expect_name());
-        filter->operands.push_back(std::move(value));
-        if (accept_symbol("(")) filter->arguments = parse_arguments();
+        adopt(*filter, std::move(value));
+        if (accept_symbol("(")) take_arguments(*filter);
         value = parse_postfix(std::move(filter));
       } else if (accept_name("is")) {
         const bool negated = accept_name("not");
         auto test = node(Kind::test, expect_name());
-        test->operands.push_back(std::move(value));
+        adopt(*test, std::move(value));
         if (accept_symbol("("))
-          test->arguments = parse_arguments();
+          take_arguments(*test);
         else if (peek().kind == Token::Kind::string ||
-                 peek().kind == Token::Kind::integer) // "is divisibleby 3"
-          test->arguments.push_back({"", parse_primary()});
+                 peek().kind == Token::Kind::integer)       // "is divisibleby 3"
+          test->arguments.push_back({"", parse_primary()}); // a literal
         value = std::move(test);
         if (negated) value = unary("not", std::move(value));
       } else {
@@ -357,14 +368,14 @@ class Parser {
     for (;;) {
       if (accept_symbol(".")) {
         auto attribute = node(Kind::attribute, expect_name());
-        attribute->operands.push_back(std::move(value));
+        adopt(*attribute, std::move(value));
         value = std::move(attribute);
       } else if (accept_symbol("[")) {
         value = parse_subscript(std::move(value));
       } else if (accept_symbol("(")) {
         auto call = node(Kind::call);
-        call->operands.push_back(std::move(value));
-        call->arguments = parse_arguments();
+        adopt(*call, std::move(value));
+        take_arguments(*call);
         value = std::move(call);
       } else {
         return value;
@@ -384,13 +395,12 @@ class Parser {
     }
     auto result = node(colons > 0 ? Kind::slice : Kind::index);
     if (colons == 0 && !parts[0]) fail("an empty index");
-    result->operands.push_back(std::move(object));
-    for (std::size_t i = 0; i < (colons > 0 ? 3u : 1u); ++i) result->operands.push_back(std::move(parts[i]));
+    adopt(*result, std::move(object));
+    for (std::size_t i = 0; i < (colons > 0 ? 3u : 1u); ++i) adopt(*result, std::move(parts[i]));
     return result;
   }
 
-  std::vector<Argument> parse_arguments() {
-    std::vector<Argument> arguments;
+  void take_arguments(Expression& call) {
     while (!accept_symbol(")")) {
       Argument argument;
       if (peek().kind == Token::Kind::name && peek(1).kind == Token::Kind::symbol && peek(1).text == "=") {
@@ -398,10 +408,10 @@ class Parser {
         take();
       }
       argument.value = parse_expression();
-      arguments.push_back(std::move(argument));
+      grow(call, *argument.value);
+      call.arguments.push_back(std::move(argument));
       if (!is_symbol(")")) expect_symbol(",");
     }
-    return arguments;
   }
 
   ExpressionPtr parse_primary() {
@@ -440,7 +450,7 @@ class Parser {
   ExpressionPtr parse_list() {
     auto list = node(Kind::list);
     while (!accept_symbol("]")) {
-      list->operands.push_back(parse_expression());
+      adopt(*list, parse_expression());
       if (!is_symbol("]")) expect_symbol(",");
     }
     return list;
@@ -449,9 +459,10 @@ class Parser {
   ExpressionPtr parse_dict() {
     auto dict = node(Kind::dict);
     while (!accept_symbol("}")) {
-      dict->operands.push_back(parse_expression());
+      adopt(*dict, parse_expression());
       expect_symbol(":");
-      dict->operands.push_back(parse_expression());
+      adopt(*dict, parse_expression());
+      if (dict->operands.size() > 2 * largest_dict) fail("a dictionary is too large");
       if (!is_symbol("}")) expect_symbol(",");
     }
     return dict;
@@ -464,6 +475,13 @@ class Parser {
 
 } // namespace
 
-Body parse_template(const std::string& source) { return Parser(tokenize(source)).run(); }
+Body parse_template(const std::string& source) {
+  std::string lines; // Jinja reads every kind of line end as "\n"
+  for (std::size_t i = 0; i < source.size(); ++i) {
+    if (source[i] == '\r' && i + 1 < source.size() && source[i + 1] == '\n') continue;
+    lines += source[i] == '\r' ? '\n' : source[i];
+  }
+  return Parser(tokenize(lines)).run();
+}
 
 } // namespace intarsia::jinja

@@ -38,6 +38,7 @@ struct Expression {
   };
   Kind kind = Kind::literal;
   int line = 0;
+  int height = 1; // of the tree from here down
   std::string text;
   Value value;
   std::vector<ExpressionPtr> operands;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "core/text/jinja/interpreter.h"
@@ -43,13 +44,55 @@ std::string json_string(const std::string& text) {
   return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
+constexpr std::size_t node_weight = 16; // of every value, and of a key besides its letters
+constexpr int deepest_value = 32, namespace_depth = deepest_value + 1;
+
 } // namespace
+
+Value::Value(List value)
+    : data(std::make_shared<List>(std::move(value))) {
+  for (const Value& item : *list()) measure(item);
+}
+
+Value::Value(Dict value)
+    : data(std::make_shared<Dict>(std::move(value))) {
+  for (const auto& [key, item] : *dict()) {
+    measure(item);
+    weight_ += key.size() + node_weight;
+  }
+}
+
+void Value::measure(const Value& item) {
+  weight_ += item.weight();
+  depth_ = std::max(depth_, item.depth_ + 1);
+  if (depth_ > deepest_value) template_error("nests lists too deeply");
+  if (weight_ > heaviest_value) template_error("makes too large a list");
+}
+
+std::size_t Value::weight() const {
+  const auto* text = string();
+  return node_weight + weight_ + (text ? text->size() : 0);
+}
+
+Value Value::make_namespace(Dict fields) {
+  Value value(std::move(fields));
+  value.depth_ = namespace_depth;
+  return value;
+}
+
+bool Value::is_namespace() const { return depth_ == namespace_depth; }
 
 double Value::number() const {
   if (const auto* integer = get<std::int64_t>()) return double(*integer);
   if (const auto* real = get<double>()) return *real;
   const auto* boolean = get<bool>();
   return boolean && *boolean ? 1 : 0;
+}
+
+std::int64_t Value::integer() const {
+  constexpr std::int64_t most = std::int64_t(1) << 53;
+  if (const auto* whole = get<std::int64_t>()) return std::clamp(*whole, -most, most);
+  return std::int64_t(std::clamp(std::isnan(number()) ? 0.0 : number(), -double(most), double(most)));
 }
 
 bool Value::truthy() const {

@@ -41,10 +41,8 @@ class Value {
       : data(std::move(value)) {}
   Value(const char* value)
       : data(std::string(value)) {}
-  Value(List value)
-      : data(std::make_shared<List>(std::move(value))) {}
-  Value(Dict value)
-      : data(std::make_shared<Dict>(std::move(value))) {}
+  Value(List value); // throws Error when it nests too deeply or weighs too much
+  Value(Dict value);
   Value(std::shared_ptr<const Callable> value)
       : data(std::move(value)) {}
 
@@ -60,7 +58,8 @@ class Value {
   bool is_undefined() const { return get<Undefined>(); }
   bool is_none() const { return get<None>(); }
   bool is_number() const { return get<std::int64_t>() || get<double>() || get<bool>(); }
-  double number() const; // of a number, a bool counts as 0 or 1
+  double number() const;        // of a number, a bool counts as 0 or 1
+  std::int64_t integer() const; // the same, cut to a whole number between -2^53 and 2^53
 
   bool truthy() const;
   std::string text() const; // str(value)
@@ -69,8 +68,23 @@ class Value {
   bool equals(const Value& other) const;
   const char* type_name() const;
 
+  // What the value takes when it is written out, in bytes: a list that holds another one twice counts it
+  // twice. Bounded for every value, as nesting is, so that writing, comparing and freeing one always ends.
+  std::size_t weight() const;
+  // The only kind of value whose fields can be set. It cannot stand in a list or a dictionary, so nothing
+  // ever holds itself.
+  static Value make_namespace(Dict fields);
+  bool is_namespace() const;
+
   Data data;
+
+ private:
+  void measure(const Value& item);
+  std::size_t weight_ = 0; // of lists and dictionaries
+  int depth_ = 0;          // how deep lists and dictionaries nest
 };
+
+constexpr std::size_t heaviest_value = std::size_t(16) << 20;
 
 const Value* find(const Dict& dict, const std::string& key); // nullptr when missing
 void assign(Dict& dict, const std::string& key, Value value);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Tokenizers against Hugging Face's (goldens by tests/golden/tokenizers/make_tokenizer_goldens.py).
+#include <limits>
+
 #include "core/base/json.h"
 #include "core/base/random.h"
 #include "core/text/tokenizer.h"
@@ -133,6 +135,49 @@ class TestTokenizer : public QObject {
     const auto tokenizer = make_tokenizer(spec);
     const std::string sentence = test::error_of([&] { tokenizer->encode(std::string(60, 'a') + "!"); });
     QVERIFY(sentence.find("too many steps") != std::string::npos);
+  }
+
+  void a_hostile_spec_is_refused_or_put_right() {
+    TokenizerSpec spec;
+    spec.kind = TokenizerKind::sentencepiece_bpe;
+    spec.tokens = {"<unk>", "a"};
+    spec.scores = {0, std::numeric_limits<float>::quiet_NaN()};
+    spec.origin = "hostile.model";
+    QVERIFY(test::error_of([&] { make_tokenizer(spec); }).find("score") != std::string::npos);
+    spec.scores = {0, -1};
+    spec.add_bos = spec.add_eos = true; // of tokens that it does not name
+    const auto tokenizer = make_tokenizer(spec);
+    QVERIFY(tokenizer->encode("a").size() < 3);
+    for (const int id : tokenizer->encode("a")) QVERIFY(id >= 0);
+    spec.tokens[1] = "\xFF"; // no UTF-8, which JSON cannot hold
+    QVERIFY(!to_tokenizer_json(spec).empty());
+    spec.split_patterns = {"(?=a\\C)"};
+    spec.kind = TokenizerKind::byte_level_bpe;
+    QVERIFY(test::error_of([&] { make_tokenizer(spec); }).find("no valid regex") != std::string::npos);
+  }
+
+  void added_tokens_of_the_configuration_keep_their_flags() {
+    QTemporaryDir dir;
+    const std::filesystem::path folder = dir.path().toStdString();
+    test::write_file(folder / "merges.txt", "a b\n");
+    test::write_file(folder / "added_tokens.json", R"({"<|end|>": 257, "<|call|>": 258})");
+    test::write_file(
+        folder / "tokenizer_config.json",
+        R"({"added_tokens_decoder": {"257": {"content": "<|end|>", "special": true, "rstrip": true}}})");
+    const auto tokenizer = make_tokenizer(read_tokenizer(folder));
+    QVERIFY(tokenizer->encode("ab<|end|> \n ab<|call|>") == (std::vector<int>{256, 257, 256, 258}));
+    QVERIFY(tokenizer->is_control(257));
+    QVERIFY(!tokenizer->is_control(258));
+  }
+
+  void long_runs_encode() {
+    const auto tokenizer = make_tokenizer(read_tokenizer(golden("llama3")));
+    for (const char* unit : {" ", "a", "\n", "!", "\xE6\x97\xA5", "1"}) {
+      std::string text;
+      while (text.size() < 300'000) text += unit;
+      Tokenizer::EncodeOptions plain{.add_special = false, .parse_special = false};
+      QVERIFY(tokenizer->decode(tokenizer->encode(text, plain)) == text);
+    }
   }
 
   void the_shared_tokenizers_agree_data() {
