@@ -64,8 +64,8 @@ class Interpreter {
   }
 
   Flow execute(const Statement& statement) {
-    step(statement.line);
     try {
+      step(statement.line);
       const Depth depth(depth_);
       return dispatch(statement);
     } catch (const Error& error) {

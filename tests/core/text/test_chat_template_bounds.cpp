@@ -38,7 +38,7 @@ class TestChatTemplateBounds : public QObject {
     row("long sum", "{{ " + repeated("1+", 100000) + "1 }}", "too long");
     row("long attribute chain", "{{ messages" + repeated(".b", 100000) + " }}", "too long");
     row("long filter chain", "{{ messages" + repeated("|list", 100000) + " }}", "too long");
-    row("nested parentheses", "{{ " + repeated("(", 100000), "too deeply nested");
+    row("nested parentheses", "{{ " + repeated("(", 100000) + " }}", "too deeply nested");
     row("nested blocks", repeated("{% if true %}", 100000), "too deeply nested");
     row("nested lists", grow("[]", "[ns.x]"), "nests lists too deeply");
     row("tree that shares its branches", grow("[1]", "[ns.x, ns.x]"), "too");

@@ -36,6 +36,24 @@ TEMPLATES = {
                "{{ messages[-1]['content'][:5] }};{{ missing | default('none') }};{{ messages[0] | tojson }};{{ [1, 2, 3][::-1] }};"
                "{{ 7 // 2 }} {{ 7 % 3 }} {{ 7 / 2 }} {{ 2 * 3.5 }};{{ 'x' in 'xyz' and not 'q' in 'xyz' }};{{ messages[0].content.split(' ')[0] }};"
                "{{ 'a-b'.replace('-', '+') | capitalize }};{{ tools is none }};{{ foo is defined }};{{ [1, 'two', none, true] }}",
+    "phi3": "{% for m in messages %}{% if m['role'] == 'system' %}{{ '<|system|>\n' + m['content'] + '<|end|>\n' }}{% elif m['role'] == 'user' %}"
+            "{{ '<|user|>\n' + m['content'] + '<|end|>\n' }}{% elif m['role'] == 'assistant' %}{{ '<|assistant|>\n' + m['content'] + '<|end|>\n' }}{% endif %}"
+            "{% endfor %}{% if add_generation_prompt %}{{ '<|assistant|>\n' }}{% else %}{{ eos_token }}{% endif %}",
+    "system-in-last-turn": "{%- if messages[0]['role'] == 'system' %}\n    {%- set system = messages[0]['content'] %}\n    {%- set turns = messages[1:] %}\n"
+                           "{%- else %}\n    {%- set turns = messages %}\n{%- endif %}\n\n{{- bos_token }}\n{%- for m in turns %}\n"
+                           "    {%- if (m['role'] == 'user') != (loop.index0 % 2 == 0) %}\n        {{- raise_exception('Roles must alternate') }}\n    {%- endif %}\n"
+                           "    {%- if m['role'] == 'user' %}\n        {%- if loop.last and system is defined %}\n            {{- '[INST] ' + system + '\n\n' + m['content'] + '[/INST]' }}\n"
+                           "        {%- else %}\n            {{- '[INST] ' + m['content'] + '[/INST]' }}\n        {%- endif %}\n    {%- else %}\n"
+                           "        {{- ' ' ~ m['content'] | trim ~ eos_token }}\n    {%- endif %}\n{%- endfor %}\n",
+    "tools-aware": "{%- if tools %}\n    {{- '<tools>' }}\n    {%- for tool in tools %}{{ tool | tojson }}{% endfor %}\n    {{- '</tools>' }}\n{%- else %}\n"
+                   "    {%- if messages[0].role == 'system' %}\n        {{- '<|im_start|>system\\n' + messages[0].content + '<|im_end|>\\n' }}\n    {%- endif %}\n{%- endif %}\n"
+                   "{%- for message in messages %}\n    {%- if (message.role == 'user') or (message.role == 'system' and not loop.first) or (message.role == 'assistant' and not message.tool_calls) %}\n"
+                   "        {{- '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>' + '\\n' }}\n    {%- endif %}\n{%- endfor %}\n"
+                   "{%- if add_generation_prompt %}\n    {{- '<|im_start|>assistant\\n' }}\n{%- endif %}\n",
+    "thinking": "{% set ns = namespace(last=-1, seen=[]) %}{% for m in messages %}{% if m.role == 'user' %}{% set ns.last = loop.index0 %}{% set ns.seen = ns.seen + [m.content[:3]] %}{% endif %}{% endfor %}"
+                "{% for m in messages[::-1] %}{{ m.content[::-1] }}/{{ loop.revindex }}{{ ' ' if not loop.last }}{% endfor %}|{{ ns.last }}|{{ ns.seen | join('+') }}|{{ messages[-1].content[-4:-1] }}"
+                "{% if '</think>' in messages[-1].content %}{{ messages[-1].content.split('</think>')[-1].lstrip('\n') }}{% endif %}",
+    "characters": "{% for c in messages[0].content %}{{ c }}{% if not loop.last %}.{% endif %}{% endfor %}\r\n{{ messages[0].content[1] }}{{ messages[0].content | list | length }}\r\n",
     "whitespace": "  {% if true %}\n    indented\n  {% endif %}\nplain {# a comment #} text\n{#- gone -#}\n  {{- ' joined ' -}}\n  end\n",
 }
 CONVERSATIONS = [
