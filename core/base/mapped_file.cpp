@@ -21,7 +21,7 @@ Error open_error(const std::filesystem::path& path, int code) {
 class FileDescriptor {
  public:
   explicit FileDescriptor(const std::filesystem::path& path)
-      : fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+      : fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) { // a pipe must not block
     if (fd_ < 0) throw open_error(path, errno);
   }
   ~FileDescriptor() { ::close(fd_); }

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <limits>
 #include <utility>
 
 #include "core/base/error.h"
@@ -162,7 +164,12 @@ TokenizerSpec gguf_tokenizer(const Gguf& gguf) {
   const bool sentencepiece = model == "llama";
   if (sentencepiece) {
     spec.kind = TokenizerKind::sentencepiece_bpe;
-    for (const double score : gguf.numbers("tokenizer.ggml.scores")) spec.scores.push_back(float(score));
+    for (const double score : gguf.numbers("tokenizer.ggml.scores")) {
+      if (!(std::abs(score) <= double(std::numeric_limits<float>::max()))) // merges are ordered by score
+        throw input_error(gguf.origin() +
+                          ": metadata \"tokenizer.ggml.scores\" holds a score that is not finite");
+      spec.scores.push_back(float(score));
+    }
     if (spec.scores.size() != spec.tokens.size())
       throw input_error(
           gguf.origin() +

@@ -2,6 +2,7 @@
 #include "core/checkpoint/mapped_checkpoint.h"
 
 #include <algorithm>
+#include <set>
 
 #include "core/base/error.h"
 
@@ -77,6 +78,21 @@ void MappedCheckpoint::check_needed_tensors() const {
   };
   for (const LinearLayer& linear : graph_.linears) need_linear(linear);
   if (graph_.head) need_linear(*graph_.head);
+  refuse_unused_biases();
+}
+
+// A bias that no linear of the graph expects would be dropped without a word, and the model would answer
+// wrong.
+void MappedCheckpoint::refuse_unused_biases() const {
+  std::set<std::string> expected;
+  for (const LinearLayer& linear : graph_.linears)
+    if (linear.bias) expected.insert(linear.name + ".bias");
+  for (const TensorInfo& tensor : infos_)
+    if (tensor.name.starts_with("model.layers.") && tensor.name.ends_with("_proj.bias") &&
+        !expected.contains(tensor.name))
+      throw Error(ErrorKind::unsupported,
+                  tensor.file + ": tensor \"" + tensor.name +
+                      "\" is a bias that the other layers do not have; such models are not supported");
 }
 
 const StoredTensor& MappedCheckpoint::stored(std::string_view name) const {
@@ -104,18 +120,27 @@ void MappedCheckpoint::read_rows(std::string_view name, std::size_t first, std::
     dequantize(tensor.info.dtype, bytes.subspan(first * *row_bytes, count * *row_bytes), out);
     return;
   }
-  // llama.cpp stores the pair (i, i + half) of a head's rows as neighbours (2i, 2i + 1). A vector is one
-  // value a row.
-  const bool is_vector = shape.size() == 1;
-  const std::size_t values = is_vector ? count * columns : count, width = is_vector ? 1 : columns;
-  const std::size_t total = is_vector ? columns : rows, head = total / tensor.permuted_heads, half = head / 2;
-  const std::uint64_t value_bytes = *storage_bytes(tensor.info.dtype, width);
-  for (std::size_t i = 0; i < values; ++i) {
-    const std::size_t row = (is_vector ? 0 : first) + i, inside = row % head;
-    const std::size_t source = row - inside + 2 * (inside % half) + inside / half;
-    dequantize(tensor.info.dtype, bytes.subspan(source * value_bytes, value_bytes),
-               out.subspan(i * width, width));
+  // llama.cpp stores the pair (i, i + half) of a head's rows as neighbours (2i, 2i + 1).
+  const bool is_vector = shape.size() == 1; // one value a row, all of them read at once
+  const std::size_t total = is_vector ? columns : rows, heads = tensor.permuted_heads;
+  if (total == 0 || total % (2 * heads) != 0)
+    throw input_error(tensor.info.file + ": tensor \"" + std::string(name) + "\" has " +
+                      std::to_string(total) + " rows, which " + std::to_string(heads) +
+                      " heads cannot share in pairs");
+  const std::size_t head = total / heads, half = head / 2;
+  const auto stored_row = [&](std::size_t row) {
+    const std::size_t inside = row % head;
+    return row - inside + 2 * (inside % half) + inside / half;
+  };
+  if (is_vector) {
+    std::vector<float> values(count * columns);
+    dequantize(tensor.info.dtype, bytes.subspan(first * *row_bytes, count * *row_bytes), values);
+    for (std::size_t i = 0; i < values.size(); ++i) out[i] = values[stored_row(i)];
+    return;
   }
+  for (std::size_t i = 0; i < count; ++i)
+    dequantize(tensor.info.dtype, bytes.subspan(stored_row(first + i) * *row_bytes, *row_bytes),
+               out.subspan(i * columns, columns));
 }
 
 const TensorInfo* Checkpoint::find(std::string_view name) const {

@@ -35,6 +35,7 @@ class MappedCheckpoint : public Checkpoint {
  private:
   void follow_the_files_biases();
   void check_needed_tensors() const;
+  void refuse_unused_biases() const;
   const StoredTensor& stored(std::string_view name) const;
 
   std::filesystem::path path_;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Broken and hostile model files: each is one line that names the file and what is wrong.
 #include <fstream>
+#include <sys/stat.h>
 
+#include "core/base/error.h"
 #include "core/base/json.h"
 #include "core/base/mapped_file.h"
 #include "core/base/random.h"
@@ -163,6 +165,50 @@ class TestHostileFiles : public QObject {
         QVERIFY(!QString(error.what()).contains('\n'));
       }
     }
+  }
+
+  void a_bias_that_would_be_dropped_is_refused() {
+    const std::filesystem::path path = folder() / "bias.gguf";
+    for (const char* lone :
+         {"blk.0.attn_k.bias", "blk.0.attn_output.bias", "blk.0.ffn_up.bias", "blk.7.attn_q.bias"}) {
+      test::write_file(path, test::tiny_gguf().tensor(lone, {8}, 0, 2048).bytes(test::tiny_gguf_data_bytes));
+      QVERIFY(is_one_line_naming(sentence_for(path), "bias.gguf", "is a bias"));
+    }
+  }
+
+  // Tensors beyond the graph are listed, so they can be read: their shapes are anyone's.
+  void odd_tensors_beyond_the_graph_are_refused_on_read() {
+    const std::filesystem::path path = folder() / "odd.gguf";
+    const auto reading = [&](const std::vector<std::uint64_t>& shape, std::uint32_t type) {
+      test::write_file(path, test::tiny_gguf()
+                                 .tensor("blk.7.attn_q.weight", shape, type, 2048)
+                                 .bytes(test::tiny_gguf_data_bytes));
+      const auto checkpoint = open_checkpoint(path);
+      return test::error_of([&] { checkpoint->read("model.layers.7.self_attn.q_proj.weight"); });
+    };
+    QVERIFY(is_one_line_naming(reading({8, 1}, 0), "odd.gguf", "1 rows"));
+    QVERIFY(is_one_line_naming(reading({8, 6}, 0), "odd.gguf", "6 rows"));
+    QVERIFY(is_one_line_naming(reading({3}, 0), "odd.gguf", "3 rows"));
+    QCOMPARE(reading({8, 8}, 0), std::string());
+    QCOMPARE(reading({32}, 8), std::string()); // Q8_0: a vector in one block
+  }
+
+  void names_cannot_break_the_line() {
+    const std::filesystem::path path = folder() / "escape.gguf";
+    test::write_file(path, test::GgufBuilder().tensor("x\n\x1b[31m", {8}, 999, 0).bytes(64));
+    std::string sentence;
+    try {
+      open_checkpoint(path);
+    } catch (...) {
+      sentence = current_exception_sentence();
+    }
+    QVERIFY(is_one_line_naming(sentence, "escape.gguf", "x??[31m"));
+  }
+
+  void a_pipe_is_no_model_and_does_not_block() {
+    const std::filesystem::path path = folder() / "pipe.gguf";
+    QCOMPARE(mkfifo(path.c_str(), 0600), 0);
+    QVERIFY(is_one_line_naming(sentence_for(path), "pipe.gguf", "not a regular file"));
   }
 
   void configs_data() {
