@@ -63,7 +63,7 @@ void read_rope_divisors(const JsonObject& config, ModelConfig& model) {
   if (!values.is_array() || values.size() != model.head_dim / 2)
     throw input_error(config.origin() + ": field \"" + field + "\" is no list of half a head's numbers");
   for (const Json& value : values) {
-    if (!value.is_number() || !(value.get<double>() > 0))
+    if (!value.is_number() || !(value.get<double>() > 0) || value.get<double>() > 1e30)
       throw input_error(config.origin() + ": field \"" + field + "\" holds something that is no number > 0");
     model.rope_divisors.push_back(value.get<float>());
   }
@@ -72,7 +72,7 @@ void read_rope_divisors(const JsonObject& config, ModelConfig& model) {
 void read_biases(const JsonObject& config, ModelConfig& model) {
   model.attention_bias = config.boolean_or("attention_bias", false);
   model.mlp_bias = config.boolean_or("mlp_bias", false);
-  model.qkv_bias = model.architecture == "qwen2";
+  model.qkv_bias = config.boolean_or("qkv_bias", model.architecture == "qwen2");
 }
 
 void read_special_tokens(const JsonObject& config, ModelConfig& model) {
@@ -171,6 +171,7 @@ OrderedJson to_json(const ModelConfig& config) {
   json["tie_word_embeddings"] = config.tied_embeddings;
   json["attention_bias"] = config.attention_bias;
   json["mlp_bias"] = config.mlp_bias;
+  if (config.qkv_bias != (config.architecture == "qwen2")) json["qkv_bias"] = config.qkv_bias;
   if (config.bos_token >= 0) json["bos_token_id"] = config.bos_token;
   if (config.eos_tokens.size() == 1) json["eos_token_id"] = config.eos_tokens[0];
   if (config.eos_tokens.size() > 1) json["eos_token_id"] = config.eos_tokens;
