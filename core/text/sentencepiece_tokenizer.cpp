@@ -70,9 +70,11 @@ class SentencePieceTokenizer : public Tokenizer {
     for (const TextPart& part : table_.cut_specials(text, options.parse_special)) {
       if (part.special >= 0) {
         ids.push_back(part.special);
-        prefix = spec().add_space_prefix;
+        prefix = spec().add_space_prefix && !spec().prefix_once;
         continue;
       }
+      if (spec().prefix_missing && (part.text.starts_with(' ') || part.text.starts_with(space_mark)))
+        prefix = false;
       encode_text((prefix ? " " : "") + to_valid_utf8(part.text), ids);
       prefix = false;
     }
@@ -97,7 +99,8 @@ class SentencePieceTokenizer : public Tokenizer {
     for (const int id : ids) {
       if (is_special(id)) {
         if (keep_special || !is_control(id)) text += token_bytes(id);
-        strip = spec().add_space_prefix;
+        if (!spec().prefix_once) strip = spec().add_space_prefix;
+        if (spec().prefix_once && !text.empty()) strip = false;
         continue;
       }
       const std::string bytes = token_bytes(id);

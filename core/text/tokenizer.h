@@ -31,6 +31,8 @@ struct TokenizerSpec {
   bool add_bos = false;                           // by default encode() puts bos first
   bool add_eos = false;
   bool add_space_prefix = true; // SentencePiece: "Hello" is read as " Hello"
+  bool prefix_once = false;     // … but text behind a special token gets no such space
+  bool prefix_missing = false;  // … nor does text that begins with one already (Hugging Face's Metaspace)
   bool ignore_merges = false;   // Llama 3: a whole pre-token that is in the vocabulary wins over its merges
   bool nfc = false;             // normalise to NFC first (Qwen2)
   std::set<int> strip_left, strip_right; // control tokens that swallow the white space before or after them

@@ -88,6 +88,8 @@ void read_pre_tokenizer(const JsonObject& pre, TokenizerSpec& spec) {
     spec.kind = TokenizerKind::sentencepiece_bpe;
     spec.add_space_prefix =
         pre.string_or("prepend_scheme", "always") != "never" && pre.boolean_or("add_prefix_space", true);
+    spec.prefix_once = pre.string_or("prepend_scheme", "always") == "first";
+    spec.prefix_missing = true;
   } else {
     unsupported(spec.origin, "a pre-tokenizer", type);
   }

@@ -64,8 +64,15 @@ OrderedJson pre_tokenizer(const TokenizerSpec& spec) {
   return {{"type", "Sequence"}, {"pretokenizers", parts}};
 }
 
+OrderedJson metaspace(const TokenizerSpec& spec) {
+  if (!spec.prefix_missing) return nullptr;
+  const char* scheme = !spec.add_space_prefix ? "never" : spec.prefix_once ? "first" : "always";
+  return {{"type", "Metaspace"}, {"replacement", "\u2581"}, {"prepend_scheme", scheme}, {"split", false}};
+}
+
 OrderedJson sentencepiece_normalizer(const TokenizerSpec& spec) {
   OrderedJson parts = OrderedJson::array();
+  if (spec.prefix_missing) return nullptr; // the Metaspace pre-tokenizer does it all
   if (spec.add_space_prefix) parts.push_back({{"type", "Prepend"}, {"prepend", "\u2581"}});
   parts.push_back({{"type", "Replace"}, {"pattern", {{"String", " "}}}, {"content", "\u2581"}});
   return {{"type", "Sequence"}, {"normalizers", parts}};
@@ -127,7 +134,7 @@ std::string to_tokenizer_json(const TokenizerSpec& spec) {
   root["normalizer"] = sentencepiece ? Json(sentencepiece_normalizer(spec))
                        : spec.nfc    ? Json{{"type", "NFC"}}
                                      : Json(nullptr);
-  root["pre_tokenizer"] = sentencepiece ? Json(nullptr) : Json(pre_tokenizer(spec));
+  root["pre_tokenizer"] = Json(sentencepiece ? metaspace(spec) : pre_tokenizer(spec));
   root["post_processor"] = post_processor(spec);
   root["decoder"] = sentencepiece ? Json(sentencepiece_decoder(spec))
                                   : Json{{"type", "ByteLevel"},

@@ -33,7 +33,7 @@ class TestTokenizer : public QObject {
 
   static void add_kinds() {
     QTest::addColumn<QString>("kind");
-    for (const char* kind : {"gpt2", "smollm", "llama3", "qwen2", "sentencepiece"})
+    for (const char* kind : {"gpt2", "smollm", "llama3", "qwen2", "sentencepiece", "metaspace"})
       QTest::newRow(kind) << kind;
   }
 
@@ -65,6 +65,7 @@ class TestTokenizer : public QObject {
       const std::string expected = tokenizer->spec().nfc ? to_nfc(text) : text;
       // SentencePiece writes a space as U+2581, so that character comes back as a space; random texts have
       // none.
+      if (tokenizer->spec().prefix_missing && text.starts_with(' ')) continue; // Metaspace forgets that space
       QCOMPARE(tokenizer->decode(tokenizer->encode(text, plain)), expected);
     }
   }

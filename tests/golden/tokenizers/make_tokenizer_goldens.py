@@ -66,6 +66,13 @@ def sentencepiece_like():
     return Tokenizer.from_str(json.dumps(state))
 
 
+def metaspace_first():
+    state = json.loads(sentencepiece_like().to_str())
+    state["normalizer"] = None
+    state["pre_tokenizer"] = {"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "first", "split": False}
+    return Tokenizer.from_str(json.dumps(state))
+
+
 def main():
     kinds = {
         "gpt2": byte_level(pre_tokenizers.ByteLevel(add_prefix_space=False)),
@@ -74,6 +81,7 @@ def main():
         "llama3": byte_level(split(LLAMA3), template=True, ignore_merges=True),
         "qwen2": byte_level(split(QWEN2), normalizers.NFC()),
         "sentencepiece": sentencepiece_like(),
+        "metaspace": metaspace_first(),
     }
     for name, tokenizer in kinds.items():
         folder = HERE / name
