@@ -96,6 +96,21 @@ class TestMainJob : public QObject {
     screenshot("0-first-run");
   }
 
+  void zooming_enlarges_the_text() {
+    auto* facts = find<QLabel>("modelFacts");
+    const int before = facts->fontInfo().pixelSize();
+    const auto zoom = [this](QKeySequence::StandardKey key) {
+      const QKeyCombination keys = QKeySequence(key)[0];
+      QTest::keyClick(window_.get(), keys.key(), keys.keyboardModifiers());
+    };
+    zoom(QKeySequence::ZoomIn);
+    zoom(QKeySequence::ZoomIn);
+    QTRY_COMPARE(facts->fontInfo().pixelSize(), before + 2);
+    zoom(QKeySequence::ZoomOut);
+    zoom(QKeySequence::ZoomOut);
+    QTRY_COMPARE(facts->fontInfo().pixelSize(), before);
+  }
+
   void a_missing_model_is_a_sentence_in_place() {
     QSignalSpy errors(session_.get(), &StudioSession::error_occurred);
     session_->open_model("/nowhere/at/all");

@@ -58,6 +58,10 @@ void SolverThread::loop(std::stop_token stop) {
     } catch (...) {
       answer.problem = QString::fromStdString(current_exception_sentence());
     }
+    {
+      const std::scoped_lock lock(mutex_);
+      if (next_problem_) continue; // the answer belongs to a problem that is no longer asked
+    }
     QMetaObject::invokeMethod(
         this, [this, answer = std::move(answer)] { emit answered(answer); }, Qt::QueuedConnection);
   }

@@ -34,6 +34,7 @@ StudioSession::StudioSession(QObject* parent)
     : QObject(parent) {
   connect_jobs();
   connect(&solver_, &SolverThread::answered, this, [this](const SolverAnswer& answer) {
+    if (!sensitivity_) return; // of a model that was open before
     answer_ = answer;
     emit plan_changed();
   });

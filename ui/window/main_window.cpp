@@ -14,6 +14,7 @@
 #include <QShortcut>
 #include <QStackedWidget>
 #include <QToolButton>
+#include <algorithm>
 
 #include "ui/allocation/allocation_page.h"
 #include "ui/chat/chat_page.h"
@@ -34,6 +35,21 @@ void remember(const QString& path) {
   recent.removeAll(path);
   recent.prepend(path);
   QSettings().setValue(QStringLiteral("recent"), recent.mid(0, most_recent));
+}
+
+constexpr int least_zoom = -5, most_zoom = 15; // pixels added to every font size of the style sheet
+
+int zoom_steps() {
+  return std::clamp(QSettings().value(QStringLiteral("zoom")).toInt(), least_zoom, most_zoom);
+}
+
+// The style sheet sets the sizes of fonts, so zooming goes through it.
+void apply_style() {
+  QString sheet = Theme::of(QApplication::palette()).style_sheet();
+  for (const int size : {15, 13})
+    sheet.replace(QStringLiteral("font-size: %1px").arg(size),
+                  QStringLiteral("font-size:%1px").arg(size + zoom_steps()));
+  qApp->setStyleSheet(sheet);
 }
 
 } // namespace
@@ -72,6 +88,7 @@ MainWindow::MainWindow(StudioSession& session, QWidget* parent)
   layout->addWidget(build_status());
   setCentralWidget(ground);
   build_actions();
+  if (zoom_steps() != 0) apply_style();
 
   connect(models, &ModelPage::open_folder_wanted, this, &MainWindow::open_folder);
   connect(models, &ModelPage::open_file_wanted, this, &MainWindow::open_file);
@@ -326,9 +343,8 @@ void MainWindow::show_error(const QString& sentence) {
 }
 
 void MainWindow::zoom(int steps) {
-  QFont font = QApplication::font();
-  font.setPointSizeF(std::clamp(font.pointSizeF() + steps, 6.0, 28.0));
-  QApplication::setFont(font);
+  QSettings().setValue(QStringLiteral("zoom"), std::clamp(zoom_steps() + steps, least_zoom, most_zoom));
+  apply_style();
 }
 
 void MainWindow::dragEnterEvent(QDragEnterEvent* event) {
@@ -347,8 +363,7 @@ void MainWindow::closeEvent(QCloseEvent* event) {
 }
 
 void MainWindow::changeEvent(QEvent* event) {
-  if (event->type() == QEvent::ApplicationPaletteChange)
-    qApp->setStyleSheet(Theme::of(QApplication::palette()).style_sheet());
+  if (event->type() == QEvent::ApplicationPaletteChange) apply_style();
   QMainWindow::changeEvent(event);
 }
 
