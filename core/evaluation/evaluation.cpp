@@ -95,6 +95,9 @@ void for_each_scored_token(std::vector<Sequence*> sequences, std::size_t vocabul
 }
 
 PerplexityResult to_result(const Mean& nll, std::size_t windows) {
+  if (!std::isfinite(nll.mean()))
+    throw input_error(
+        "the model computes numbers that are not finite; its file is damaged, download it again");
   return {std::exp(nll.mean()), nll.mean(), nll.standard_error(), nll.count, windows};
 }
 
@@ -120,9 +123,11 @@ double kl_divergence(std::span<const float> p_logits, std::span<const float> q_l
   double sum = 0;
   for (std::size_t i = 0; i < p_logits.size(); ++i) {
     const double p = double(p_logits[i]) - p_norm, q = double(q_logits[i]) - q_norm;
-    sum += std::exp(p) * (p - q);
+    const double share = std::exp(p);
+    if (share != 0) sum += share * (p - q); // 0 log 0 = 0, also where a logit is -infinity
   }
-  return std::max(0.0, sum); // rounding can leave a tiny negative number for equal distributions
+  // Rounding can leave a tiny negative number for equal distributions; NaN stays NaN.
+  return sum < 0 ? 0 : sum;
 }
 
 DivergenceResult divergence(LanguageModel& model, LanguageModel& reference, std::span<const int> tokens,

@@ -33,6 +33,11 @@ Sampler::Sampler(const SamplingSettings& settings)
 }
 
 int Sampler::sample(std::span<const float> logits, std::span<const int> history) {
+  // A damaged model's NaN has no order to sort by, and its probabilities sum to nothing.
+  for (const float logit : logits)
+    if (!std::isfinite(logit))
+      throw input_error(
+          "the model computes numbers that are not finite; its file is damaged, download it again");
   std::vector<Candidate> candidates(logits.size());
   for (std::size_t i = 0; i < logits.size(); ++i) candidates[i] = {int(i), double(logits[i]), 0};
   if (settings_.repetition_penalty != 1)

@@ -70,6 +70,22 @@ class TestEvaluation : public QObject {
     QVERIFY(kl_divergence(p, shifted) < 1e-6);
     const std::vector<float> sure{1000, -1000}; // no overflow
     QVERIFY(std::isfinite(kl_divergence(sure, p)));
+    const std::vector<float> broken{NAN, NAN}; // a broken model must not look perfect
+    QVERIFY(std::isnan(kl_divergence(p, broken)) && std::isnan(kl_divergence(broken, p)));
+    const std::vector<float> never{0, -INFINITY}; // 0 log 0 counts nothing
+    QVERIFY(std::abs(kl_divergence(never, p) - std::log(2.0)) < 1e-6);
+  }
+
+  void a_model_that_computes_nan_is_refused() {
+    const OpenedModel opened = open_model(test::tests_folder() / "golden/runtime/gqa");
+    const auto broken = load_on_cpu(opened.weights(), {}, {});
+    const LinearLayer& layer = opened.graph().linears[0];
+    broken->replace_linear(layer.name,
+                           DenseLinear{{layer.d_out, layer.d_in}, std::vector<float>(layer.weights(), NAN)});
+    QVERIFY(test::error_of([&] { perplexity(*broken, tokens_, 16, -1, {}); }).find("not finite") !=
+            std::string::npos);
+    QVERIFY(test::error_of([&] { divergence(*broken, *model_, tokens_, 16, -1, {}); }).find("not finite") !=
+            std::string::npos);
   }
 
   void misuse_and_cancelling_are_said() {

@@ -63,6 +63,21 @@ class TestSampler : public QObject {
     QCOMPARE(sampler.sample(std::vector<float>{-1, -1.5f}, std::vector<int>{0}), 1);
   }
 
+  void numbers_that_are_not_finite_are_refused() {
+    for (const double temperature : {0.0, 0.7})
+      for (const float bad : {NAN, INFINITY, -INFINITY}) {
+        SamplingSettings settings;
+        settings.temperature = temperature;
+        Sampler sampler(settings);
+        QVERIFY(test::error_of([&] {
+                  sampler.sample(std::vector<float>{1, bad, 2}, {});
+                }).find("not finite") != std::string::npos);
+        QVERIFY(test::error_of([&] {
+                  sampler.sample(std::vector<float>{bad, bad}, {});
+                }).find("not finite") != std::string::npos);
+      }
+  }
+
   void settings_out_of_range_are_refused() {
     const auto sentence = [](auto change) {
       SamplingSettings settings;
