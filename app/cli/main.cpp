@@ -80,7 +80,9 @@ int main(int argc, char** argv) {
   try {
     run({argv + 1, argv + argc});
     end_progress();
-    if (std::fflush(stdout) != 0) throw Error(ErrorKind::resource, "standard output cannot be written");
+    // ferror: an earlier write may have failed already, with nothing left to flush.
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
+      throw Error(ErrorKind::resource, "standard output cannot be written");
     return 0;
   } catch (const Error& error) {
     return complain(error.what(), error.kind() == ErrorKind::usage ? 2 : 1);

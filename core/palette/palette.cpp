@@ -14,6 +14,8 @@ std::vector<std::unique_ptr<Quantizer>> make_members() {
   std::vector<std::unique_ptr<Quantizer>> members;
   for (int bits = 2; bits <= 8; ++bits) members.push_back(make_nuq(bits));
   for (int half_bits = 3; half_bits <= 12; ++half_bits) members.push_back(make_vq(half_bits));
+  for (int quarters = 6; quarters <= 20; ++quarters) members.push_back(make_tcq(quarters));
+  for (int quarters = 7; quarters <= 19; ++quarters) members.push_back(make_half_tcq(quarters));
   members.push_back(make_f16());
   return members;
 }

@@ -33,7 +33,8 @@ class Quantizer {
   virtual std::uint64_t code_bytes(MatrixShape shape) const = 0;
   // How many rows are coded together: encode and decode work on row ranges that start at a multiple of it.
   virtual std::size_t row_granularity() const = 0;
-  // The values that codes stand for: 2^b for NUQ, 2^2b pairs for VQ; empty for f16.
+  // The values that codes stand for: 2^b for NUQ, 2^2b pairs for VQ, the 2048 of the curve for TCQ and
+  // Half-TCQ (trellis_code.h; all rates share one); empty for f16.
   virtual std::span<const float> codebook() const = 0;
 
   // Codes all of `weights` (row-major, shape.size() values, unit-variance rows) into `codes`

@@ -97,8 +97,14 @@ void CpuLinear::apply(std::span<const float> x, std::size_t tokens, std::span<fl
 
 void CpuLinear::row(std::size_t index, std::span<float> out) const {
   std::vector<float> scratch;
-  const float* values = std::visit(RowsOf{index, 1, scratch}, weights_);
-  std::copy(values, values + out.size(), out.begin());
+  std::size_t first = index, count = 1;
+  if (const auto* layer = std::get_if<QuantizedLinear>(&weights_)) { // rows that are coded together
+    const std::size_t together = quantizer(layer->quantizer).row_granularity();
+    first = index / together * together;
+    count = std::min(together, layer->shape.rows - first);
+  }
+  const float* values = std::visit(RowsOf{first, count, scratch}, weights_);
+  std::copy_n(values + (index - first) * out.size(), out.size(), out.begin());
 }
 
 } // namespace intarsia
