@@ -21,6 +21,17 @@ void run(const Options& options) {
   QuantizeOptions settings;
   settings.resume = options.has("--resume");
   settings.seed = options.count_or("--seed", 0, INT64_MAX, settings.seed);
+  std::unique_ptr<LanguageModel> running;
+  std::optional<Calibration> calibration;
+  if (const auto text = options.text("--calibration")) {
+    const auto tokens = read_tokens(model, options.argument(), *text);
+    const JobControl loading = make_control("loading");
+    running = load(model, loading);
+    CalibrationOptions chosen;
+    chosen.tokens = options.count_or("--calibration-tokens", 256, 1 << 30, chosen.tokens);
+    calibration.emplace(*running, tokens, chosen);
+    settings.calibration = &*calibration;
+  }
   std::vector<LayerDone> layers;
   settings.on_layer = [&](const LayerDone& layer) { layers.push_back(layer); };
   try {
@@ -39,12 +50,15 @@ void run(const Options& options) {
     return;
   }
   OrderedJson list = OrderedJson::array();
-  for (const LayerDone& layer : layers)
-    list.push_back({{"name", layer.name},
-                    {"quantizer", to_string(layer.quantizer)},
-                    {"distortion", layer.distortion},
-                    {"seconds", layer.seconds},
-                    {"resumed", layer.resumed}});
+  for (const LayerDone& layer : layers) {
+    OrderedJson entry{{"name", layer.name},
+                      {"quantizer", to_string(layer.quantizer)},
+                      {"distortion", layer.distortion},
+                      {"seconds", layer.seconds},
+                      {"resumed", layer.resumed}};
+    if (layer.proxy_loss) entry["proxy_loss"] = *layer.proxy_loss;
+    list.push_back(std::move(entry));
+  }
   print_json({{"artifact", out},
               {"linear_bytes", artifact->linear_bytes()},
               {"file_bytes", artifact->file_bytes()},
@@ -61,6 +75,9 @@ Verb quantize_verb() {
             {"--output", "OUT", "folder to make"},
             {"--resume", "", "go on with an interrupted run of the same plan"},
             {"--seed", "N", "seed of the rotations (default 1)"},
+            {"--calibration", "FILE",
+             "weigh errors by the activations of this text: better answers, takes longer"},
+            {"--calibration-tokens", "N", "tokens of the text to use, spread over it (default 16384)"},
             device_option()}},
           run};
 }

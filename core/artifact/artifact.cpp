@@ -43,7 +43,8 @@ class MappedArtifact : public Artifact {
   LinearWeights linear(const LinearLayer& layer) const override {
     if (layer.role == LinearRole::head) return half_matrix(layer.name + ".weight", {layer.d_out, layer.d_in});
     const QuantizerId id = plan_.layers.at(layer.name).quantizer;
-    QuantizedLinear quantized{id, {layer.d_out, layer.d_in}, {}, {}, nullptr, layer_distortion(layer.name)};
+    QuantizedLinear quantized{id,      {layer.d_out, layer.d_in},    {}, {},
+                              nullptr, layer_distortion(layer.name), {}};
     const bool is_f16 = id.family == QuantizerFamily::f16;
     const auto codes = bytes(is_f16 ? weight_name(layer) : codes_name(layer));
     quantized.codes.assign(codes.begin(), codes.end());

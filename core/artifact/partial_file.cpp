@@ -73,6 +73,7 @@ void PartialFile::close() {
 
 void PartialFile::start_afresh(const std::filesystem::path& folder, const std::string& identity) {
   distortions_.clear();
+  proxy_losses_.clear();
   for (const auto& entry : std::filesystem::directory_iterator(folder))
     if (entry.path() != path_ && entry.path() != journal_path_) std::filesystem::remove_all(entry.path());
   if (::ftruncate(journal_, 0) != 0) cannot_write(journal_path_, errno);
@@ -103,7 +104,9 @@ void PartialFile::take_over(std::string_view text, std::span<const std::byte> fi
   try {
     const Json line = Json::parse(text);
     if (line.contains("layer")) {
-      distortions_[line.at("layer").get<std::string>()] = line.at("distortion").get<double>();
+      const auto layer = line.at("layer").get<std::string>();
+      distortions_[layer] = line.at("distortion").get<double>();
+      if (line.contains("proxy_loss")) proxy_losses_[layer] = line.at("proxy_loss").get<double>();
     } else {
       const ArtifactTensor& tensor = layout_.find(line.at("tensor").get<std::string>());
       const auto checksum = line.at("crc32").get<std::uint32_t>();
@@ -151,9 +154,18 @@ void PartialFile::finish(const std::string& name) {
   current_.clear();
 }
 
-void PartialFile::note_distortion(const std::string& layer, double distortion) {
+std::optional<double> PartialFile::proxy_loss(const std::string& layer) const {
+  const auto found = proxy_losses_.find(layer);
+  if (found == proxy_losses_.end()) return {};
+  return found->second;
+}
+
+void PartialFile::note_distortion(const std::string& layer, double distortion,
+                                  std::optional<double> proxy_loss) {
+  OrderedJson line{{"layer", layer}, {"distortion", distortion}};
   distortions_[layer] = distortion;
-  append_to_journal(OrderedJson{{"layer", layer}, {"distortion", distortion}}.dump());
+  if (proxy_loss) line["proxy_loss"] = proxy_losses_[layer] = *proxy_loss;
+  append_to_journal(line.dump());
 }
 
 void PartialFile::append_to_journal(const std::string& text) {

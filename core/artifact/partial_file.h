@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -28,12 +29,14 @@ class PartialFile {
   // True when an earlier run finished the tensor and its bytes still have the checksum written down then.
   bool finished(const std::string& name) const { return checksums_.contains(name); }
   bool has_distortion(const std::string& layer) const { return distortions_.contains(layer); }
-  double distortion(const std::string& layer) const; // noted by this or an earlier run; 0 when none
+  // As noted by this or an earlier run; 0 or nothing when none was.
+  double distortion(const std::string& layer) const;
+  std::optional<double> proxy_loss(const std::string& layer) const;
 
   // A tensor in parts: write them in order, then finish.
   void write(const std::string& name, std::span<const std::byte> bytes);
   void finish(const std::string& name);
-  void note_distortion(const std::string& layer, double distortion);
+  void note_distortion(const std::string& layer, double distortion, std::optional<double> proxy_loss);
 
   void sync(); // everything written is on the disk
 
@@ -51,7 +54,7 @@ class PartialFile {
   const ArtifactLayout& layout_;
   int file_ = -1, journal_ = -1;
   std::map<std::string, std::uint32_t> checksums_;
-  std::map<std::string, double> distortions_;
+  std::map<std::string, double> distortions_, proxy_losses_;
   std::string current_;
   std::uint64_t position_ = 0;
   std::uint32_t running_ = 0; // checksum of what was written of the current tensor

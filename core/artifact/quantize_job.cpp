@@ -48,10 +48,11 @@ class QuantizeRun {
 
  private:
   // What must be the same for an interrupted run to be taken up: the model (its configuration, its tensors,
-  // and the first row of each as a sample of what is in them), the plan and the seed.
+  // and the first row of each as a sample of what is in them), the plan, the seed and the calibration.
   std::string identity() const {
     std::string text = to_json(checkpoint_.config()).dump() + std::to_string(options_.seed);
     for (const auto& [name, layer] : plan_.layers) text += name + to_string(layer.quantizer);
+    if (options_.calibration) text += options_.calibration->identity();
     std::vector<float> row;
     std::uint32_t sample = 0;
     for (const TensorInfo& tensor : checkpoint_.tensors()) {
@@ -103,6 +104,14 @@ class QuantizeRun {
     return std::make_shared<const Rotation>(layer.d_in, seed_for(options_.seed, layer.input));
   }
 
+  std::shared_ptr<const HessianFactor> hessian_of(const LinearLayer& layer, QuantizerId id,
+                                                  std::shared_ptr<const Rotation> rotation) const {
+    if (!options_.calibration || id.family == QuantizerFamily::f16) return nullptr;
+    const JobControl gathering{
+        [&](const Progress& progress) { control_.report(progress.stage, done_, total_); }, control_.stop};
+    return options_.calibration->factor(layer, *rotation, gathering);
+  }
+
   bool finished(const LinearLayer& layer) const {
     if (!file_.has_distortion(layer.name)) return false;
     if (plan_.layers.at(layer.name).quantizer.family == QuantizerFamily::f16)
@@ -115,7 +124,8 @@ class QuantizeRun {
     control_.throw_if_stopped();
     const auto start = std::chrono::steady_clock::now();
     const QuantizerId id = plan_.layers.at(layer.name).quantizer;
-    LayerDone done{layer.name, id, file_.distortion(layer.name), 0, finished(layer)};
+    LayerDone done{layer.name,     id, file_.distortion(layer.name), file_.proxy_loss(layer.name), 0,
+                   finished(layer)};
     if (!done.resumed) {
       control_.report(layer.name, done_, total_);
       const JobControl inner{
@@ -123,10 +133,11 @@ class QuantizeRun {
           control_.stop};
       std::vector<float> weights = checkpoint_.read(layer.name + ".weight");
       const auto rotation = rotation_of(layer);
+      const auto hessian = hessian_of(layer, id, rotation);
       const QuantizedLinear quantized =
-          quantize_linear(weights, {layer.d_out, layer.d_in}, id, rotation, layer.name, inner);
+          quantize_linear(weights, {layer.d_out, layer.d_in}, id, rotation, layer.name, inner, hessian.get());
       // Noted before the codes: a run that stops in between does the layer again.
-      file_.note_distortion(layer.name, quantized.distortion);
+      file_.note_distortion(layer.name, quantized.distortion, quantized.proxy_loss);
       if (id.family == QuantizerFamily::f16) {
         write_whole<std::byte>(weight_name(layer), quantized.codes);
       } else {
@@ -135,6 +146,7 @@ class QuantizeRun {
         write_whole<std::byte>(codes_name(layer), quantized.codes);
       }
       done.distortion = quantized.distortion;
+      done.proxy_loss = quantized.proxy_loss;
     }
     done.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     done_ += double(layer.weights());
@@ -147,17 +159,20 @@ class QuantizeRun {
     write_file_atomically(folder_ / "plan.json", to_json(plan_).dump(2) + "\n");
     write_tokenizer();
     OrderedJson layers = OrderedJson::object(), checksums = OrderedJson::object();
-    for (const LinearLayer& layer : checkpoint_.graph().linears)
-      layers[layer.name] = {{"quantizer", to_string(plan_.layers.at(layer.name).quantizer)},
-                            {"shape", {layer.d_out, layer.d_in}},
-                            {"input", layer.input},
-                            {"distortion", file_.distortion(layer.name)}};
+    for (const LinearLayer& layer : checkpoint_.graph().linears) {
+      OrderedJson entry{{"quantizer", to_string(plan_.layers.at(layer.name).quantizer)},
+                        {"shape", {layer.d_out, layer.d_in}},
+                        {"input", layer.input},
+                        {"distortion", file_.distortion(layer.name)}};
+      if (const auto proxy = file_.proxy_loss(layer.name)) entry["proxy_loss"] = *proxy;
+      layers[layer.name] = std::move(entry);
+    }
     for (const auto& [name, checksum] : file_.checksums()) checksums[name] = checksum;
-    const OrderedJson manifest{{"format", "intarsia-artifact/1"},
-                               {"model", checkpoint_.config().name},
-                               {"seed", options_.seed},
-                               {"layers", layers},
-                               {"crc32", checksums}};
+    OrderedJson manifest{
+        {"format", "intarsia-artifact/1"}, {"model", checkpoint_.config().name}, {"seed", options_.seed}};
+    if (options_.calibration) manifest["calibration_tokens"] = options_.calibration->tokens();
+    manifest["layers"] = layers;
+    manifest["crc32"] = checksums;
     write_file_atomically(folder_ / "artifact.json", manifest.dump(2) + "\n");
   }
 

@@ -4,23 +4,27 @@
 
 #include <filesystem>
 #include <functional>
+#include <optional>
 
 #include "core/allocation/plan.h"
 #include "core/base/progress.h"
 #include "core/checkpoint/checkpoint.h"
+#include "core/runtime/calibration.h"
 
 namespace intarsia {
 
 struct LayerDone {
   std::string name;
   QuantizerId quantizer;
-  double distortion = 0; // measured
+  double distortion = 0;            // measured
+  std::optional<double> proxy_loss; // measured, where a calibration was given
   double seconds = 0;
   bool resumed = false; // taken over from an interrupted run
 };
 
 struct QuantizeOptions {
   std::uint64_t seed = 1;
+  Calibration* calibration = nullptr;             // weighs errors by the activations of a text; null: by none
   bool resume = false;                            // go on with what an interrupted run of the same plan left
   std::function<void(const LayerDone&)> on_layer; // called from the job's thread; may be empty
 };

@@ -8,6 +8,7 @@
 #include "core/base/error.h"
 #include "core/base/half.h"
 #include "core/base/parallel.h"
+#include "core/palette/feedback.h"
 
 namespace intarsia {
 namespace {
@@ -55,43 +56,59 @@ void normalise_rows(std::span<float> weights, QuantizedLinear& layer) {
   });
 }
 
-struct ErrorSums {
-  double error = 0, energy = 0;
-};
-
-// The scale that fits the codes best: the least-squares factor <w, q> / <q, q> of each row. Returns the row's
-// error in the weights' own scale.
-ErrorSums refine_scale(std::span<const float> unit, std::span<const float> decoded,
-                       std::uint16_t& scale_bits) {
-  const double scale = half_to_float(scale_bits);
-  double dot = 0, norm = 0, energy = 0;
+// Sums over a row of weights w and what their codes decode to, q.
+RowFit plain_fit(std::span<const float> unit, std::span<const float> decoded) {
+  RowFit fit;
   for (std::size_t i = 0; i < unit.size(); ++i) {
-    dot += double(unit[i]) * decoded[i];
-    norm += double(decoded[i]) * decoded[i];
-    energy += double(unit[i]) * unit[i];
+    fit.ww += double(unit[i]) * unit[i];
+    fit.wq += double(unit[i]) * decoded[i];
+    fit.qq += double(decoded[i]) * decoded[i];
   }
-  if (norm > 0 && dot > 0) scale_bits = stored_scale(float(scale * dot / norm));
-  const double ratio = scale == 0 ? 0 : half_to_float(scale_bits) / scale;
-  return {scale * scale * (energy - 2 * ratio * dot + ratio * ratio * norm), scale * scale * energy};
+  return fit;
 }
 
-double finish_rows(std::span<const float> unit, const Quantizer& quantizer, QuantizedLinear& layer) {
+std::vector<RowFit> plain_fits(std::span<const float> unit, const Quantizer& quantizer,
+                               const QuantizedLinear& layer) {
   const std::size_t columns = layer.shape.columns, step = quantizer.row_granularity();
-  std::vector<ErrorSums> sums(layer.shape.rows); // summed in order, so that threads don't change the result
+  std::vector<RowFit> fits(layer.shape.rows);
   parallel_ranges((layer.shape.rows + step - 1) / step, 1, [&](std::size_t begin, std::size_t end) {
     std::vector<float> decoded(step * columns);
     for (std::size_t first = begin * step; first < std::min(end * step, layer.shape.rows); first += step) {
       const std::size_t count = std::min(step, layer.shape.rows - first);
       quantizer.decode(layer.codes, layer.shape, first, count, std::span(decoded).first(count * columns));
       for (std::size_t i = 0; i < count; ++i)
-        sums[first + i] = refine_scale(unit.subspan((first + i) * columns, columns),
-                                       std::span<const float>(decoded).subspan(i * columns, columns),
-                                       layer.row_scales[first + i]);
+        fits[first + i] = plain_fit(unit.subspan((first + i) * columns, columns),
+                                    std::span<const float>(decoded).subspan(i * columns, columns));
     }
   });
-  ErrorSums total;
-  for (const ErrorSums& row : sums) total.error += row.error, total.energy += row.energy;
-  return total.energy > 0 ? std::max(total.error, 0.0) / total.energy : 0;
+  return fits;
+}
+
+// The scale that fits the codes best: the least-squares factor <w, q> / <q, q> of each row. Returns by how
+// much each row's scale changed.
+std::vector<double> refine_scales(std::span<const RowFit> fits, std::vector<std::uint16_t>& scales) {
+  std::vector<double> ratios(fits.size());
+  for (std::size_t row = 0; row < fits.size(); ++row) {
+    const double scale = half_to_float(scales[row]);
+    if (fits[row].qq > 0 && fits[row].wq > 0)
+      scales[row] = stored_scale(float(scale * fits[row].wq / fits[row].qq));
+    ratios[row] = scale == 0 ? 0 : half_to_float(scales[row]) / scale;
+  }
+  return ratios;
+}
+
+// |Q(W) - W|^2 / |W|^2 in the norm of the fits, rows weighed by their squared scales.
+double relative_error(std::span<const RowFit> fits, std::span<const double> ratios,
+                      std::span<const std::uint16_t> scales) {
+  double error = 0, energy = 0;
+  for (std::size_t row = 0; row < fits.size(); ++row) {
+    const RowFit& fit = fits[row];
+    if (ratios[row] == 0) continue;
+    const double scale = half_to_float(scales[row]) / ratios[row];
+    error += scale * scale * (fit.ww - 2 * ratios[row] * fit.wq + ratios[row] * ratios[row] * fit.qq);
+    energy += scale * scale * fit.ww;
+  }
+  return energy > 0 ? std::max(error, 0.0) / energy : 0;
 }
 
 double f16_distortion(std::span<const float> weights, const QuantizedLinear& layer,
@@ -113,10 +130,10 @@ double f16_distortion(std::span<const float> weights, const QuantizedLinear& lay
 
 QuantizedLinear quantize_linear(std::span<float> weights, MatrixShape shape, QuantizerId id,
                                 std::shared_ptr<const Rotation> rotation, const std::string& name,
-                                const JobControl& control) {
+                                const JobControl& control, const HessianFactor* hessian) {
   refuse_non_finite(weights, name);
   const Quantizer& coder = quantizer(id);
-  QuantizedLinear layer{id, shape, std::vector<std::byte>(coder.code_bytes(shape)), {}, nullptr, 0};
+  QuantizedLinear layer{id, shape, std::vector<std::byte>(coder.code_bytes(shape)), {}, nullptr, 0, {}};
   if (id.family == QuantizerFamily::f16) {
     for (float& weight : weights) weight = std::clamp(weight, -largest_half, largest_half);
     coder.encode(weights, shape, layer.codes, control);
@@ -127,8 +144,15 @@ QuantizedLinear quantize_linear(std::span<float> weights, MatrixShape shape, Qua
   layer.rotation->apply_rows(weights);
   normalise_rows(weights, layer);
   control.throw_if_stopped();
-  coder.encode(weights, shape, layer.codes, control);
-  layer.distortion = finish_rows(weights, coder, layer);
+  std::vector<RowFit> fits;
+  if (hessian)
+    fits = encode_with_feedback(coder, weights, shape, *hessian, layer.codes, control);
+  else
+    coder.encode(weights, shape, layer.codes, control);
+  const auto plain = plain_fits(weights, coder, layer);
+  const auto ratios = refine_scales(hessian ? fits : plain, layer.row_scales);
+  layer.distortion = relative_error(plain, ratios, layer.row_scales);
+  if (hessian) layer.proxy_loss = relative_error(fits, ratios, layer.row_scales);
   return layer;
 }
 

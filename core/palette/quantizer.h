@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -16,6 +17,15 @@ struct MatrixShape {
   std::size_t rows = 0;    // d_out
   std::size_t columns = 0; // d_in
   std::size_t size() const { return rows * columns; }
+};
+
+// Codes some rows of a matrix block by block, from the left: what follows may depend on what a block became.
+class BlockCoder {
+ public:
+  virtual ~BlockCoder() = default;
+  // The next `count` columns: targets and decoded are [rows, count]. count is the quantizer's block_columns()
+  // but at the end of odd rows.
+  virtual void code(std::span<const float> targets, std::size_t count, std::span<float> decoded) = 0;
 };
 
 // Stateless and thread-safe. Encoding and decoding are deterministic, whatever the number of threads and the
@@ -33,6 +43,8 @@ class Quantizer {
   virtual std::uint64_t code_bytes(MatrixShape shape) const = 0;
   // How many rows are coded together: encode and decode work on row ranges that start at a multiple of it.
   virtual std::size_t row_granularity() const = 0;
+  // How many neighbouring columns are coded together: what BlockCoder takes at once, 64 at most.
+  virtual std::size_t block_columns() const = 0;
   // The values that codes stand for: 2^b for NUQ, 2^2b pairs for VQ, the 2048 of the curve for TCQ and
   // Half-TCQ (trellis_code.h; all rates share one); empty for f16.
   virtual std::span<const float> codebook() const = 0;
@@ -41,6 +53,11 @@ class Quantizer {
   // (code_bytes(shape)), on all cores. Values are finite.
   virtual void encode(std::span<const float> weights, MatrixShape shape, std::span<std::byte> codes,
                       const JobControl& control) const = 0;
+  // Codes rows [first_row, first_row + row_count), row_count a multiple of row_granularity() but at the
+  // matrix's end, in the order that the caller chooses its targets. `codes` is the whole matrix's and must
+  // outlive the coder.
+  virtual std::unique_ptr<BlockCoder> code_rows(MatrixShape shape, std::size_t first_row,
+                                                std::size_t row_count, std::span<std::byte> codes) const = 0;
   // Decodes rows [first_row, first_row + row_count) into out (row_count * columns), on the calling thread.
   virtual void decode(std::span<const std::byte> codes, MatrixShape shape, std::size_t first_row,
                       std::size_t row_count, std::span<float> out) const = 0;

@@ -75,6 +75,43 @@ void RowQuantizer::encode(std::span<const float> weights, MatrixShape shape, std
                   });
 }
 
+// Keeps the row streams open from block to block.
+class RowQuantizer::RowsCoder : public BlockCoder {
+ public:
+  RowsCoder(const RowQuantizer& quantizer, std::size_t columns, std::size_t rows, std::span<std::byte> codes)
+      : quantizer_(quantizer)
+      , left_(columns) {
+    const std::size_t row_bytes = codes.size() / rows;
+    for (std::size_t row = 0; row < rows; ++row)
+      writers_.emplace_back(codes.subspan(row * row_bytes, row_bytes));
+  }
+
+  void code(std::span<const float> targets, std::size_t count, std::span<float> decoded) override {
+    const std::size_t length = quantizer_.vector_length_;
+    left_ -= count;
+    for (std::size_t row = 0; row < writers_.size(); ++row) {
+      float vector[2] = {};
+      std::copy_n(targets.data() + row * count, count, vector);
+      const std::uint32_t code = quantizer_.nearest(vector);
+      writers_[row].put(code, quantizer_.width_);
+      std::copy_n(quantizer_.codebook_.data() + code * length, count, decoded.data() + row * count);
+      if (left_ == 0) writers_[row].finish();
+    }
+  }
+
+ private:
+  const RowQuantizer& quantizer_;
+  std::size_t left_; // columns
+  std::vector<BitWriter> writers_;
+};
+
+std::unique_ptr<BlockCoder> RowQuantizer::code_rows(MatrixShape shape, std::size_t first_row,
+                                                    std::size_t row_count, std::span<std::byte> codes) const {
+  const std::size_t row_bytes = code_bytes({1, shape.columns});
+  return std::make_unique<RowsCoder>(*this, shape.columns, row_count,
+                                     codes.subspan(first_row * row_bytes, row_count * row_bytes));
+}
+
 void RowQuantizer::decode(std::span<const std::byte> codes, MatrixShape shape, std::size_t first_row,
                           std::size_t row_count, std::span<float> out) const {
   const std::size_t row_bytes = code_bytes({1, shape.columns});

@@ -14,9 +14,12 @@ class RowQuantizer : public Quantizer {
   double distortion() const override { return distortion_; }
   std::uint64_t code_bytes(MatrixShape shape) const override;
   std::size_t row_granularity() const override { return 1; }
+  std::size_t block_columns() const override { return vector_length_; }
   std::span<const float> codebook() const override { return codebook_; }
   void encode(std::span<const float> weights, MatrixShape shape, std::span<std::byte> codes,
               const JobControl& control) const override;
+  std::unique_ptr<BlockCoder> code_rows(MatrixShape shape, std::size_t first_row, std::size_t row_count,
+                                        std::span<std::byte> codes) const override;
   void decode(std::span<const std::byte> codes, MatrixShape shape, std::size_t first_row,
               std::size_t row_count, std::span<float> out) const override;
 
@@ -29,6 +32,7 @@ class RowQuantizer : public Quantizer {
   unsigned vector_length() const { return vector_length_; }
 
  private:
+  class RowsCoder;
   void encode_row(const float* weights, std::size_t columns, std::span<std::byte> codes) const;
   void decode_row(std::span<const std::byte> codes, std::size_t columns, float* out) const;
 

@@ -106,6 +106,20 @@ void decode_tile(const std::byte* tile, unsigned quarters, std::size_t rows, std
     std::memcpy(out + row * stride, values + row * tile_side, columns * sizeof(float));
 }
 
+// Codes the upper `rows` rows and left `columns` columns of a tile from `weights`, rows `stride` apart; the
+// rest of the tile is zeros.
+void encode_tile(const float* weights, std::size_t stride, std::size_t rows, std::size_t columns,
+                 unsigned quarters, TrellisEncoder::Scratch& scratch, std::byte* tile) {
+  float ordered[tile_weights];
+  for (unsigned t = 0; t < tile_weights; ++t) {
+    const trellis::Place place = trellis::place(t);
+    ordered[t] = place.row < rows && place.column < columns ? weights[place.row * stride + place.column] : 0;
+  }
+  std::uint16_t states[tile_weights];
+  encoder(quarters).encode(ordered, scratch, states);
+  pack_tile(states, quarters, tile);
+}
+
 class Tcq : public Quantizer {
  public:
   // The left half of a row's tiles (rounded up) has `left` quarter bits a weight, the others `right`.
@@ -120,13 +134,18 @@ class Tcq : public Quantizer {
     return tiles_high(shape) * tile_row_bytes(shape);
   }
   std::size_t row_granularity() const override { return tile_side; }
+  std::size_t block_columns() const override { return tile_side; }
   std::span<const float> codebook() const override { return curve_table(); }
   void encode(std::span<const float> weights, MatrixShape shape, std::span<std::byte> codes,
               const JobControl& control) const override;
+  std::unique_ptr<BlockCoder> code_rows(MatrixShape shape, std::size_t first_row, std::size_t row_count,
+                                        std::span<std::byte> codes) const override;
   void decode(std::span<const std::byte> codes, MatrixShape shape, std::size_t first_row,
               std::size_t row_count, std::span<float> out) const override;
 
  private:
+  class TileRowCoder;
+
   static std::size_t tiles_high(MatrixShape shape) { return (shape.rows + tile_side - 1) / tile_side; }
   static std::size_t tiles_wide(MatrixShape shape) { return (shape.columns + tile_side - 1) / tile_side; }
   static std::size_t left_tiles(MatrixShape shape) { return (tiles_wide(shape) + 1) / 2; }
@@ -139,26 +158,9 @@ class Tcq : public Quantizer {
   }
   std::uint64_t tile_row_bytes(MatrixShape shape) const { return tile_offset(shape, tiles_wide(shape)); }
 
-  void encode_tile(std::span<const float> weights, MatrixShape shape, std::size_t tile_row,
-                   std::size_t tile_column, TrellisEncoder::Scratch& scratch, std::byte* tile) const;
-
   QuantizerId id_;
   unsigned left_, right_;
 };
-
-void Tcq::encode_tile(std::span<const float> weights, MatrixShape shape, std::size_t tile_row,
-                      std::size_t tile_column, TrellisEncoder::Scratch& scratch, std::byte* tile) const {
-  float ordered[tile_weights];
-  for (unsigned t = 0; t < tile_weights; ++t) {
-    const trellis::Place place = trellis::place(t);
-    const std::size_t row = tile_row * tile_side + place.row, column = tile_column * tile_side + place.column;
-    ordered[t] = row < shape.rows && column < shape.columns ? weights[row * shape.columns + column] : 0;
-  }
-  const unsigned rate = quarters(shape, tile_column);
-  std::uint16_t states[tile_weights];
-  encoder(rate).encode(ordered, scratch, states);
-  pack_tile(states, rate, tile);
-}
 
 void Tcq::encode(std::span<const float> weights, MatrixShape shape, std::span<std::byte> codes,
                  const JobControl& control) const {
@@ -172,13 +174,51 @@ void Tcq::encode(std::span<const float> weights, MatrixShape shape, std::span<st
     for (std::size_t tile = begin; tile < end; ++tile) {
       control.throw_if_stopped();
       const std::size_t row = tile / wide, column = tile % wide;
-      encode_tile(weights, shape, row, column, scratch,
+      const std::size_t first_row = row * tile_side, first_column = column * tile_side;
+      encode_tile(weights.data() + first_row * shape.columns + first_column, shape.columns,
+                  shape.rows - first_row, shape.columns - first_column, quarters(shape, column), scratch,
                   codes.data() + row * row_bytes + tile_offset(shape, column));
     }
     const std::scoped_lock lock(mutex);
     done += end - begin;
     control.report(to_string(id_), double(done) * tile_weights, double(tiles) * tile_weights);
   });
+}
+
+// One or more rows of tiles, tile column by tile column.
+class Tcq::TileRowCoder : public BlockCoder {
+ public:
+  TileRowCoder(const Tcq& quantizer, MatrixShape shape, std::size_t rows, std::byte* codes)
+      : quantizer_(quantizer)
+      , shape_(shape)
+      , rows_(rows)
+      , codes_(codes)
+      , scratch_(encoder(quantizer.left_)) {}
+
+  void code(std::span<const float> targets, std::size_t count, std::span<float> decoded) override {
+    const unsigned rate = quantizer_.quarters(shape_, column_);
+    for (std::size_t row = 0; row < rows_; row += tile_side) {
+      std::byte* tile = codes_ + row / tile_side * quantizer_.tile_row_bytes(shape_) +
+                        quantizer_.tile_offset(shape_, column_);
+      const std::size_t rows = std::min<std::size_t>(tile_side, rows_ - row);
+      encode_tile(targets.data() + row * count, count, rows, count, rate, scratch_, tile);
+      decode_tile(tile, rate, rows, count, decoded.data() + row * count, count);
+    }
+    ++column_;
+  }
+
+ private:
+  const Tcq& quantizer_;
+  MatrixShape shape_;
+  std::size_t rows_, column_ = 0; // weights; tiles
+  std::byte* codes_;
+  TrellisEncoder::Scratch scratch_;
+};
+
+std::unique_ptr<BlockCoder> Tcq::code_rows(MatrixShape shape, std::size_t first_row, std::size_t row_count,
+                                           std::span<std::byte> codes) const {
+  return std::make_unique<TileRowCoder>(*this, shape, row_count,
+                                        codes.data() + first_row / tile_side * tile_row_bytes(shape));
 }
 
 void Tcq::decode(std::span<const std::byte> codes, MatrixShape shape, std::size_t first_row,

@@ -5,8 +5,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -28,6 +30,11 @@ class Sequence {
   virtual std::vector<float> forward(std::span<const int> tokens, bool last_only, std::stop_token stop) = 0;
 };
 
+// Sees what linears of the blocks read: `input` is LinearLayer::input, x is [tokens, d_in] before any
+// rotation.
+using InputObserver =
+    std::function<void(const std::string& input, std::span<const float> x, std::size_t tokens)>;
+
 // A model ready to run on a device. Several sequences may exist; run one at a time.
 class LanguageModel {
  public:
@@ -38,6 +45,8 @@ class LanguageModel {
   // Puts other weights in a layer's place (sensitivity, what-if). Same shape, or Error{internal}.
   virtual void replace_linear(std::string_view name, LinearWeights weights) = 0;
   virtual std::uint64_t weight_bytes() const = 0; // resident bytes of all weights
+  // Called on the computing thread with every input of every block, until an empty one takes its place.
+  virtual void observe_inputs(InputObserver observer) = 0;
 };
 
 struct CpuOptions {

@@ -5,7 +5,7 @@
 
 #include "core/base/half.h"
 #include "core/base/parallel.h"
-#include "core/runtime/kernels.h"
+#include "core/tensor/kernels.h"
 
 namespace intarsia {
 namespace {
@@ -85,9 +85,10 @@ void CpuLinear::apply(std::span<const float> x, std::size_t tokens, std::span<fl
       const std::size_t first = chunk * rows_per_chunk, count = std::min(rows_per_chunk, matrix.rows - first);
       const float* rows = std::visit(RowsOf{first, count, scratch}, weights_);
       for (std::size_t token = 0; token < tokens; token += tokens_per_tile)
-        kernels::multiply_rows(rows, count, x.data() + token * matrix.columns,
-                               std::min(tokens_per_tile, tokens - token), matrix.columns,
-                               y.data() + token * matrix.rows + first, matrix.rows);
+        kernels::multiply_rows(
+            {rows, matrix.columns, count},
+            {x.data() + token * matrix.columns, matrix.columns, std::min(tokens_per_tile, tokens - token)},
+            matrix.columns, y.data() + token * matrix.rows + first, matrix.rows);
     }
   });
   if (bias_.empty()) return;

@@ -26,6 +26,21 @@ CpuLinear& member(CpuBlock& block, LinearRole role) {
   }
 }
 
+std::string* input_name(CpuBlock& block, LinearRole role) {
+  switch (role) {
+  case LinearRole::q:
+    return &block.attention_input;
+  case LinearRole::o:
+    return &block.output_input;
+  case LinearRole::gate:
+    return &block.mlp_input;
+  case LinearRole::down:
+    return &block.down_input;
+  default:
+    return nullptr;
+  }
+}
+
 } // namespace
 
 CpuModel::CpuModel(const WeightSource& source, const CpuOptions& chosen, const JobControl& control)
@@ -44,6 +59,7 @@ CpuModel::CpuModel(const WeightSource& source, const CpuOptions& chosen, const J
   std::size_t done = 0;
   for (const LinearLayer& layer : graph_.linears) {
     member(blocks[layer.block], layer.role) = load(layer);
+    if (std::string* name = input_name(blocks[layer.block], layer.role)) *name = layer.input;
     control.report("loading " + layer.name, double(++done), double(graph_.linears.size()));
   }
   if (graph_.head) head_ = load(*graph_.head);

@@ -13,6 +13,8 @@ namespace intarsia {
 struct CpuBlock {
   std::vector<float> input_norm, attention_norm; // RMSNorm gains before attention and before the MLP
   CpuLinear q, k, v, o, gate, up, down;
+  std::string attention_input, output_input, mlp_input,
+      down_input; // LinearLayer::input of q, o, gate and down
 };
 
 struct CpuModel : public LanguageModel {
@@ -23,6 +25,7 @@ struct CpuModel : public LanguageModel {
   std::unique_ptr<Sequence> new_sequence(std::size_t capacity) override;
   void replace_linear(std::string_view name, LinearWeights weights) override;
   std::uint64_t weight_bytes() const override;
+  void observe_inputs(InputObserver chosen) override { observer = std::move(chosen); }
 
   CpuLinear& linear(std::string_view name); // throws Error{internal} when unknown
   const CpuLinear& head() const { return head_.shape().rows ? head_ : embedding; }
@@ -34,6 +37,7 @@ struct CpuModel : public LanguageModel {
   CpuLinear embedding, head_; // head_ is empty when tied
   std::vector<CpuBlock> blocks;
   std::vector<float> final_norm;
+  InputObserver observer;
 };
 
 } // namespace intarsia

@@ -119,6 +119,11 @@ void CpuSequence::normalise(std::span<const float> gain, std::size_t tokens) {
   rotated_by_ = nullptr;
 }
 
+void CpuSequence::observe(const std::string& input, std::span<const float> plain, std::size_t width,
+                          std::size_t tokens) const {
+  if (model_.observer) model_.observer(input, plain.first(tokens * width), tokens);
+}
+
 // The input as the layer wants it: rotated once for all layers that share the rotation.
 std::span<const float> CpuSequence::input_of(const CpuLinear& layer, std::span<const float> plain,
                                              std::size_t tokens) {
@@ -136,6 +141,7 @@ std::span<const float> CpuSequence::input_of(const CpuLinear& layer, std::span<c
 void CpuSequence::attend(const CpuBlock& block, std::size_t index, std::size_t tokens) {
   const ModelConfig& config = model_.config_;
   normalise(block.input_norm, tokens);
+  observe(block.attention_input, a_.normed, config.hidden, tokens);
   block.q.apply(input_of(block.q, a_.normed, tokens), tokens, a_.q);
   block.k.apply(input_of(block.k, a_.normed, tokens), tokens, a_.k);
   block.v.apply(input_of(block.v, a_.normed, tokens), tokens, a_.v);
@@ -148,6 +154,7 @@ void CpuSequence::attend(const CpuBlock& block, std::size_t index, std::size_t t
                  std::span<const float>(a_.v).subspan(t * config.kv_dim(), config.kv_dim()));
   }
   attend_heads(index, tokens);
+  observe(block.output_input, a_.attention, config.attention_dim(), tokens);
   rotated_by_ = nullptr;
   block.o.apply(input_of(block.o, a_.attention, tokens), tokens, a_.out);
   add(std::span(a_.residual).first(tokens * config.hidden), a_.out);
@@ -175,11 +182,13 @@ void CpuSequence::attend_heads(std::size_t index, std::size_t tokens) {
 void CpuSequence::feed_forward(const CpuBlock& block, std::size_t tokens) {
   const ModelConfig& config = model_.config_;
   normalise(block.attention_norm, tokens);
+  observe(block.mlp_input, a_.normed, config.hidden, tokens);
   block.gate.apply(input_of(block.gate, a_.normed, tokens), tokens, a_.gate);
   block.up.apply(input_of(block.up, a_.normed, tokens), tokens, a_.up);
   parallel_ranges(tokens * config.intermediate, 1 << 14, [&](std::size_t begin, std::size_t end) {
     for (std::size_t i = begin; i < end; ++i) a_.gate[i] = silu(a_.gate[i]) * a_.up[i];
   });
+  observe(block.down_input, a_.gate, config.intermediate, tokens);
   rotated_by_ = nullptr;
   block.down.apply(input_of(block.down, a_.gate, tokens), tokens, a_.out);
   add(std::span(a_.residual).first(tokens * config.hidden), a_.out);

@@ -34,6 +34,8 @@ class CpuSequence : public Sequence {
   void attend(const CpuBlock& block, std::size_t index, std::size_t tokens);
   void attend_heads(std::size_t index, std::size_t tokens);
   void feed_forward(const CpuBlock& block, std::size_t tokens);
+  void observe(const std::string& input, std::span<const float> plain, std::size_t width,
+               std::size_t tokens) const;
   void normalise(std::span<const float> gain, std::size_t tokens);
   std::span<const float> input_of(const CpuLinear& layer, std::span<const float> plain, std::size_t tokens);
   void logits(std::size_t first, std::size_t count, std::span<float> out);

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "core/base/half.h"
-#include "core/runtime/kernels.h"
+#include "core/tensor/kernels.h"
 
 namespace intarsia {
 

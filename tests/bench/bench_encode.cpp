@@ -15,7 +15,7 @@
 #include "core/palette/quantizer.h"
 #include "core/palette/trellis.h"
 #include "core/palette/trellis_code.h"
-#include "core/runtime/kernels.h"
+#include "core/tensor/kernels.h"
 #include "tests/bench/simd_rate.h"
 
 using namespace intarsia;

@@ -19,7 +19,7 @@ struct TinyModel {
 // config.json and model.safetensors (F32) into `folder`, which is made; no tokenizer.
 void write_tiny_model(const std::filesystem::path& folder, const TinyModel& model = {});
 
-// nuq-3, vq-2.5, nuq-5, f16 in turn.
+// nuq-3, vq-2.5, tcq-3.25, f16, half-tcq-2 in turn.
 Plan mixed_plan(const LayerGraph& graph);
 
 } // namespace intarsia::test

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "core/runtime/kernels.h"
+#include "core/tensor/kernels.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "core/runtime/kernels.cpp"
+#define HWY_TARGET_INCLUDE "core/tensor/kernels.cpp"
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
@@ -17,7 +17,8 @@ using Vector = hn::Vec<Floats>;
 
 // R rows against T tokens: R * T accumulators stay in registers, each load serves several of them.
 template <std::size_t R, std::size_t T>
-void multiply_tile(const float* w, const float* x, std::size_t n, float* y, std::size_t y_stride) {
+void multiply_tile(const float* w, std::size_t w_stride, const float* x, std::size_t x_stride, std::size_t n,
+                   float* y, std::size_t y_stride) {
   const Floats d;
   const std::size_t lanes = hn::Lanes(d);
   Vector sums[R * T];
@@ -25,38 +26,41 @@ void multiply_tile(const float* w, const float* x, std::size_t n, float* y, std:
   std::size_t i = 0;
   for (; i + lanes <= n; i += lanes) {
     Vector rows[R];
-    for (std::size_t r = 0; r < R; ++r) rows[r] = hn::LoadU(d, w + r * n + i);
+    for (std::size_t r = 0; r < R; ++r) rows[r] = hn::LoadU(d, w + r * w_stride + i);
     for (std::size_t t = 0; t < T; ++t) {
-      const Vector token = hn::LoadU(d, x + t * n + i);
+      const Vector token = hn::LoadU(d, x + t * x_stride + i);
       for (std::size_t r = 0; r < R; ++r) sums[r * T + t] = hn::MulAdd(rows[r], token, sums[r * T + t]);
     }
   }
   for (std::size_t r = 0; r < R; ++r)
     for (std::size_t t = 0; t < T; ++t) {
       float sum = hn::GetLane(hn::SumOfLanes(d, sums[r * T + t]));
-      for (std::size_t k = i; k < n; ++k) sum += w[r * n + k] * x[t * n + k];
+      for (std::size_t k = i; k < n; ++k) sum += w[r * w_stride + k] * x[t * x_stride + k];
       y[t * y_stride + r] = sum;
     }
 }
 
 template <std::size_t R>
-void multiply_row_tile(const float* w, const float* x, std::size_t tokens, std::size_t n, float* y,
+void multiply_row_tile(const float* w, std::size_t w_stride, const RowsView& x, std::size_t n, float* y,
                        std::size_t y_stride) {
+  const auto token = [&](std::size_t t) { return x.data + t * x.stride; };
   std::size_t t = 0;
-  for (; t + 4 <= tokens; t += 4) multiply_tile<R, 4>(w, x + t * n, n, y + t * y_stride, y_stride);
-  for (; t < tokens; ++t) multiply_tile<R, 1>(w, x + t * n, n, y + t * y_stride, y_stride);
+  for (; t + 4 <= x.count; t += 4)
+    multiply_tile<R, 4>(w, w_stride, token(t), x.stride, n, y + t * y_stride, y_stride);
+  for (; t < x.count; ++t)
+    multiply_tile<R, 1>(w, w_stride, token(t), x.stride, n, y + t * y_stride, y_stride);
 }
 
-void MultiplyRows(const float* w, std::size_t rows, const float* x, std::size_t tokens, std::size_t n,
-                  float* y, std::size_t y_stride) {
+void MultiplyRows(const RowsView& w, const RowsView& x, std::size_t n, float* y, std::size_t y_stride) {
   std::size_t r = 0;
-  for (; r + 4 <= rows; r += 4) multiply_row_tile<4>(w + r * n, x, tokens, n, y + r, y_stride);
-  for (; r < rows; ++r) multiply_row_tile<1>(w + r * n, x, tokens, n, y + r, y_stride);
+  for (; r + 4 <= w.count; r += 4)
+    multiply_row_tile<4>(w.data + r * w.stride, w.stride, x, n, y + r, y_stride);
+  for (; r < w.count; ++r) multiply_row_tile<1>(w.data + r * w.stride, w.stride, x, n, y + r, y_stride);
 }
 
 float Dot(const float* a, const float* b, std::size_t n) {
   float result = 0;
-  multiply_tile<1, 1>(a, b, n, &result, 1);
+  multiply_tile<1, 1>(a, 0, b, 0, n, &result, 1);
   return result;
 }
 
@@ -121,9 +125,8 @@ HWY_EXPORT(AddScaled);
 HWY_EXPORT(HalfToFloat);
 HWY_EXPORT(InstructionSet);
 
-void multiply_rows(const float* w, std::size_t rows, const float* x, std::size_t tokens, std::size_t n,
-                   float* y, std::size_t y_stride) {
-  HWY_DYNAMIC_DISPATCH(MultiplyRows)(w, rows, x, tokens, n, y, y_stride);
+void multiply_rows(RowsView w, RowsView x, std::size_t n, float* y, std::size_t y_stride) {
+  HWY_DYNAMIC_DISPATCH(MultiplyRows)(w, x, n, y, y_stride);
 }
 float dot(const float* a, const float* b, std::size_t n) { return HWY_DYNAMIC_DISPATCH(Dot)(a, b, n); }
 float dot_half(const std::uint16_t* a, const float* b, std::size_t n) {

@@ -8,9 +8,13 @@
 
 namespace intarsia::kernels {
 
-// y[t * y_stride + r] = sum_i w[r * n + i] * x[t * n + i] for r < rows, t < tokens.
-void multiply_rows(const float* w, std::size_t rows, const float* x, std::size_t tokens, std::size_t n,
-                   float* y, std::size_t y_stride);
+// Row-major rows, `stride` floats from one to the next.
+struct RowsView {
+  const float* data;
+  std::size_t stride, count;
+};
+// y[t * y_stride + r] = sum_(i < n) w[r][i] * x[t][i] for r < w.count, t < x.count.
+void multiply_rows(RowsView w, RowsView x, std::size_t n, float* y, std::size_t y_stride);
 
 // sum_i half(a[i]) * b[i], a in binary16.
 float dot_half(const std::uint16_t* a, const float* b, std::size_t n);

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Rounding with feedback (LDLQ; QuIP, arXiv 2307.13304, section 3; in blocks as in QuIP#, arXiv 2402.04396):
+// the columns of a layer are coded from left to right, and what a column's errors do to the output is made
+// good by the columns after it as far as the inputs correlate.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "core/base/progress.h"
+#include "core/palette/hessian.h"
+#include "core/palette/quantizer.h"
+
+namespace intarsia {
+
+// Of one row: sums of the weights (w) and what codes decode to (q) in the norm |v|_H^2 = |v U|^2.
+struct RowFit {
+  double ww = 0, wq = 0, qq = 0;
+};
+
+// Codes unit-variance rows into `codes`, on all cores; like Quantizer::encode, but errors are weighed by the
+// inputs. Returns the fit of each row.
+std::vector<RowFit> encode_with_feedback(const Quantizer& quantizer, std::span<const float> weights,
+                                         MatrixShape shape, const HessianFactor& hessian,
+                                         std::span<std::byte> codes, const JobControl& control);
+
+} // namespace intarsia

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The second moment of a layer's input, H = E[x x^T], factored for rounding with feedback.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "core/palette/rotation.h"
+
+namespace intarsia {
+
+// H~ + damping * mean(diag H~) * I = U U^T with U upper triangular, H~ = E[x~ x~^T] the moment of the rotated
+// input. Errors e = w~ - Q(w~) of a row of weights cost e H~ e^T = |e U|^2 in the layer's output.
+class HessianFactor {
+ public:
+  // `moment`: symmetric row-major [dimension, dimension] in the original domain; overwritten. Throws
+  // Error{input} when it is not finite. Where damping is too little to factor it, ten times as much is tried.
+  HessianFactor(std::vector<float> moment, const Rotation& rotation);
+
+  std::size_t dimension() const { return dimension_; }
+  // Column j of U from row 0 to row j, contiguous; `dimension` floats from column to column.
+  const float* column(std::size_t j) const { return columns_.data() + j * dimension_; }
+
+ private:
+  bool factor(std::vector<float>& moment, double damping);
+
+  std::size_t dimension_;
+  std::vector<float> columns_;
+};
+
+} // namespace intarsia
