@@ -156,6 +156,7 @@ Plan Allocator::solve(const AllocationRequest& request, const JobControl& contro
   const double objective = solution->objective;
   plan.solver = {glpk_name(),
                  std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(),
+                 solution->relaxation_seconds,
                  objective,
                  solution->bound,
                  objective > 0 ? (objective - solution->bound) / objective : 0,

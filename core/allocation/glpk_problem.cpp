@@ -2,8 +2,10 @@
 #include "core/allocation/glpk_problem.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <glpk.h>
+#include <limits>
 
 #include "core/base/error.h"
 
@@ -50,7 +52,8 @@ const char* glpk_name() {
 void GlpkProblem::Freer::operator()(glp_prob* problem) const { glp_delete_prob(problem); }
 
 GlpkProblem::GlpkProblem(const ChoiceTable& table, std::size_t linears)
-    : table_(table) {
+    : table_(table)
+    , rounding_(table, linears) {
   glp_term_out(GLP_OFF);
   glp_error_hook(leave_glpk, nullptr);
   problem_.reset(glp_create_prob());
@@ -81,9 +84,6 @@ GlpkProblem::GlpkProblem(const ChoiceTable& table, std::size_t linears)
     add(seconds_row_, choice.seconds / second_unit);
     glp_set_mat_col(p, int(i) + 1, int(rows.size()) - 1, rows.data(), values.data());
     glp_set_col_kind(p, int(i) + 1, GLP_BV);
-    // The row that covers a linear once bounds the binaries from above already: without upper bounds the
-    // relaxation is the same and smaller.
-    glp_set_col_bnds(p, int(i) + 1, GLP_DB, 0, 1);
     largest = std::max(largest, choice.loss);
   }
   if (largest > 0) loss_scale_ = largest / 100;
@@ -120,7 +120,8 @@ bool GlpkProblem::solve_relaxation() {
   glp_smcp simplex;
   glp_init_smcp(&simplex);
   simplex.msg_lev = GLP_MSG_OFF;
-  simplex.meth = GLP_DUALP; // after a budget moved the basis is still dual feasible: warm start
+  simplex.r_test = GLP_RT_FLIP; // several binaries at a step: three times as fast here
+  simplex.meth = GLP_DUALP;     // after a budget moved the basis is still dual feasible: warm start
   if (glp_simplex(problem_.get(), &simplex) != 0 || glp_get_status(problem_.get()) == GLP_UNDEF) {
     glp_std_basis(problem_.get()); // the old basis was singular for the new bounds
     glp_simplex(problem_.get(), &simplex);
@@ -128,20 +129,49 @@ bool GlpkProblem::solve_relaxation() {
   return glp_get_status(problem_.get()) == GLP_OPT;
 }
 
+bool GlpkProblem::round(const Limits& limits, double gap, Solution& solution) const {
+  constexpr double none = std::numeric_limits<double>::infinity();
+  glp_prob* p = problem_.get();
+  const double bound = glp_get_obj_val(p) * loss_scale_;
+  Relaxation relaxation;
+  relaxation.limit = {0, limits.bytes.value_or(none), limits.code_bits.value_or(none),
+                      limits.seconds.value_or(none)};
+  relaxation.tolerance = gap * bound;
+  for (std::size_t i = 0; i < table_.choices.size(); ++i) {
+    relaxation.values.push_back(glp_get_col_prim(p, int(i) + 1));
+    relaxation.reduced_costs.push_back(std::max(0.0, glp_get_col_dual(p, int(i) + 1) * loss_scale_));
+  }
+  const auto chosen = rounding_.round(relaxation);
+  if (!chosen) return false;
+  double loss = 0;
+  for (const std::size_t i : *chosen) loss += table_.choices[i].loss;
+  if (loss - bound > gap * loss) return false;
+  solution.chosen = *chosen;
+  solution.objective = loss;
+  solution.bound = std::min(loss, bound);
+  solution.proven = true;
+  return true;
+}
+
 std::optional<Solution> GlpkProblem::solve(Objective objective, const Limits& limits,
                                            const SolverOptions& options, const JobControl& control) {
   set_objective(objective);
   set_limits(limits);
   control.throw_if_stopped();
+  const auto start = std::chrono::steady_clock::now();
   if (!solve_relaxation()) return std::nullopt;
   glp_prob* p = problem_.get();
   const double unit = objective == Objective::loss    ? loss_scale_
                       : objective == Objective::bytes ? byte_unit
                                                       : second_unit;
   Solution solution;
+  solution.relaxation_seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   solution.price_bytes = glp_get_row_dual(p, bytes_row_) * unit / byte_unit;
   solution.price_code_bits = glp_get_row_dual(p, bits_row_) * unit / bit_unit;
   solution.price_seconds = glp_get_row_dual(p, seconds_row_) * unit / second_unit;
+
+  if (objective == Objective::loss && round(limits, options.gap, solution)) return solution;
 
   Search search{control, glp_get_obj_val(p)};
   glp_iocp branch;

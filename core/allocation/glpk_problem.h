@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/allocation/choices.h"
+#include "core/allocation/rounding.h"
 #include "core/base/progress.h"
 
 struct glp_prob;
@@ -31,6 +32,7 @@ struct Solution {
   std::vector<std::size_t> chosen; // indices into ChoiceTable::choices
   double objective = 0, bound = 0;
   bool proven = false; // within the gap asked for
+  double relaxation_seconds = 0;
   // Change of the objective for one unit more of each budget, from the LP's duals: per byte, per code bit,
   // per second.
   double price_bytes = 0, price_code_bits = 0, price_seconds = 0;
@@ -50,11 +52,14 @@ class GlpkProblem {
   void set_objective(Objective objective);
   void set_limits(const Limits& limits);
   bool solve_relaxation(); // false: infeasible
+  // The relaxation's answer rounded, where that is provably good enough.
+  bool round(const Limits& limits, double gap, Solution& solution) const;
 
   struct Freer {
     void operator()(glp_prob* problem) const;
   };
   const ChoiceTable& table_;
+  Rounding rounding_;
   std::unique_ptr<glp_prob, Freer> problem_;
   int bytes_row_ = 0, bits_row_ = 0, seconds_row_ = 0;
   double loss_scale_ = 1; // the objective is loss / loss_scale_

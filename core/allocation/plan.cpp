@@ -116,9 +116,10 @@ Plan parse_plan(const Json& json, const LayerGraph& graph, const std::string& or
   }
   if (root.has("solver")) {
     const JsonObject solver = root.object("solver");
-    plan.solver = {solver.string_or("name", ""),     solver.number_or("seconds", 0),
-                   solver.number_or("objective", 0), solver.number_or("bound", 0),
-                   solver.number_or("gap", 0),       solver.boolean_or("proven", false)};
+    plan.solver = {
+        solver.string_or("name", ""),      solver.number_or("seconds", 0), 0,
+        solver.number_or("objective", 0),  solver.number_or("bound", 0),   solver.number_or("gap", 0),
+        solver.boolean_or("proven", false)};
   }
   if (root.has("shadow_prices")) {
     const JsonObject prices = root.object("shadow_prices");

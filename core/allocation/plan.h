@@ -43,6 +43,7 @@ struct Plan {
   struct Solver {
     std::string name;
     double seconds = 0;
+    double relaxation_seconds = 0;            // of these, in the linear program before branching
     double objective = 0, bound = 0, gap = 0; // gap = (objective - bound) / objective
     bool proven = false;                      // gap is within what was asked for
   } solver;
