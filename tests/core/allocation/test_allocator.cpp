@@ -118,7 +118,7 @@ class TestAllocator : public QObject {
   void brute_force_agrees() {
     Random random(11);
     int feasible = 0;
-    for (int round = 0; round < 300; ++round) {
+    for (int round = 0; round < 500; ++round) {
       const bool with_latency = round % 2;
       AllocationProblem problem = random_problem(random, 3 + random.below(4), with_latency);
       Allocator* made = nullptr;
@@ -162,6 +162,15 @@ class TestAllocator : public QObject {
         QCOMPARE(plan.layers.size(), problem.graph.linears.size());
         for (const auto& [name, id] : problem.pins) QVERIFY(plan.layers.at(name).quantizer == id);
         ++feasible;
+        // A wider gap is proven too, and its plan keeps the budgets.
+        request.gap = 0.02;
+        const Plan rough = made->solve(request, {});
+        QVERIFY(rough.solver.proven && rough.solver.bound <= expected * (1 + 1e-6) + 1e-12);
+        QVERIFY(rough.solver.objective >= expected * (1 - 1e-6) - 1e-12);
+        QVERIFY(rough.solver.objective <= expected * 1.021 + 1e-9);
+        if (bytes) QVERIFY(double(rough.predicted.linear_bytes) <= *bytes + 1e-3);
+        if (bits) QVERIFY(rough.predicted.bits_per_weight <= *bits * (1 + 1e-9));
+        if (seconds) QVERIFY(*rough.predicted.latency_seconds <= *seconds * (1 + 1e-9));
       } catch (const Error& error) {
         QVERIFY2(error.kind() == ErrorKind::infeasible, error.what());
         QVERIFY2(std::isinf(expected), qPrintable(QString("round %1: %2").arg(round).arg(error.what())));
