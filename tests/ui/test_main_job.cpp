@@ -2,6 +2,7 @@
 // The main job as a person does it, on real widgets and the built-in model: open, drag the memory slider, see
 // cells change, quantize, cancel, quantize again, chat. With INTARSIA_SCREENSHOTS=FOLDER every page is saved
 // as a PNG.
+#include <QAbstractButton>
 #include <QApplication>
 #include <QLabel>
 #include <QLineEdit>
@@ -70,6 +71,13 @@ class TestMainJob : public QObject {
     qApp->setStyleSheet(Theme::of(QApplication::palette()).style_sheet());
   }
 
+  void verify_no_button_is_cut_off() {
+    QTest::qWait(50); // laid out
+    for (const auto* button : window_->findChildren<QAbstractButton*>())
+      if (button->isVisible() && button->fontMetrics().size(0, button->text()).width() > button->width() - 4)
+        QFAIL(qPrintable("\"" + button->text() + "\" does not fit its button"));
+  }
+
   std::vector<QRgb> cell_colours() {
     auto* heatmap = find<HeatmapView>("heatmap");
     std::vector<QRgb> colours;
@@ -127,7 +135,9 @@ class TestMainJob : public QObject {
     QVERIFY(session_->plan()->solver.proven);
     QVERIFY(find<QLabel>("modelFacts")->text().contains("demo-model"));
     screenshot("2-allocation");
+    verify_no_button_is_cut_off();
     window_->show_page(MainWindow::model);
+    verify_no_button_is_cut_off();
     screenshot("1-model");
     window_->show_page(MainWindow::allocation);
   }

@@ -19,7 +19,9 @@ void ColourLegend::set_range(CellQuantity quantity, const ColourRange& range) {
   low_ = locale.toString(range.low, 'g', 3);
   high_ = locale.toString(range.high, 'g', 3);
   name_ = quantity_name(quantity).toLower() +
-          (quantity == CellQuantity::bits ? tr(" per weight; letter: N scalar, V pairs") : QString());
+          (quantity == CellQuantity::bits
+               ? tr(" per weight; letter: N scalar, V pairs, T trellis, H half-trellis")
+               : QString());
   setAccessibleName(tr("Colours from %1 to %2, %3").arg(low_, high_, name_));
   update();
 }

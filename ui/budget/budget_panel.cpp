@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/budget/budget_panel.h"
 
+#include <QGridLayout>
 #include <QHBoxLayout>
 #include <QLineEdit>
 #include <QLocale>
@@ -120,9 +121,9 @@ void BudgetPanel::build_context() {
 }
 
 void BudgetPanel::build_families() {
-  auto* layout = new QHBoxLayout;
-  layout->addWidget(new QLabel(tr("Palette"), this));
-  layout->addStretch();
+  constexpr int chips_a_row = 3;
+  auto* layout = new QGridLayout;
+  layout->setSpacing(spacing / 2);
   std::set<QuantizerFamily> present;
   for (const Quantizer* member : intarsia::palette()) present.insert(member->id().family);
   for (const QuantizerFamily family : present) {
@@ -132,12 +133,13 @@ void BudgetPanel::build_families() {
     chip->setObjectName(QStringLiteral("chip"));
     chip->setCheckable(true);
     chip->setAccessibleName(tr("Use the %1 quantizers").arg(name));
-    layout->addWidget(chip);
+    layout->addWidget(chip, int(families_.size()) / chips_a_row, int(families_.size()) % chips_a_row);
     families_[int(family)] = chip;
     connect(chip, &QPushButton::clicked, this,
             [this, family](bool checked) { session_.set_family(family, checked); });
   }
   content()->addSpacing(spacing);
+  content()->addWidget(new QLabel(tr("Palette"), this));
   content()->addLayout(layout);
 }
 
