@@ -32,6 +32,7 @@ AllocationPage::AllocationPage(StudioSession& session, QWidget* parent)
     , comparison_(make_label({}, "muted", this)) {
   auto* budgets = new BudgetPanel(session, this);
   connect(budgets, &BudgetPanel::quantize_wanted, this, &AllocationPage::quantize_wanted);
+  connect(budgets, &BudgetPanel::latency_table_wanted, this, &AllocationPage::latency_table_wanted);
   auto* lower = new QHBoxLayout;
   lower->setSpacing(2 * spacing);
   lower->addWidget(build_comparison_card(), 1);
@@ -163,6 +164,10 @@ void AllocationPage::refresh_comparison() {
   text += line(tr("Proven bound"),
                tr("%1 nats, gap %2 %")
                    .arg(number(plan->solver.bound), locale.toString(100 * plan->solver.gap, 'f', 3)));
+  if (plan->predicted.latency_seconds)
+    text += line(tr("One token"), tr("%1 ms, %2 tok/s")
+                                      .arg(locale.toString(*plan->predicted.latency_seconds * 1e3, 'f', 2),
+                                           locale.toString(1 / *plan->predicted.latency_seconds, 'f', 0)));
   if (const auto& single = session_.answer().single_scheme) {
     text += line(tr("Best single quantizer"),
                  tr("%1: %2 nats")

@@ -25,6 +25,7 @@ class AllocationPage : public QWidget {
 
  signals:
   void quantize_wanted();
+  void latency_table_wanted();
 
  private:
   QWidget* build_heatmap_card();

@@ -12,6 +12,7 @@
 
 #include "core/base/error.h"
 #include "core/palette/quantizer.h"
+#include "ui/budget/latency_control.h"
 #include "ui/budget/memory_bar.h"
 #include "ui/theme/theme.h"
 
@@ -52,6 +53,10 @@ BudgetPanel::BudgetPanel(StudioSession& session, QWidget* parent)
     , quantize_(new QPushButton(tr("Quantize with this plan"), this)) {
   setFixedWidth(312);
   build_memory();
+  auto* latency = new LatencyControl(session_, this);
+  connect(latency, &LatencyControl::import_wanted, this, &BudgetPanel::latency_table_wanted);
+  content()->addSpacing(spacing);
+  content()->addWidget(latency);
   build_context();
   build_families();
   content()->addStretch();
@@ -178,10 +183,14 @@ void BudgetPanel::show_plan() {
   if (!plan || !plan->shadow_prices.loss_per_mebibyte || plan->predicted.loss <= 0) return;
   // In words: what a twentieth more of the linears' bytes would buy.
   const double mebibytes = std::max(0.01, double(plan->predicted.linear_bytes) / (1 << 20) / 20);
-  const double change = 100 * *plan->shadow_prices.loss_per_mebibyte * mebibytes / plan->predicted.loss;
-  price_->setText(
-      tr("%1 MiB more would cut the predicted loss by %2 %")
-          .arg(QLocale().toString(mebibytes, 'g', 2), QLocale().toString(std::min(-change, 100.0), 'f', 1)));
+  const double change = -100 * *plan->shadow_prices.loss_per_mebibyte * mebibytes / plan->predicted.loss;
+  if (change < 0.05) {
+    price_->setText(tr("More memory would change nothing: the latency budget decides"));
+    return;
+  }
+  const QString more = QString::fromStdString(format_bytes(std::uint64_t(mebibytes * (1 << 20))));
+  price_->setText(tr("%1 more would cut the predicted loss by %2 %")
+                      .arg(more, QLocale().toString(std::min(change, 100.0), 'f', 1)));
 }
 
 } // namespace intarsia::ui

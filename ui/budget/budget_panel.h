@@ -14,9 +14,10 @@ class QSpinBox;
 
 namespace intarsia::ui {
 
+class LatencyControl;
 class MemoryBar;
 
-// Memory slider and field, what the memory goes to, context length, families.
+// Memory slider and field, what the memory goes to, latency, context length, families.
 class BudgetPanel : public Card {
   Q_OBJECT
  public:
@@ -24,6 +25,7 @@ class BudgetPanel : public Card {
 
  signals:
   void quantize_wanted();
+  void latency_table_wanted();
 
  private:
   void build_memory();

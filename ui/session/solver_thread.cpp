@@ -33,6 +33,7 @@ void SolverThread::request(const AllocationRequest& request) {
 
 void SolverThread::loop(std::stop_token stop) {
   std::unique_ptr<Allocator> allocator;
+  std::optional<Allocator::Range> latency_range; // of the allocator: found once
   for (;;) {
     std::optional<AllocationProblem> problem;
     AllocationRequest request;
@@ -49,9 +50,14 @@ void SolverThread::loop(std::stop_token stop) {
     SolverAnswer answer;
     try {
       if (problem) allocator.reset();
-      if (problem) allocator = std::make_unique<Allocator>(std::move(*problem));
+      if (problem) {
+        latency_range.reset();
+        allocator = std::make_unique<Allocator>(std::move(*problem));
+        latency_range = allocator->latency_range();
+      }
       if (!allocator) continue;
       answer = solve(*allocator, request, present);
+      answer.latency_range = latency_range;
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::cancelled) continue; // a newer request stands in line
       answer.problem = QString::fromUtf8(error.what());

@@ -17,7 +17,8 @@ struct SolverAnswer {
   std::optional<Plan> plan;
   std::optional<Plan> single_scheme; // the best with one quantizer for all, same budgets
   Allocator::Range memory_range;
-  QString problem; // why there is no plan
+  std::optional<Allocator::Range> latency_range; // with a latency table
+  QString problem;                               // why there is no plan
 };
 
 class SolverThread : public QObject {

@@ -110,6 +110,8 @@ void StudioSession::adopt_model(std::shared_ptr<const OpenedModel> model, const 
   model_ = std::move(model);
   model_path_ = path;
   sensitivity_.reset();
+  latency_.reset();
+  budgets_.latency_seconds.reset();
   pins_.clear();
   forbidden_.clear();
   answer_ = {};
@@ -159,6 +161,18 @@ void StudioSession::import_sensitivity(const QString& file) {
   new_problem();
 }
 
+void StudioSession::import_latency_table(const QString& file) {
+  try {
+    latency_ = read_latency_table(to_path(file));
+  } catch (const Error& error) {
+    emit error_occurred(QString::fromUtf8(error.what()));
+    return;
+  }
+  budgets_.latency_seconds.reset();
+  emit budgets_changed();
+  new_problem();
+}
+
 // --- plan ---
 
 FixedMemory StudioSession::fixed_memory() const {
@@ -172,6 +186,7 @@ void StudioSession::new_problem() {
   problem.config = model_->config();
   problem.graph = model_->graph();
   problem.sensitivity = *sensitivity_;
+  problem.latency = latency_;
   problem.pins = pins_;
   problem.forbidden = forbidden_;
   problem.only = budgets_.families;
@@ -183,6 +198,7 @@ void StudioSession::request_plan() {
   if (!model_ || !sensitivity_) return;
   AllocationRequest request;
   request.memory = budgets_.memory;
+  request.latency_seconds = budgets_.latency_seconds;
   request.context = budgets_.context;
   request.gap = 1e-3;
   request.time_limit = 5;
@@ -191,6 +207,12 @@ void StudioSession::request_plan() {
 
 void StudioSession::set_memory(const MemoryBudget& budget) {
   budgets_.memory = budget;
+  emit budgets_changed();
+  request_plan();
+}
+
+void StudioSession::set_latency(std::optional<double> seconds) {
+  budgets_.latency_seconds = seconds;
   emit budgets_changed();
   request_plan();
 }

@@ -23,6 +23,7 @@ namespace intarsia::ui {
 
 struct Budgets {
   MemoryBudget memory = BitsPerWeight{4};
+  std::optional<double> latency_seconds; // of a decode step; needs a latency table
   std::size_t context = 4096;
   std::set<QuantizerFamily> families{QuantizerFamily::nuq, QuantizerFamily::vq, QuantizerFamily::tcq};
 };
@@ -67,6 +68,7 @@ class StudioSession : public QObject {
   QString model_path() const { return model_path_; }
   const DeviceList& devices() const { return devices_; }
   const std::optional<Sensitivity>& sensitivity() const { return sensitivity_; }
+  const std::optional<LatencyTable>& latency_table() const { return latency_; }
   const Budgets& budgets() const { return budgets_; }
   const std::map<std::string, QuantizerId>& pins() const { return pins_; }
   const std::map<std::string, std::set<QuantizerId>>& forbidden() const { return forbidden_; }
@@ -88,7 +90,9 @@ class StudioSession : public QObject {
   void open_model(const QString& path);
   void open_built_in();
   void import_sensitivity(const QString& file);
+  void import_latency_table(const QString& file);
   void set_memory(const intarsia::MemoryBudget& budget);
+  void set_latency(std::optional<double> seconds); // nothing: no limit
   void set_context(std::size_t tokens);
   void set_family(intarsia::QuantizerFamily family, bool allowed);
   void pin(const std::vector<std::string>& layers, intarsia::QuantizerId quantizer);
@@ -127,6 +131,7 @@ class StudioSession : public QObject {
   QString model_path_, artifact_path_;
   DeviceList devices_;
   std::optional<Sensitivity> sensitivity_;
+  std::optional<LatencyTable> latency_;
   Budgets budgets_;
   std::map<std::string, QuantizerId> pins_;
   std::map<std::string, std::set<QuantizerId>> forbidden_;

@@ -94,6 +94,7 @@ MainWindow::MainWindow(StudioSession& session, QWidget* parent)
   connect(models, &ModelPage::open_file_wanted, this, &MainWindow::open_file);
   connect(models, &ModelPage::import_wanted, this, &MainWindow::import_sensitivity);
   connect(allocations, &AllocationPage::quantize_wanted, this, [this] { show_page(quantize); });
+  connect(allocations, &AllocationPage::latency_table_wanted, this, &MainWindow::import_latency_table);
   connect(quantizing, &QuantizePage::chat_wanted, this, [this] { show_page(chat); });
   connect(&session_, &StudioSession::model_changed, this, [this] {
     remember(session_.model_path());
@@ -203,6 +204,7 @@ void MainWindow::build_actions() {
   add(QKeySequence(tr("Ctrl+Shift+O")), [this] { open_file(); });
   add(QKeySequence(tr("Ctrl+R")), [this] { open_recent(); });
   add(QKeySequence(tr("Ctrl+I")), [this] { import_sensitivity(); });
+  add(QKeySequence(tr("Ctrl+L")), [this] { import_latency_table(); });
   add(QKeySequence::ZoomIn, [this] { zoom(1); });
   add(QKeySequence::ZoomOut, [this] { zoom(-1); });
 }
@@ -234,6 +236,12 @@ void MainWindow::import_sensitivity() {
   const QString file =
       QFileDialog::getOpenFileName(this, tr("Import sensitivities"), {}, tr("Sensitivity (*.json)"));
   if (!file.isEmpty()) session_.import_sensitivity(file);
+}
+
+void MainWindow::import_latency_table() {
+  const QString file =
+      QFileDialog::getOpenFileName(this, tr("Import a latency table"), {}, tr("Latency table (*.json)"));
+  if (!file.isEmpty()) session_.import_latency_table(file);
 }
 
 void MainWindow::show_devices() {

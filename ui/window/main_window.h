@@ -36,6 +36,7 @@ class MainWindow : public QMainWindow {
   void open_file();
   void open_recent();
   void import_sensitivity();
+  void import_latency_table();
   void show_devices();
   void refresh_header();
   void refresh_rail();

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Planning for a model that isn't here: Llama-3.1-8B's bare config.json with published sensitivities and
+// times.
+#include <QLabel>
+#include <QLineEdit>
+#include <QSlider>
+
+#include "tests/support/test_support.h"
+#include "ui/allocation/heatmap_view.h"
+#include "ui/theme/theme.h"
+#include "ui/window/main_window.h"
+
+using namespace intarsia;
+using namespace intarsia::ui;
+
+namespace {
+
+constexpr int patience = 120000; // ms; a slow machine needs longer, no result depends on it
+
+} // namespace
+
+class TestPlanning8b : public QObject {
+  Q_OBJECT
+
+  std::unique_ptr<StudioSession> session_;
+  std::unique_ptr<MainWindow> window_;
+
+  template <typename Widget>
+  Widget* find(const char* name) {
+    auto* found = window_->findChild<Widget*>(QString::fromLatin1(name));
+    if (!found) qFatal("no widget \"%s\"", name);
+    return found;
+  }
+
+  std::vector<QRgb> cell_colours() {
+    auto* heatmap = find<HeatmapView>("heatmap");
+    std::vector<QRgb> colours;
+    for (int row = 0; row < int(heatmap->grid().roles.size()); ++row)
+      for (int block = 0; block < int(heatmap->grid().blocks); ++block)
+        colours.push_back(heatmap->cell_colour({row, block}).rgb());
+    return colours;
+  }
+
+  // As a hand does, from where the handle is.
+  void drag(QSlider* slider, double to) {
+    const auto at = [&](double part) { return QPoint(int(part * slider->width()), slider->height() / 2); };
+    const double from = double(slider->value() - slider->minimum()) / (slider->maximum() - slider->minimum());
+    QTest::mousePress(slider, Qt::LeftButton, {}, at(std::clamp(from, 0.02, 0.98)));
+    for (int step = 1; step <= 20; ++step) QTest::mouseMove(slider, at(from + (to - from) * step / 20));
+    QTest::mouseRelease(slider, Qt::LeftButton, {}, at(to));
+  }
+
+  void type(QLineEdit* field, const QString& text) {
+    field->setFocus();
+    field->selectAll();
+    QTest::keyClicks(field, text);
+    QTest::keyClick(field, Qt::Key_Return);
+    field->clearFocus();
+  }
+
+  void screenshot(const QString& name) {
+    const QByteArray folder = qgetenv("INTARSIA_SCREENSHOTS");
+    if (folder.isEmpty()) return;
+    QTest::qWait(400);
+    window_->grab().save(QString::fromLocal8Bit(folder) + "/" + name + ".png");
+  }
+
+  bool sentence_shown(const QString& part) {
+    for (const auto* label : window_->findChildren<QLabel*>())
+      if (label->isVisible() && label->text().contains(part)) return true;
+    return false;
+  }
+
+ private slots:
+  void initTestCase() {
+    INTARSIA_NEED_SHARED("reference/llama-3.1-8b");
+    qApp->setStyleSheet(Theme::of(QApplication::palette()).style_sheet());
+    session_ = std::make_unique<StudioSession>();
+    window_ = std::make_unique<MainWindow>(*session_);
+    window_->resize(1440, 900);
+    window_->show();
+    QVERIFY(QTest::qWaitForWindowExposed(window_.get()));
+    window_->show_page(MainWindow::allocation);
+    const QString folder =
+        QString::fromStdString((test::shared_folder() / "reference/llama-3.1-8b").string());
+    session_->open_model(folder + "/config.json");
+    QTRY_VERIFY_WITH_TIMEOUT(session_->model() != nullptr, patience);
+    QVERIFY(!find<QSlider>("latencySlider")->isVisible());
+    session_->import_sensitivity(folder + "/sensitivity.json");
+    QTRY_VERIFY_WITH_TIMEOUT(session_->plan() != nullptr, patience);
+    session_->import_latency_table(folder + "/latency-rtx4090.json");
+    QTRY_VERIFY_WITH_TIMEOUT(session_->answer().latency_range.has_value(), patience);
+    QCOMPARE(find<HeatmapView>("heatmap")->grid().blocks, std::size_t(32));
+  }
+
+  void dragging_the_latency_slider_fuses_layers() {
+    if (!session_) QSKIP("needs ../shared/reference/llama-3.1-8b");
+    auto* slider = find<QSlider>("latencySlider");
+    QVERIFY(slider->isVisible());
+    QCOMPARE(slider->value(), slider->maximum()); // no limit at first
+    QVERIFY(find<QLineEdit>("latencyField")->text().isEmpty());
+    const auto before = cell_colours();
+    const double loss = session_->plan()->predicted.loss;
+    drag(slider, 0.15);
+    QTRY_VERIFY_WITH_TIMEOUT(session_->plan() && session_->plan()->budgets.latency_seconds &&
+                                 session_->plan()->predicted.loss > loss,
+                             patience);
+    QTRY_VERIFY_WITH_TIMEOUT(cell_colours() != before, patience);
+    QTRY_VERIFY_WITH_TIMEOUT(
+        *session_->plan()->budgets.latency_seconds == *session_->budgets().latency_seconds, patience);
+    QVERIFY(*session_->plan()->predicted.latency_seconds <= *session_->budgets().latency_seconds + 1e-9);
+    QVERIFY(!session_->plan()->fusions.empty());
+    const auto& grid = find<HeatmapView>("heatmap")->grid();
+    QVERIFY(
+        std::any_of(grid.cells.begin(), grid.cells.end(), [](const auto& cell) { return cell.fusion >= 0; }));
+    QVERIFY(sentence_shown("ms more would cut the predicted loss by"));
+    QVERIFY(find<QLabel>("comparison")->text().contains("tok/s"));
+  }
+
+  void a_speed_can_be_typed() {
+    if (!session_) QSKIP("needs ../shared/reference/llama-3.1-8b");
+    auto* field = find<QLineEdit>("latencyField");
+    type(field, "200tok/s");
+    QTRY_VERIFY_WITH_TIMEOUT(session_->plan() && session_->plan()->budgets.latency_seconds &&
+                                 std::abs(*session_->plan()->budgets.latency_seconds - 0.005) < 1e-9,
+                             patience);
+    QVERIFY(*session_->plan()->predicted.latency_seconds <= 0.005 + 1e-9);
+    type(field, "soon");
+    QVERIFY(sentence_shown("\"soon\" is no latency budget"));
+    type(field, "200tok/s");
+    QVERIFY(sentence_shown("the latency budget decides")); // 4 bits a weight are more than 200 tok/s allow
+    screenshot("5-planning-8b");
+  }
+
+  void an_impossible_speed_is_explained() {
+    if (!session_) QSKIP("needs ../shared/reference/llama-3.1-8b");
+    type(find<QLineEdit>("latencyField"), "1ms");
+    QTRY_VERIFY_WITH_TIMEOUT(sentence_shown("the latency budget cannot be met: the fastest plan takes"),
+                             patience);
+    type(find<QLineEdit>("latencyField"), "6ms");
+    QTRY_VERIFY_WITH_TIMEOUT(session_->plan() && session_->answer().problem.isEmpty(), patience);
+  }
+
+  void a_pin_holds_under_both_budgets() {
+    if (!session_) QSKIP("needs ../shared/reference/llama-3.1-8b");
+    const std::string layer = "model.layers.1.mlp.down_proj";
+    session_->pin({layer}, parse_quantizer_id("vq-2"));
+    drag(find<QSlider>("memorySlider"), 0.35);
+    QTRY_VERIFY_WITH_TIMEOUT(session_->plan() &&
+                                 session_->plan()->layers.at(layer).quantizer == parse_quantizer_id("vq-2"),
+                             patience);
+    QVERIFY(*session_->plan()->predicted.latency_seconds <= 0.006 + 1e-9);
+  }
+
+  void a_table_of_another_model_is_a_sentence() {
+    if (!session_) QSKIP("needs ../shared/reference/llama-3.1-8b");
+    session_->open_built_in();
+    QTRY_VERIFY_WITH_TIMEOUT(session_->model()->config().blocks == 8 && session_->plan(), patience);
+    QVERIFY(!find<QSlider>("latencySlider")->isVisible());
+    session_->import_latency_table(QString::fromStdString(
+        (test::shared_folder() / "reference/llama-3.1-8b/latency-rtx4090.json").string()));
+    QTRY_VERIFY_WITH_TIMEOUT(sentence_shown("the latency table has no usable entry for layer"), patience);
+  }
+};
+
+QTEST_MAIN(TestPlanning8b)
+#include "test_planning_8b.moc"
