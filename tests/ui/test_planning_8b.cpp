@@ -3,10 +3,13 @@
 // times.
 #include <QLabel>
 #include <QLineEdit>
+#include <QPushButton>
 #include <QSlider>
 
 #include "tests/support/test_support.h"
 #include "ui/allocation/heatmap_view.h"
+#include <qcustomplot.h>
+
 #include "ui/theme/theme.h"
 #include "ui/window/main_window.h"
 
@@ -150,6 +153,25 @@ class TestPlanning8b : public QObject {
                                  session_->plan()->layers.at(layer).quantizer == parse_quantizer_id("vq-2"),
                              patience);
     QVERIFY(*session_->plan()->predicted.latency_seconds <= 0.006 + 1e-9);
+  }
+
+  void the_frontier_shows_what_budgets_buy() {
+    if (!session_) QSKIP("needs ../shared/reference/llama-3.1-8b");
+    QTRY_VERIFY_WITH_TIMEOUT(session_->frontier().latency.size() > 40, patience);
+    for (auto* chip : window_->findChildren<QPushButton*>())
+      if (chip->text() == "Frontier" && chip->isVisible()) QTest::mouseClick(chip, Qt::LeftButton);
+    auto* memory = find<QCustomPlot>("memoryFrontier");
+    auto* latency = find<QCustomPlot>("latencyFrontier");
+    QVERIFY(memory->isVisible() && latency->isVisible());
+    QVERIFY(memory->graph(0)->dataCount() > 40 && latency->graph(0)->dataCount() > 40);
+    QCOMPARE(memory->graph(2)->dataCount(), 1); // this plan
+    screenshot("6-frontier-8b");
+    // A click at 3 bits asks for 3 bits.
+    QTest::mouseClick(memory, Qt::LeftButton, {},
+                      QPoint(int(memory->xAxis->coordToPixel(3)), memory->height() / 2));
+    QVERIFY(std::abs(std::get<BitsPerWeight>(session_->budgets().memory).bits - 3) < 0.05);
+    QTRY_VERIFY_WITH_TIMEOUT(session_->plan() && session_->plan()->predicted.bits_per_weight <= 3.05,
+                             patience);
   }
 
   void a_table_of_another_model_is_a_sentence() {

@@ -9,11 +9,14 @@
 #include <QSortFilterProxyModel>
 #include <QStackedWidget>
 #include <QTableView>
+#include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "core/palette/quantizer.h"
 #include "ui/allocation/allocation_table_model.h"
 #include "ui/allocation/colour_legend.h"
+#include "ui/allocation/frontier_view.h"
 #include "ui/allocation/heatmap_view.h"
 #include "ui/allocation/inspector.h"
 #include "ui/budget/budget_panel.h"
@@ -25,6 +28,7 @@ AllocationPage::AllocationPage(StudioSession& session, QWidget* parent)
     : QWidget(parent)
     , session_(session)
     , heatmap_(new HeatmapView(this))
+    , frontier_(new FrontierView(this))
     , legend_(new ColourLegend(this))
     , inspector_(new Inspector(this))
     , table_(new AllocationTableModel(this))
@@ -55,6 +59,7 @@ AllocationPage::AllocationPage(StudioSession& session, QWidget* parent)
   connect(heatmap_, &HeatmapView::release_requested, &session_, &StudioSession::release);
   connect(heatmap_, &HeatmapView::focus_moved, this, &AllocationPage::refresh_inspector);
   connect(&session_, &StudioSession::plan_changed, this, &AllocationPage::refresh);
+  connect(&session_, &StudioSession::frontier_changed, this, &AllocationPage::refresh_frontier);
   connect(&session_, &StudioSession::sensitivity_changed, this, [this] {
     if (session_.sensitivity_job().state == JobState::done) refresh();
   });
@@ -81,8 +86,13 @@ QWidget* AllocationPage::build_heatmap_card() {
   auto* as_table = new QPushButton(tr("Table"), this);
   as_table->setObjectName(QStringLiteral("chip"));
   as_table->setCheckable(true);
+  auto* as_frontier = new QPushButton(tr("Frontier"), this);
+  as_frontier->setObjectName(QStringLiteral("chip"));
+  as_frontier->setAccessibleName(tr("Loss against memory and latency"));
+  as_frontier->setCheckable(true);
   top->addSpacing(spacing);
   top->addWidget(as_table);
+  top->addWidget(as_frontier);
   card->content()->addLayout(top);
 
   auto* proxy = new QSortFilterProxyModel(this);
@@ -104,9 +114,22 @@ QWidget* AllocationPage::build_heatmap_card() {
   map_layout->addWidget(legend_);
   views_->addWidget(map);
   views_->addWidget(view);
+  views_->addWidget(frontier_);
   card->content()->addWidget(views_, 1);
-  connect(as_table, &QPushButton::toggled, this,
-          [this](bool table) { views_->setCurrentIndex(table ? 1 : 0); });
+  const auto choose = [this](int page, QPushButton* other) {
+    return [this, page, other](bool on) {
+      if (on) other->setChecked(false);
+      views_->setCurrentIndex(on ? page : 0);
+    };
+  };
+  connect(as_table, &QPushButton::toggled, this, choose(1, as_frontier));
+  connect(as_frontier, &QPushButton::toggled, this, choose(2, as_table));
+  connect(frontier_, &FrontierView::bits_chosen, this, [this](double bits) {
+    session_.set_memory(BitsPerWeight{std::clamp(std::round(bits * 100) / 100, 1.0, 8.0)});
+  });
+  connect(frontier_, &FrontierView::seconds_chosen, this, [this](double seconds) {
+    if (seconds > 0) session_.set_latency(seconds);
+  });
   return card;
 }
 
@@ -136,6 +159,16 @@ void AllocationPage::refresh() {
   legend_->set_range(heatmap_->quantity(), colour_range(grid_, heatmap_->quantity()));
   refresh_inspector();
   refresh_comparison();
+  refresh_frontier();
+}
+
+void AllocationPage::refresh_frontier() {
+  std::optional<FrontierPoint> point;
+  if (const Plan* plan = session_.plan())
+    point = {plan->predicted.bits_per_weight, plan->predicted.latency_seconds.value_or(0),
+             plan->predicted.loss, 0};
+  frontier_->set_frontier(session_.frontier());
+  frontier_->set_plan(point);
 }
 
 void AllocationPage::refresh_inspector() {

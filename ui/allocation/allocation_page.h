@@ -14,10 +14,11 @@ namespace intarsia::ui {
 class AllocationTableModel;
 class BudgetPanel;
 class ColourLegend;
+class FrontierView;
 class HeatmapView;
 class Inspector;
 
-// The home page: budgets at the left, the heatmap, the inspector and a table of the same.
+// The home page: budgets at the left, the heatmap, a table of the same and the frontier, the inspector.
 class AllocationPage : public QWidget {
   Q_OBJECT
  public:
@@ -34,10 +35,12 @@ class AllocationPage : public QWidget {
   void refresh();
   void refresh_inspector();
   void refresh_comparison();
+  void refresh_frontier();
 
   StudioSession& session_;
   AllocationGrid grid_;
   HeatmapView* heatmap_;
+  FrontierView* frontier_;
   ColourLegend* legend_;
   Inspector* inspector_;
   AllocationTableModel* table_;

@@ -119,10 +119,14 @@ void LatencyControl::show_plan() {
   show_budgets();
   if (!priced) return;
   const double step = 0.02 * *plan->predicted.latency_seconds * 1e3; // what 2 % more time would buy
-  const double change = 100 * *plan->shadow_prices.loss_per_millisecond * step / plan->predicted.loss;
+  const double change = -100 * *plan->shadow_prices.loss_per_millisecond * step / plan->predicted.loss;
+  if (change < 0.05) {
+    price_->setText(tr("More time would change nothing: the memory budget decides"));
+    return;
+  }
   price_->setText(
       tr("%1 ms more would cut the predicted loss by %2 %")
-          .arg(QLocale().toString(step, 'g', 2), QLocale().toString(std::min(-change, 100.0), 'f', 1)));
+          .arg(QLocale().toString(step, 'g', 2), QLocale().toString(std::min(change, 100.0), 'f', 1)));
 }
 
 } // namespace intarsia::ui

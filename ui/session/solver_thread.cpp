@@ -34,6 +34,7 @@ void SolverThread::request(const AllocationRequest& request) {
 void SolverThread::loop(std::stop_token stop) {
   std::unique_ptr<Allocator> allocator;
   std::optional<Allocator::Range> latency_range; // of the allocator: found once
+  bool traced_already = false;
   for (;;) {
     std::optional<AllocationProblem> problem;
     AllocationRequest request;
@@ -52,6 +53,7 @@ void SolverThread::loop(std::stop_token stop) {
       if (problem) allocator.reset();
       if (problem) {
         latency_range.reset();
+        traced_already = false;
         allocator = std::make_unique<Allocator>(std::move(*problem));
         latency_range = allocator->latency_range();
       }
@@ -70,7 +72,25 @@ void SolverThread::loop(std::stop_token stop) {
     }
     QMetaObject::invokeMethod(
         this, [this, answer = std::move(answer)] { emit answered(answer); }, Qt::QueuedConnection);
+    if (allocator && !traced_already) traced_already = trace(*allocator, present);
   }
+}
+
+bool SolverThread::trace(Allocator& allocator, std::stop_token stop) {
+  constexpr std::size_t points = 64;
+  try {
+    trace_frontier(allocator, points,
+                   [&](const Frontier& frontier) {
+                     const std::scoped_lock lock(mutex_);
+                     if (next_problem_) return;
+                     QMetaObject::invokeMethod(
+                         this, [this, frontier] { emit traced(frontier); }, Qt::QueuedConnection);
+                   },
+                   {{}, stop});
+  } catch (const Error& error) {
+    return error.kind() != ErrorKind::cancelled;
+  }
+  return true;
 }
 
 SolverAnswer SolverThread::solve(Allocator& allocator, const AllocationRequest& request,

@@ -9,7 +9,7 @@
 #include <optional>
 #include <thread>
 
-#include "core/allocation/allocator.h"
+#include "core/allocation/frontier.h"
 
 namespace intarsia::ui {
 
@@ -32,9 +32,12 @@ class SolverThread : public QObject {
 
  signals:
   void answered(const intarsia::ui::SolverAnswer& answer);
+  // While nothing else is asked: the frontier of the present problem, as far as it is traced.
+  void traced(const intarsia::Frontier& frontier);
 
  private:
   void loop(std::stop_token stop);
+  bool trace(Allocator& allocator, std::stop_token stop); // false: interrupted by a request
   SolverAnswer solve(Allocator& allocator, const AllocationRequest& request, std::stop_token stop) const;
 
   std::mutex mutex_;

@@ -33,6 +33,11 @@ void note_progress(JobStatus& status, const JobRunner& runner, const QString& st
 StudioSession::StudioSession(QObject* parent)
     : QObject(parent) {
   connect_jobs();
+  connect(&solver_, &SolverThread::traced, this, [this](const Frontier& frontier) {
+    if (!sensitivity_) return; // of a model that is no longer open
+    frontier_ = frontier;
+    emit frontier_changed();
+  });
   connect(&solver_, &SolverThread::answered, this, [this](const SolverAnswer& answer) {
     if (!sensitivity_) return; // of a model that was open before
     answer_ = answer;
@@ -115,6 +120,7 @@ void StudioSession::adopt_model(std::shared_ptr<const OpenedModel> model, const 
   pins_.clear();
   forbidden_.clear();
   answer_ = {};
+  frontier_ = {};
   quality_.reset();
   quantized_layers_.clear();
   quantize_job_ = sensitivity_job_ = {};
@@ -128,6 +134,7 @@ void StudioSession::adopt_model(std::shared_ptr<const OpenedModel> model, const 
   emit model_changed();
   emit budgets_changed();
   emit plan_changed();
+  emit frontier_changed();
   emit quantize_changed();
   emit chat_changed();
   if (model_->checkpoint && model_->checkpoint->has_weights()) start_sensitivity();

@@ -73,6 +73,7 @@ class StudioSession : public QObject {
   const std::map<std::string, QuantizerId>& pins() const { return pins_; }
   const std::map<std::string, std::set<QuantizerId>>& forbidden() const { return forbidden_; }
   const SolverAnswer& answer() const { return answer_; }
+  const Frontier& frontier() const { return frontier_; }
   const Plan* plan() const { return answer_.plan ? &*answer_.plan : nullptr; }
   FixedMemory fixed_memory() const;
   const JobStatus& sensitivity_job() const { return sensitivity_job_; }
@@ -112,6 +113,7 @@ class StudioSession : public QObject {
   void model_changed();
   void sensitivity_changed();
   void budgets_changed();
+  void frontier_changed();
   void plan_changed(); // a new answer, or the reason why there is none
   void quantize_changed();
   void quality_changed();
@@ -136,6 +138,7 @@ class StudioSession : public QObject {
   std::map<std::string, QuantizerId> pins_;
   std::map<std::string, std::set<QuantizerId>> forbidden_;
   SolverAnswer answer_;
+  Frontier frontier_;
   JobStatus sensitivity_job_, quantize_job_;
   std::vector<LayerDone> quantized_layers_;
   std::optional<Quality> quality_;

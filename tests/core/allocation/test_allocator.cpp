@@ -5,8 +5,8 @@
 #include <functional>
 #include <limits>
 
-#include "core/allocation/allocator.h"
 #include "core/allocation/choices.h"
+#include "core/allocation/frontier.h"
 #include "core/allocation/memory_model.h"
 #include "core/base/error.h"
 #include "core/base/random.h"
@@ -194,6 +194,24 @@ class TestAllocator : public QObject {
       const auto single = allocator.best_single_scheme(request);
       QVERIFY(single && single->predicted.loss >= plan.solver.bound * (1 - 1e-9));
     }
+  }
+
+  void the_frontier_falls_and_stays_above_the_ideal() {
+    Allocator allocator(memory_problem(3));
+    std::size_t reports = 0;
+    const Frontier frontier = trace_frontier(allocator, 24, [&](const Frontier&) { ++reports; }, {});
+    QVERIFY(reports >= 3);
+    QVERIFY(frontier.latency.empty()); // there are no times
+    QVERIFY(frontier.memory.size() > 12);
+    for (std::size_t i = 0; i < frontier.memory.size(); ++i) {
+      const FrontierPoint& point = frontier.memory[i];
+      QVERIFY(point.ideal > 0 && point.loss > point.ideal);
+      if (i > 0)
+        QVERIFY(point.bits > frontier.memory[i - 1].bits && point.loss < frontier.memory[i - 1].loss);
+    }
+    std::stop_source stop;
+    stop.request_stop();
+    QVERIFY(!test::error_of([&] { trace_frontier(allocator, 24, {}, {{}, stop.get_token()}); }).empty());
   }
 
   void the_order_of_budgets_does_not_matter() {

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/allocation/frontier.h"
+
+#include <cmath>
+
+#include "core/base/error.h"
+
+namespace intarsia {
+namespace {
+
+constexpr double least_bits = 1.5, most_bits = 8, floor_bits = 0.5;
+constexpr double gap = 1e-3, time_limit = 5;
+constexpr std::size_t points_between_reports = 8;
+
+} // namespace
+
+Frontier trace_frontier(Allocator& allocator, std::size_t points,
+                        const std::function<void(const Frontier&)>& on_progress, const JobControl& control) {
+  const AllocationProblem& problem = allocator.problem();
+  Frontier frontier;
+  std::size_t solved = 0;
+  const auto trace = [&](std::vector<FrontierPoint>& to, AllocationRequest request) {
+    control.throw_if_stopped();
+    request.gap = gap;
+    request.time_limit = time_limit;
+    try {
+      const Plan plan = allocator.solve(request, control);
+      FrontierPoint point{plan.predicted.bits_per_weight, plan.predicted.latency_seconds.value_or(0),
+                          plan.predicted.loss, 0};
+      const auto ideal = closed_form_bits(problem.graph, problem.sensitivity, point.bits, floor_bits);
+      point.ideal = closed_form_loss(problem.graph, problem.sensitivity, ideal);
+      // Beyond the best plan a larger budget buys nothing.
+      if (to.empty() || point.loss < to.back().loss) to.push_back(point);
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::cancelled) throw;
+    }
+    if (on_progress && ++solved % points_between_reports == 0) on_progress(frontier);
+  };
+  for (std::size_t i = 0; i < points; ++i) {
+    AllocationRequest request;
+    request.memory = BitsPerWeight{least_bits + (most_bits - least_bits) * double(i) / double(points - 1)};
+    trace(frontier.memory, request);
+  }
+  if (const auto range = allocator.latency_range())
+    for (std::size_t i = 0; i < points; ++i) {
+      AllocationRequest request;
+      // Closer together where a little time buys much.
+      const double part = std::pow(double(i) / double(points - 1), 1.5);
+      request.latency_seconds = range->low * (1 + 1e-6) + (range->high - range->low) * part;
+      trace(frontier.latency, request);
+    }
+  if (on_progress) on_progress(frontier);
+  return frontier;
+}
+
+} // namespace intarsia

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What every budget can buy: the least loss against memory, and against latency, by warm re-solves.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "core/allocation/allocator.h"
+
+namespace intarsia {
+
+struct FrontierPoint {
+  double bits = 0;    // average bits a weight of the plan
+  double seconds = 0; // of a decode step; 0 without a latency table
+  double loss = 0;    // predicted, nats a token
+  double ideal = 0;   // Theorem 3.1's closed form at the same bits: ideal quantizers, memory alone
+};
+
+struct Frontier {
+  std::vector<FrontierPoint> memory;  // by rising bits; latency unlimited
+  std::vector<FrontierPoint> latency; // by rising seconds; memory unlimited; empty without a latency table
+};
+
+// Traces both with up to `points` budgets each, to a gap of 1e-3. `on_progress` sees the frontier so far now
+// and then, on the calling thread; may be empty. Throws Error{cancelled} on stop.
+Frontier trace_frontier(Allocator& allocator, std::size_t points,
+                        const std::function<void(const Frontier&)>& on_progress, const JobControl& control);
+
+} // namespace intarsia
