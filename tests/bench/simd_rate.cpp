@@ -43,6 +43,18 @@ double Operations(std::int64_t rounds, std::uint16_t* sink) {
   return 4.0 * chains * double(rounds) * double(hn::Lanes(d));
 }
 
+double FusedOperations(std::int64_t rounds, std::uint16_t* sink) {
+  const hn::ScalableTag<float> d;
+  constexpr int chains = 12;
+  hn::Vec<decltype(d)> sums[chains];
+  const auto factor = hn::Set(d, 1.f - float(*sink & 1) * 1e-6f), term = hn::Set(d, 1e-9f);
+  for (int i = 0; i < chains; ++i) sums[i] = hn::Set(d, float(i));
+  for (std::int64_t round = 0; round < rounds; ++round)
+    for (int i = 0; i < chains; ++i) sums[i] = hn::MulAdd(sums[i], factor, term);
+  for (int i = 0; i < chains; ++i) *sink = std::uint16_t(*sink + (hn::GetLane(sums[i]) > 3 ? 2 : 0));
+  return 2.0 * chains * double(rounds) * double(hn::Lanes(d));
+}
+
 } // namespace intarsia::bench::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -50,6 +62,19 @@ HWY_AFTER_NAMESPACE();
 namespace intarsia::bench {
 
 HWY_EXPORT(Operations);
+HWY_EXPORT(FusedOperations);
+
+double measure_fma_rate() {
+  std::uint16_t sink = 5;
+  double best = 0;
+  for (int repeat = 0; repeat < 20; ++repeat) {
+    const auto start = std::chrono::steady_clock::now();
+    const double operations = HWY_DYNAMIC_DISPATCH(FusedOperations)(1 << 20, &sink);
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+    best = std::max(best, operations / seconds.count());
+  }
+  return sink == 4711 ? best + 1 : best;
+}
 
 double measure_simd_rate() {
   std::uint16_t sink = 5;

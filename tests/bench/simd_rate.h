@@ -6,5 +6,6 @@
 namespace intarsia::bench {
 
 double measure_simd_rate(); // lane operations (add, subtract, multiply, minimum) a second, one core
+double measure_fma_rate();  // binary32 operations a second in fused multiply-adds (two each), one core
 
 } // namespace intarsia::bench
