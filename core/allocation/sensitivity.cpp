@@ -62,25 +62,34 @@ std::vector<Tokens> cut_from_text(std::span<const int> text, const SensitivityOp
   return sequences;
 }
 
-// KL(clean || noisy) averaged over the tokens of all test sequences.
+// KL(clean || noisy) averaged over the tokens of all test sequences. Layers are changed in the order of the
+// blocks, so the residual stream that enters the changed block is computed once.
 class DivergenceProbe {
  public:
-  DivergenceProbe(LanguageModel& model, std::vector<Tokens> sequences, const JobControl& control)
+  DivergenceProbe(LanguageModel& model, const std::vector<Tokens>& sequences, const JobControl& control)
       : model_(model)
-      , sequences_(std::move(sequences))
       , control_(control)
-      , sequence_(model.new_sequence(sequences_[0].size())) {
-    for (const Tokens& tokens : sequences_) clean_.push_back(logits(tokens));
+      , sequence_(model.new_sequence(sequences[0].size())) {
+    for (const Tokens& tokens : sequences) {
+      residuals_.push_back(sequence_->embed(tokens));
+      clean_.push_back(logits_from(0, residuals_.back()));
+    }
+  }
+
+  // The model must be clean, and `block` not before that of the last call.
+  void advance_to(std::size_t block) {
+    for (auto& residual : residuals_) sequence_->run_blocks(residual, block_, block, control_.stop);
+    block_ = block;
   }
 
   double measure() {
     const std::size_t vocabulary = model_.config().vocabulary;
     double sum = 0;
     std::size_t count = 0;
-    for (std::size_t s = 0; s < sequences_.size(); ++s) {
+    for (std::size_t s = 0; s < clean_.size(); ++s) {
       control_.throw_if_stopped();
-      const auto noisy = logits(sequences_[s]);
-      std::vector<double> kl(sequences_[s].size());
+      const auto noisy = logits_from(block_, residuals_[s]);
+      std::vector<double> kl(noisy.size() / vocabulary);
       parallel_for(kl.size(), [&](std::size_t t) {
         kl[t] = kl_divergence(std::span<const float>(clean_[s]).subspan(t * vocabulary, vocabulary),
                               std::span<const float>(noisy).subspan(t * vocabulary, vocabulary));
@@ -92,16 +101,17 @@ class DivergenceProbe {
   }
 
  private:
-  std::vector<float> logits(const Tokens& tokens) {
-    sequence_->truncate(0);
-    return sequence_->forward(tokens, false, control_.stop);
+  std::vector<float> logits_from(std::size_t block, std::vector<float> residual) {
+    sequence_->run_blocks(residual, block, model_.config().blocks, control_.stop);
+    return sequence_->to_logits(residual);
   }
 
   LanguageModel& model_;
-  std::vector<Tokens> sequences_;
   const JobControl& control_;
   std::unique_ptr<Sequence> sequence_;
-  std::vector<std::vector<float>> clean_;
+  std::size_t block_ = 0;
+  std::vector<std::vector<float>> residuals_; // of each sequence, as it enters block_
+  std::vector<std::vector<float>> clean_;     // logits
 };
 
 DenseLinear dense_copy(const LinearWeights& weights) {
@@ -177,6 +187,7 @@ Sensitivity estimate_sensitivity(LanguageModel& model, const WeightSource& weigh
   const auto& linears = model.graph().linears;
   for (std::size_t i = 0; i < linears.size(); ++i) {
     const LinearLayer& layer = linears[i];
+    probe.advance_to(layer.block);
     LinearWeights original = weights.linear(layer);
     const DenseLinear clean = dense_copy(original);
     const Restore restore(model, layer, std::move(original));

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <QTemporaryDir>
+#include <cmath>
+
+#include "core/allocation/sensitivity.h"
+#include "core/artifact/open_model.h"
+#include "core/base/random.h"
+#include "core/evaluation/evaluation.h"
+#include "tests/support/test_support.h"
+#include "tests/support/tiny_model.h"
+
+using namespace intarsia;
+
+namespace {
+
+std::vector<int> random_tokens(std::size_t count, std::uint64_t seed) {
+  Random random(seed);
+  std::vector<int> tokens(count);
+  for (int& token : tokens) token = int(random.below(64));
+  return tokens;
+}
+
+} // namespace
+
+class TestSensitivity : public QObject {
+  Q_OBJECT
+
+  std::unique_ptr<LanguageModel> load() const {
+    return load_on_cpu(*source_, {.half_precision_cache = false, .half_precision_weights = false}, {});
+  }
+
+ private slots:
+  void initTestCase() {
+    test::TinyModel tiny;
+    tiny.blocks = 3;
+    const std::filesystem::path path = std::filesystem::path(folder_.path().toStdString()) / "model";
+    test::write_tiny_model(path, tiny);
+    checkpoint_ = open_checkpoint(path);
+    source_ = dense_weights(*checkpoint_);
+    model_ = load();
+  }
+
+  // A forward pass in parts is the forward pass, beyond one chunk of tokens too.
+  void parts_make_the_whole() {
+    for (const std::size_t count : {1u, 40u, 128u, 300u}) {
+      const auto tokens = random_tokens(count, count);
+      const auto sequence = model_->new_sequence(count);
+      const auto whole = sequence->forward(tokens, false, {});
+      auto residual = sequence->embed(tokens);
+      sequence->run_blocks(residual, 0, 2, {});
+      const auto entering_last = residual;
+      sequence->run_blocks(residual, 2, 3, {});
+      QVERIFY(sequence->to_logits(residual) == whole);
+      auto again = entering_last;
+      sequence->run_blocks(again, 2, 3, {});
+      QVERIFY(again == residual);
+      QCOMPARE(sequence->length(), std::size_t(0));
+      // The whole again, one token at a time.
+      std::vector<float> steps;
+      for (const int token : tokens) {
+        const auto row = sequence->forward(std::span(&token, 1), true, {});
+        steps.insert(steps.end(), row.begin(), row.end());
+      }
+      for (std::size_t i = 0; i < whole.size(); ++i) QVERIFY(std::abs(steps[i] - whole[i]) < 2e-4f);
+    }
+  }
+
+  void the_same_seed_gives_the_same_and_leaves_the_model_alone() {
+    const auto tokens = random_tokens(20, 3);
+    const auto before = model_->new_sequence(20)->forward(tokens, false, {});
+    SensitivityOptions options;
+    options.samples = 2;
+    options.sequence_length = 24;
+    options.sequences = 2;
+    const auto first = estimate_sensitivity(*model_, *source_, "tiny", {}, options, {});
+    const auto second = estimate_sensitivity(*model_, *source_, "tiny", {}, options, {});
+    QVERIFY(first.layers == second.layers);
+    QVERIFY(first.standard_errors == second.standard_errors);
+    QCOMPARE(first.layers.size(), std::size_t(21));
+    QCOMPARE(first.method, std::string("data-free"));
+    for (const auto& [layer, value] : first.layers)
+      QVERIFY2(value > 0 && std::isfinite(value), layer.c_str());
+    QVERIFY(model_->new_sequence(20)->forward(tokens, false, {}) == before);
+    options.seed = 2;
+    QVERIFY(estimate_sensitivity(*model_, *source_, "tiny", {}, options, {}).layers != first.layers);
+  }
+
+  // loss(Q) - loss(W) ~ a_l D_l: what it predicts for noise of another size in one layer is what is measured.
+  void predicts_the_divergence_of_a_distorted_layer() {
+    const auto text = random_tokens(400, 9);
+    SensitivityOptions options;
+    options.samples = 8;
+    options.sequence_length = 50;
+    options.sequences = 8;
+    const auto sensitivity = estimate_sensitivity(*model_, *source_, "tiny", text, options, {});
+    QCOMPARE(sensitivity.method, std::string("text"));
+    const auto noisy = load();
+    for (const char* name : {"model.layers.0.self_attn.v_proj", "model.layers.1.mlp.down_proj",
+                             "model.layers.2.mlp.gate_proj"}) {
+      const LinearLayer& layer = *model_->graph().find(name);
+      double measured = 0;
+      constexpr double variance = 0.02;
+      constexpr int draws = 6;
+      for (int draw = 0; draw < draws; ++draw) {
+        auto weights = std::get<DenseLinear>(source_->linear(layer));
+        Random random{std::uint64_t(draw) + 77};
+        for (std::size_t row = 0; row < layer.d_out; ++row) {
+          double energy = 0;
+          for (std::size_t i = 0; i < layer.d_in; ++i)
+            energy += std::pow(double(weights.weights[row * layer.d_in + i]), 2);
+          for (std::size_t i = 0; i < layer.d_in; ++i)
+            weights.weights[row * layer.d_in + i] +=
+                float(std::sqrt(variance * energy / double(layer.d_in))) * random.normal();
+        }
+        noisy->replace_linear(name, weights);
+        measured += divergence(*noisy, *model_, text, 50, -1, {}).mean_kl / draws;
+      }
+      noisy->replace_linear(name, source_->linear(layer));
+      const double predicted = sensitivity.layers.at(name) * variance;
+      if (std::abs(std::log(measured / predicted)) > std::log(1.4))
+        QFAIL(qPrintable(QString("%1: predicted %2, measured %3").arg(name).arg(predicted).arg(measured)));
+      QVERIFY(sensitivity.standard_errors.at(name) < 0.5 * sensitivity.layers.at(name));
+    }
+  }
+
+  void stops_and_refuses() {
+    std::stop_source stop;
+    stop.request_stop();
+    QCOMPARE(test::error_of([&] {
+               estimate_sensitivity(*model_, *source_, "tiny", {}, {}, {{}, stop.get_token()});
+             }),
+             std::string("cancelled"));
+    SensitivityOptions none;
+    none.samples = 0;
+    QVERIFY(test::error_of([&] {
+              estimate_sensitivity(*model_, *source_, "tiny", {}, none, {});
+            }).find("at least one sample") != std::string::npos);
+    const std::vector<int> short_text(1, 5);
+    QVERIFY(test::error_of([&] {
+              estimate_sensitivity(*model_, *source_, "tiny", short_text, {}, {});
+            }).find("too short") != std::string::npos);
+  }
+
+ private:
+  QTemporaryDir folder_;
+  std::unique_ptr<Checkpoint> checkpoint_;
+  std::unique_ptr<WeightSource> source_;
+  std::unique_ptr<LanguageModel> model_;
+};
+
+QTEST_APPLESS_MAIN(TestSensitivity)
+#include "test_sensitivity.moc"
