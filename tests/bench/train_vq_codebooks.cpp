@@ -2,10 +2,12 @@
 // Makes core/palette/vq_codebooks.inc: Lloyd's algorithm in two dimensions on the unit Gaussian, integrated
 // on a fine grid instead of sampled, so that the result is the same everywhere.
 //   train_vq_codebooks > core/palette/vq_codebooks.inc
+//   train_vq_codebooks 11 12      (bits of a code: those alone)
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <vector>
 
 #include "core/base/half.h"
@@ -20,7 +22,7 @@ struct Point {
   double x, y;
 };
 
-constexpr double reach = 6.0; // mass outside: 4e-9
+constexpr double reach = 6.0; // mass outside: 1.5e-8
 
 struct Cell {
   double weight = 0, x = 0, y = 0, error = 0;
@@ -44,17 +46,17 @@ class NearestSearch {
     for (int ring = 0; ring < side; ++ring) {
       const double clear = (ring - 1) * width; // everything in this ring is at least so far away
       if (best >= 0 && clear > 0 && clear * clear > least) break;
-      for (int i = bx - ring; i <= bx + ring; ++i)
-        for (int j = by - ring; j <= by + ring; ++j) {
-          if (std::max(std::abs(i - bx), std::abs(j - by)) != ring || i < 0 || j < 0 || i >= side ||
-              j >= side)
-            continue;
+      for (int i = std::max(0, bx - ring); i <= std::min(side - 1, bx + ring); ++i) {
+        const int step = std::abs(i - bx) == ring || ring == 0 ? 1 : 2 * ring; // the ring's cells alone
+        for (int j = by - ring; j <= by + ring; j += step) {
+          if (j < 0 || j >= side) continue;
           for (const int candidate : buckets_[std::size_t(i * side + j)]) {
             const double dx = x - points_[std::size_t(candidate)].x,
                          dy = y - points_[std::size_t(candidate)].y;
             if (dx * dx + dy * dy < least) least = dx * dx + dy * dy, best = candidate;
           }
         }
+      }
     }
     return best;
   }
@@ -69,33 +71,35 @@ class NearestSearch {
   std::vector<std::vector<int>> buckets_;
 };
 
-// `grid`: points of integration a side.
+// `grid`: points of integration a side, of which those beyond `reach` from the middle don't count.
 std::vector<Cell> assign(const std::vector<Point>& points, int grid) {
   const NearestSearch search(points);
-  std::vector<std::vector<Cell>> rows(static_cast<std::size_t>(grid));
-  parallel_for(rows.size(), [&](std::size_t row) {
-    std::vector<Cell> cells(points.size());
-    const double y = -reach + 2 * reach * (double(row) + 0.5) / grid;
-    for (int column = 0; column < grid; ++column) {
-      const double x = -reach + 2 * reach * (column + 0.5) / grid;
-      const double weight = std::exp(-(x * x + y * y) / 2);
-      const int code = search.nearest(x, y);
-      Cell& cell = cells[std::size_t(code)];
-      const double dx = x - points[std::size_t(code)].x, dy = y - points[std::size_t(code)].y;
-      cell.weight += weight;
-      cell.x += weight * x;
-      cell.y += weight * y;
-      cell.error += weight * (dx * dx + dy * dy);
+  constexpr int bands = 16; // one after another in each; a fixed number, so that sums don't depend on threads
+  std::vector<std::vector<Cell>> sums(bands, std::vector<Cell>(points.size()));
+  parallel_for(bands, [&](std::size_t band) {
+    for (int row = int(band) * grid / bands; row < int(band + 1) * grid / bands; ++row) {
+      const double y = -reach + 2 * reach * (double(row) + 0.5) / grid;
+      for (int column = 0; column < grid; ++column) {
+        const double x = -reach + 2 * reach * (column + 0.5) / grid;
+        if (x * x + y * y > reach * reach) continue;
+        const double weight = std::exp(-(x * x + y * y) / 2);
+        const int code = search.nearest(x, y);
+        Cell& cell = sums[band][std::size_t(code)];
+        const double dx = x - points[std::size_t(code)].x, dy = y - points[std::size_t(code)].y;
+        cell.weight += weight;
+        cell.x += weight * x;
+        cell.y += weight * y;
+        cell.error += weight * (dx * dx + dy * dy);
+      }
     }
-    rows[row] = std::move(cells);
   });
   std::vector<Cell> total(points.size());
-  for (const auto& row : rows)
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      total[i].weight += row[i].weight;
-      total[i].x += row[i].x;
-      total[i].y += row[i].y;
-      total[i].error += row[i].error;
+  for (const auto& band : sums)
+    for (std::size_t i = 0; i < band.size(); ++i) {
+      total[i].weight += band[i].weight;
+      total[i].x += band[i].x;
+      total[i].y += band[i].y;
+      total[i].error += band[i].error;
     }
   return total;
 }
@@ -142,28 +146,29 @@ void shake(std::vector<Point>& points, double strength, Random& random) {
   }
 }
 
-std::vector<Point> anneal(std::size_t count, std::uint64_t seed) {
+// Seed 0: Lloyd's algorithm from the spiral. Others: shaken less and less first.
+std::vector<Point> settle(std::size_t count, std::uint64_t seed) {
   Random random(seed);
   std::vector<Point> points = start(count);
-  // Seven points of integration from code to code where they are densest, then fourteen.
-  const int coarse = std::max(400, int(24 * std::sqrt(double(count)))), fine = 2 * coarse;
-  constexpr int rounds = 160, polishing = 100;
+  // At least seven points of integration from code to code where they are densest.
+  const int grid = std::max(1200, int(24 * std::sqrt(double(count))));
+  constexpr int rounds = 150, polishing = 80;
   for (int round = 0; round < rounds; ++round) {
     if (seed > 0) shake(points, 0.16 * (1 - double(round) / rounds), random);
-    lloyd_round(points, 1.0, coarse);
+    lloyd_round(points, 1.0, grid);
   }
-  for (int round = 0; round < polishing; ++round) lloyd_round(points, 1.7, coarse);
-  for (int round = 0; round < 20; ++round) lloyd_round(points, 1.0, fine);
+  for (int round = 0; round < polishing; ++round)
+    lloyd_round(points, round + 10 < polishing ? 1.7 : 1.0, grid);
   return points;
 }
 
 std::vector<Point> train(std::size_t count, double& reached) {
-  const std::uint64_t tries = count >= 1024 ? 3 : 10;
+  constexpr std::uint64_t tries = 2;
   std::vector<Point> best;
   double least = 1;
   for (std::uint64_t seed = 0; seed < tries; ++seed) {
-    auto points = anneal(count, seed);
-    const double present = distortion(assign(points, 2000));
+    auto points = settle(count, seed);
+    const double present = distortion(assign(points, 2400));
     std::fprintf(stderr, "  %zu codes, try %d: %.10f\n", count, int(seed), present);
     if (present < least) least = present, best = std::move(points);
   }
@@ -177,20 +182,26 @@ std::vector<Point> train(std::size_t count, double& reached) {
 
 } // namespace
 
-int main() {
+int main(int argc, char** argv) {
+  std::vector<int> widths;
+  for (int i = 1; i < argc; ++i) widths.push_back(std::atoi(argv[i]));
+  if (widths.empty()) widths = {3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
   std::puts("// Made by tests/bench/train_vq_codebooks.cpp: binary16 patterns, x then y of each code.");
-  double reached[13] = {};
-  for (int width = 3; width <= 12; ++width) {
-    const auto points = train(std::size_t(1) << width, reached[width]);
-    std::fprintf(stderr, "vq-%g: %.10f  gap %.3f dB\n", width / 2.0, reached[width],
-                 10 * std::log10(reached[width] * std::exp2(width)));
+  std::vector<double> reached(widths.size());
+  for (std::size_t k = 0; k < widths.size(); ++k) {
+    const int width = widths[k];
+    const auto points = train(std::size_t(1) << width, reached[k]);
+    std::fprintf(stderr, "vq-%g: %.10f  gap %.3f dB\n", width / 2.0, reached[k],
+                 10 * std::log10(reached[k] * std::exp2(width)));
     std::printf("constexpr std::uint16_t vq_halves_%d[] = {", width);
     for (std::size_t i = 0; i < points.size(); ++i)
       std::printf("%s0x%04x,0x%04x,", i % 8 == 0 ? "\n" : "", unsigned(float_to_half(float(points[i].x))),
                   unsigned(float_to_half(float(points[i].y))));
     std::puts("};");
+    std::fflush(stdout);
   }
-  std::puts("constexpr std::array<TrainedCodebook, 10> vq_codebooks{{");
-  for (int width = 3; width <= 12; ++width) std::printf("{%.10f, vq_halves_%d},\n", reached[width], width);
+  std::printf("constexpr std::array<TrainedCodebook, %zu> vq_codebooks{{\n", widths.size());
+  for (std::size_t k = 0; k < widths.size(); ++k)
+    std::printf("{%.10f, vq_halves_%d},\n", reached[k], widths[k]);
   std::puts("}};");
 }

@@ -77,7 +77,7 @@ class TestPalette : public QObject {
         read_json_file(test::shared_folder() / "reference/q-palette-distortion.json")["distortion"];
     for (const Quantizer* member : palette()) {
       const std::string id = to_string(member->id());
-      if (published.contains(id) && member->distortion() > 1.012 * published[id].get<double>())
+      if (published.contains(id) && member->distortion() > 1.004 * published[id].get<double>())
         QFAIL(qPrintable(QString("%1: %2 against %3")
                              .arg(id.c_str())
                              .arg(member->distortion())
