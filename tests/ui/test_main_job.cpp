@@ -18,58 +18,16 @@
 #include <QToolButton>
 
 #include "tests/support/test_support.h"
-#include "ui/allocation/heatmap_view.h"
-#include "ui/session/studio_session.h"
-#include "ui/theme/theme.h"
-#include "ui/window/main_window.h"
+#include "tests/ui/window_under_test.h"
 
 using namespace intarsia;
 using namespace intarsia::ui;
+using intarsia::test::patience;
 
-namespace {
-
-constexpr int patience = 120000; // ms; a slow machine needs longer, no result depends on it
-
-QPalette palette_of(bool dark) {
-  QPalette palette;
-  if (!dark) return palette;
-  palette.setColor(QPalette::Window, QColor("#17181C"));
-  palette.setColor(QPalette::WindowText, QColor("#ECEDF1"));
-  palette.setColor(QPalette::Base, QColor("#202227"));
-  palette.setColor(QPalette::Text, QColor("#ECEDF1"));
-  palette.setColor(QPalette::Button, QColor("#202227"));
-  palette.setColor(QPalette::ButtonText, QColor("#ECEDF1"));
-  return palette;
-}
-
-} // namespace
-
-class TestMainJob : public QObject {
+class TestMainJob : public QObject, private test::WindowUnderTest {
   Q_OBJECT
 
   QTemporaryDir dir_;
-  std::unique_ptr<StudioSession> session_;
-  std::unique_ptr<MainWindow> window_;
-
-  template <typename Widget>
-  Widget* find(const char* name) {
-    auto* found = window_->findChild<Widget*>(QString::fromLatin1(name));
-    if (!found) qFatal("no widget \"%s\"", name);
-    return found;
-  }
-
-  void screenshot(const QString& name) {
-    const QByteArray folder = qgetenv("INTARSIA_SCREENSHOTS");
-    if (folder.isEmpty()) return;
-    for (const bool dark : {false, true}) {
-      QApplication::setPalette(palette_of(dark));
-      qApp->setStyleSheet(Theme::of(QApplication::palette()).style_sheet());
-      QTest::qWait(250);
-      window_->grab().save(QString::fromLocal8Bit(folder) + "/" + name + (dark ? "-dark.png" : "-light.png"));
-    }
-    QApplication::setPalette(palette_of(false));
-    qApp->setStyleSheet(Theme::of(QApplication::palette()).style_sheet());
-  }
 
   void verify_no_button_is_cut_off() {
     QTest::qWait(50); // laid out
@@ -78,27 +36,12 @@ class TestMainJob : public QObject {
         QFAIL(qPrintable("\"" + button->text() + "\" does not fit its button"));
   }
 
-  std::vector<QRgb> cell_colours() {
-    auto* heatmap = find<HeatmapView>("heatmap");
-    std::vector<QRgb> colours;
-    for (int row = 0; row < int(heatmap->grid().roles.size()); ++row)
-      for (int block = 0; block < int(heatmap->grid().blocks); ++block)
-        colours.push_back(heatmap->cell_colour({row, block}).rgb());
-    return colours;
-  }
-
  private slots:
   void initTestCase() {
     QStandardPaths::setTestModeEnabled(true);
     QSettings::setPath(QSettings::NativeFormat, QSettings::UserScope, dir_.path());
     QApplication::setOrganizationName("IntarsiaTest");
-    QApplication::setPalette(palette_of(false));
-    qApp->setStyleSheet(Theme::of(QApplication::palette()).style_sheet());
-    session_ = std::make_unique<StudioSession>();
-    window_ = std::make_unique<MainWindow>(*session_);
-    window_->resize(1280, 820);
-    window_->show();
-    QVERIFY(QTest::qWaitForWindowExposed(window_.get()));
+    QVERIFY(open_window({1280, 820}));
     QTRY_VERIFY_WITH_TIMEOUT(!session_->devices().devices.empty(), patience);
     QVERIFY(!find<QToolButton>("device")->text().isEmpty());
     screenshot("0-first-run");
@@ -146,13 +89,7 @@ class TestMainJob : public QObject {
     auto* slider = find<QSlider>("memorySlider");
     const auto before = cell_colours();
     const double bits = session_->plan()->predicted.bits_per_weight;
-    // From the handle's place to near the left end, in steps as a hand does.
-    const auto at = [&](double part) { return QPoint(int(part * slider->width()), slider->height() / 2); };
-    const double start =
-        double(slider->value() - slider->minimum()) / (slider->maximum() - slider->minimum());
-    QTest::mousePress(slider, Qt::LeftButton, {}, at(start));
-    for (int step = 1; step <= 20; ++step) QTest::mouseMove(slider, at(start + (0.1 - start) * step / 20));
-    QTest::mouseRelease(slider, Qt::LeftButton, {}, at(0.1));
+    drag(slider, 0.1);
     QVERIFY(slider->value() < 250);
     QTRY_VERIFY_WITH_TIMEOUT(session_->plan() && session_->plan()->predicted.bits_per_weight < bits - 1,
                              patience);

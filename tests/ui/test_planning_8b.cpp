@@ -7,51 +7,15 @@
 #include <QSlider>
 
 #include "tests/support/test_support.h"
-#include "ui/allocation/heatmap_view.h"
+#include "tests/ui/window_under_test.h"
 #include <qcustomplot.h>
-
-#include "ui/theme/theme.h"
-#include "ui/window/main_window.h"
 
 using namespace intarsia;
 using namespace intarsia::ui;
+using intarsia::test::patience;
 
-namespace {
-
-constexpr int patience = 120000; // ms; a slow machine needs longer, no result depends on it
-
-} // namespace
-
-class TestPlanning8b : public QObject {
+class TestPlanning8b : public QObject, private test::WindowUnderTest {
   Q_OBJECT
-
-  std::unique_ptr<StudioSession> session_;
-  std::unique_ptr<MainWindow> window_;
-
-  template <typename Widget>
-  Widget* find(const char* name) {
-    auto* found = window_->findChild<Widget*>(QString::fromLatin1(name));
-    if (!found) qFatal("no widget \"%s\"", name);
-    return found;
-  }
-
-  std::vector<QRgb> cell_colours() {
-    auto* heatmap = find<HeatmapView>("heatmap");
-    std::vector<QRgb> colours;
-    for (int row = 0; row < int(heatmap->grid().roles.size()); ++row)
-      for (int block = 0; block < int(heatmap->grid().blocks); ++block)
-        colours.push_back(heatmap->cell_colour({row, block}).rgb());
-    return colours;
-  }
-
-  // As a hand does, from where the handle is.
-  void drag(QSlider* slider, double to) {
-    const auto at = [&](double part) { return QPoint(int(part * slider->width()), slider->height() / 2); };
-    const double from = double(slider->value() - slider->minimum()) / (slider->maximum() - slider->minimum());
-    QTest::mousePress(slider, Qt::LeftButton, {}, at(std::clamp(from, 0.02, 0.98)));
-    for (int step = 1; step <= 20; ++step) QTest::mouseMove(slider, at(from + (to - from) * step / 20));
-    QTest::mouseRelease(slider, Qt::LeftButton, {}, at(to));
-  }
 
   void type(QLineEdit* field, const QString& text) {
     field->setFocus();
@@ -59,13 +23,6 @@ class TestPlanning8b : public QObject {
     QTest::keyClicks(field, text);
     QTest::keyClick(field, Qt::Key_Return);
     field->clearFocus();
-  }
-
-  void screenshot(const QString& name) {
-    const QByteArray folder = qgetenv("INTARSIA_SCREENSHOTS");
-    if (folder.isEmpty()) return;
-    QTest::qWait(400);
-    window_->grab().save(QString::fromLocal8Bit(folder) + "/" + name + ".png");
   }
 
   bool sentence_shown(const QString& part) {
@@ -77,12 +34,7 @@ class TestPlanning8b : public QObject {
  private slots:
   void initTestCase() {
     INTARSIA_NEED_SHARED("reference/llama-3.1-8b");
-    qApp->setStyleSheet(Theme::of(QApplication::palette()).style_sheet());
-    session_ = std::make_unique<StudioSession>();
-    window_ = std::make_unique<MainWindow>(*session_);
-    window_->resize(1440, 900);
-    window_->show();
-    QVERIFY(QTest::qWaitForWindowExposed(window_.get()));
+    QVERIFY(open_window({1440, 900}));
     window_->show_page(MainWindow::allocation);
     const QString folder =
         QString::fromStdString((test::shared_folder() / "reference/llama-3.1-8b").string());
@@ -157,13 +109,14 @@ class TestPlanning8b : public QObject {
 
   void the_frontier_shows_what_budgets_buy() {
     if (!session_) QSKIP("needs ../shared/reference/llama-3.1-8b");
-    QTRY_VERIFY_WITH_TIMEOUT(session_->frontier().latency.size() > 40, patience);
     for (auto* chip : window_->findChildren<QPushButton*>())
       if (chip->text() == "Frontier" && chip->isVisible()) QTest::mouseClick(chip, Qt::LeftButton);
     auto* memory = find<QCustomPlot>("memoryFrontier");
     auto* latency = find<QCustomPlot>("latencyFrontier");
-    QVERIFY(memory->isVisible() && latency->isVisible());
-    QVERIFY(memory->graph(0)->dataCount() > 40 && latency->graph(0)->dataCount() > 40);
+    QTRY_VERIFY_WITH_TIMEOUT(memory->isVisible() && latency->isVisible(), patience);
+    // Streamed, and traced anew after the pin.
+    QTRY_VERIFY_WITH_TIMEOUT(memory->graph(0)->dataCount() > 40 && latency->graph(0)->dataCount() > 40,
+                             patience);
     QCOMPARE(memory->graph(2)->dataCount(), 1); // this plan
     screenshot("6-frontier-8b");
     // A click at 3 bits asks for 3 bits.

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What tests of the whole window share: the session, its window, and the eyes and hands of a person.
+#pragma once
+
+#include <QApplication>
+#include <QSlider>
+#include <QTest>
+#include <memory>
+#include <vector>
+
+#include "ui/allocation/heatmap_view.h"
+#include "ui/session/studio_session.h"
+#include "ui/theme/theme.h"
+#include "ui/window/main_window.h"
+
+namespace intarsia::test {
+
+constexpr int patience = 120000; // ms; a slow machine needs longer, no result depends on it
+
+inline void use_palette(bool dark) {
+  QPalette palette;
+  if (dark) {
+    palette.setColor(QPalette::Window, QColor("#17181C"));
+    palette.setColor(QPalette::WindowText, QColor("#ECEDF1"));
+    palette.setColor(QPalette::Base, QColor("#202227"));
+    palette.setColor(QPalette::Text, QColor("#ECEDF1"));
+    palette.setColor(QPalette::Button, QColor("#202227"));
+    palette.setColor(QPalette::ButtonText, QColor("#ECEDF1"));
+  }
+  QApplication::setPalette(palette);
+  qApp->setStyleSheet(ui::Theme::of(QApplication::palette()).style_sheet());
+}
+
+struct WindowUnderTest {
+  std::unique_ptr<ui::StudioSession> session_;
+  std::unique_ptr<ui::MainWindow> window_;
+
+  bool open_window(QSize size) {
+    use_palette(false);
+    session_ = std::make_unique<ui::StudioSession>();
+    window_ = std::make_unique<ui::MainWindow>(*session_);
+    window_->resize(size);
+    window_->show();
+    return QTest::qWaitForWindowExposed(window_.get());
+  }
+
+  template <typename Widget>
+  Widget* find(const char* name) {
+    auto* found = window_->findChild<Widget*>(QString::fromLatin1(name));
+    if (!found) qFatal("no widget \"%s\"", name);
+    return found;
+  }
+
+  std::vector<QRgb> cell_colours() {
+    auto* heatmap = find<ui::HeatmapView>("heatmap");
+    std::vector<QRgb> colours;
+    for (int row = 0; row < int(heatmap->grid().roles.size()); ++row)
+      for (int block = 0; block < int(heatmap->grid().blocks); ++block)
+        colours.push_back(heatmap->cell_colour({row, block}).rgb());
+    return colours;
+  }
+
+  // From the handle's place to `to` (0: left end, 1: right end), in steps as a hand does.
+  void drag(QSlider* slider, double to) {
+    const auto at = [&](double part) { return QPoint(int(part * slider->width()), slider->height() / 2); };
+    const double from = double(slider->value() - slider->minimum()) / (slider->maximum() - slider->minimum());
+    QTest::mousePress(slider, Qt::LeftButton, {}, at(std::clamp(from, 0.02, 0.98)));
+    for (int step = 1; step <= 20; ++step) QTest::mouseMove(slider, at(from + (to - from) * step / 20));
+    QTest::mouseRelease(slider, Qt::LeftButton, {}, at(to));
+  }
+
+  // With INTARSIA_SCREENSHOTS=FOLDER: the window in light and in dark.
+  void screenshot(const QString& name) {
+    const QByteArray folder = qgetenv("INTARSIA_SCREENSHOTS");
+    if (folder.isEmpty()) return;
+    for (const bool dark : {false, true}) {
+      use_palette(dark);
+      QTest::qWait(300);
+      window_->grab().save(QString::fromLocal8Bit(folder) + "/" + name + (dark ? "-dark.png" : "-light.png"));
+    }
+    use_palette(false);
+  }
+};
+
+} // namespace intarsia::test
