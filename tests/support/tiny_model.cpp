@@ -74,8 +74,9 @@ void write_tiny_model(const std::filesystem::path& folder, const TinyModel& mode
 }
 
 Plan mixed_plan(const LayerGraph& graph) {
-  const std::array ids{parse_quantizer_id("nuq-3"), parse_quantizer_id("vq-2.5"), parse_quantizer_id("nuq-5"),
-                       parse_quantizer_id("f16")};
+  const std::array ids{parse_quantizer_id("nuq-3"), parse_quantizer_id("vq-2.5"),
+                       parse_quantizer_id("tcq-3.25"), parse_quantizer_id("f16"),
+                       parse_quantizer_id("half-tcq-2")};
   Plan plan;
   std::size_t next = 0;
   for (const LinearLayer& layer : graph.linears) plan.layers[layer.name] = {ids[next++ % ids.size()], "cpu"};
