@@ -18,6 +18,7 @@ struct Allocator::Impl {
   AllocationProblem problem;
   ChoiceTable table;
   GlpkProblem solver;
+  std::optional<Range> latency_range; // once asked for: finding it costs the solver its warm start
 
   explicit Impl(AllocationProblem p)
       : problem(std::move(p))
@@ -222,12 +223,12 @@ Allocator::Range Allocator::memory_range(std::size_t context) const {
 }
 
 std::optional<Allocator::Range> Allocator::latency_range() const {
-  if (!impl_->problem.latency) return std::nullopt;
+  if (!impl_->problem.latency || impl_->latency_range) return impl_->latency_range;
   const double constant = impl_->table.constant_seconds;
   Range range{impl_->least(Objective::seconds, {}, {}) + constant, constant};
   const auto best = impl_->solver.solve(Objective::loss, {}, {1e-3, 5}, {});
   for (const std::size_t i : best->chosen) range.high += impl_->table.choices[i].seconds;
-  return range;
+  return impl_->latency_range = range;
 }
 
 const AllocationProblem& Allocator::problem() const { return impl_->problem; }

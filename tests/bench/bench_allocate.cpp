@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fmt/format.h>
 #include <functional>
+#include <map>
 #include <vector>
 
 #include "core/allocation/allocator.h"
@@ -39,41 +40,23 @@ AllocationProblem larger(const AllocationProblem& small) {
   for (std::size_t i = 0; i < problem.graph.linears.size(); ++i)
     problem.sensitivity.layers[problem.graph.linears[i].name] =
         small.sensitivity.layers.at(linears[i % linears.size()].name) * (i < linears.size() ? 1 : 0.7);
-  const std::size_t scale_in = 2;
+  // d_out of the 8B's groups and of the 70B's with the same members; d_in is twice as large.
+  const std::map<std::size_t, std::size_t> widths{{1024, 1024},    // k, v
+                                                  {2048, 2048},    // kv
+                                                  {4096, 8192},    // q, o, down
+                                                  {5120, 9216},    // qk, qv
+                                                  {6144, 10240},   // qkv
+                                                  {14336, 28672},  // gate, up
+                                                  {28672, 57344}}; // gate and up
   std::vector<LatencyEntry> entries;
   for (const LatencyEntry& entry : small.latency->entries) {
-    const bool down = entry.d_in == 14336;
-    std::size_t d_out = 0;
-    switch (entry.d_out) { // the 8B's groups and the 70B's with the same members
-    case 1024:
-      d_out = 1024;
-      break; // k, v
-    case 2048:
-      d_out = 2048;
-      break; // kv
-    case 4096:
-      d_out = 8192;
-      break; // q, o, down
-    case 5120:
-      d_out = 9216;
-      break; // qk, qv
-    case 6144:
-      d_out = 10240;
-      break; // qkv
-    case 14336:
-      d_out = 28672;
-      break; // gate, up
-    case 28672:
-      d_out = 57344;
-      break; // gate and up
-    default:
-      continue;
-    }
+    const auto width = widths.find(entry.d_out);
+    if (width == widths.end()) continue;
     LatencyEntry scaled = entry;
-    scaled.d_in *= scale_in;
-    scaled.d_out = d_out;
-    scaled.seconds *= double(scaled.d_in) * double(d_out) / (double(entry.d_in) * double(entry.d_out));
-    if (!down || d_out == 8192) entries.push_back(scaled);
+    scaled.d_in *= 2;
+    scaled.d_out = width->second;
+    scaled.seconds *= 2 * double(scaled.d_out) / double(entry.d_out);
+    entries.push_back(scaled);
   }
   problem.latency->entries = entries;
   return problem;

@@ -64,29 +64,24 @@ namespace intarsia::bench {
 HWY_EXPORT(Operations);
 HWY_EXPORT(FusedOperations);
 
-double measure_fma_rate() {
+namespace {
+
+double best_rate(const auto& operations_of) {
   std::uint16_t sink = 5;
   double best = 0;
   for (int repeat = 0; repeat < 20; ++repeat) {
     const auto start = std::chrono::steady_clock::now();
-    const double operations = HWY_DYNAMIC_DISPATCH(FusedOperations)(1 << 20, &sink);
+    const double operations = operations_of(1 << 20, &sink);
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
     best = std::max(best, operations / seconds.count());
   }
   return sink == 4711 ? best + 1 : best;
 }
 
-double measure_simd_rate() {
-  std::uint16_t sink = 5;
-  double best = 0;
-  for (int repeat = 0; repeat < 20; ++repeat) {
-    const auto start = std::chrono::steady_clock::now();
-    const double operations = HWY_DYNAMIC_DISPATCH(Operations)(1 << 20, &sink);
-    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-    best = std::max(best, operations / seconds.count());
-  }
-  return sink == 4711 ? best + 1 : best;
-}
+} // namespace
+
+double measure_fma_rate() { return best_rate(HWY_DYNAMIC_DISPATCH(FusedOperations)); }
+double measure_simd_rate() { return best_rate(HWY_DYNAMIC_DISPATCH(Operations)); }
 
 } // namespace intarsia::bench
 #endif

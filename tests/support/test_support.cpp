@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tests/support/test_support.h"
 
+#include "core/base/random.h"
+
 #include <QFile>
 #include <QProcess>
 #include <cstdlib>
@@ -52,6 +54,13 @@ void compare_with_llama_cpp(const Tokenizer& tokenizer, const std::filesystem::p
     QVERIFY(ids == expected);
     QCOMPARE(tokenizer.decode(ids), text);
   }
+}
+
+std::vector<float> gaussian(std::size_t size, std::uint64_t seed) {
+  Random random(seed);
+  std::vector<float> values(size);
+  for (float& value : values) value = random.normal();
+  return values;
 }
 
 void write_file(const std::filesystem::path& path, const std::string& content) {

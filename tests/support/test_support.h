@@ -8,6 +8,7 @@
 #include <QtTest>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "core/text/tokenizer.h"
 
@@ -29,6 +30,8 @@ CliResult run_cli(const QStringList& arguments, int timeout_ms = 120000);
 // Checks a tokenizer against llama.cpp's test files `prefix`.inp (texts behind marker lines) and `prefix`.out
 // (ids, a text a line), both ways.
 void compare_with_llama_cpp(const Tokenizer& tokenizer, const std::filesystem::path& prefix);
+
+std::vector<float> gaussian(std::size_t size, std::uint64_t seed); // unit variance
 
 void write_file(const std::filesystem::path& path, const std::string& content);
 

@@ -59,7 +59,8 @@ AllocationPage::AllocationPage(StudioSession& session, QWidget* parent)
   connect(heatmap_, &HeatmapView::release_requested, &session_, &StudioSession::release);
   connect(heatmap_, &HeatmapView::focus_moved, this, &AllocationPage::refresh_inspector);
   connect(&session_, &StudioSession::plan_changed, this, &AllocationPage::refresh);
-  connect(&session_, &StudioSession::frontier_changed, this, &AllocationPage::refresh_frontier);
+  connect(&session_, &StudioSession::frontier_changed, this,
+          [this] { frontier_->set_frontier(session_.frontier()); });
   connect(&session_, &StudioSession::sensitivity_changed, this, [this] {
     if (session_.sensitivity_job().state == JobState::done) refresh();
   });
@@ -159,15 +160,14 @@ void AllocationPage::refresh() {
   legend_->set_range(heatmap_->quantity(), colour_range(grid_, heatmap_->quantity()));
   refresh_inspector();
   refresh_comparison();
-  refresh_frontier();
+  show_plan_on_frontier();
 }
 
-void AllocationPage::refresh_frontier() {
+void AllocationPage::show_plan_on_frontier() {
   std::optional<FrontierPoint> point;
   if (const Plan* plan = session_.plan())
     point = {plan->predicted.bits_per_weight, plan->predicted.latency_seconds.value_or(0),
              plan->predicted.loss, 0};
-  frontier_->set_frontier(session_.frontier());
   frontier_->set_plan(point);
 }
 

@@ -35,7 +35,7 @@ class AllocationPage : public QWidget {
   void refresh();
   void refresh_inspector();
   void refresh_comparison();
-  void refresh_frontier();
+  void show_plan_on_frontier();
 
   StudioSession& session_;
   AllocationGrid grid_;

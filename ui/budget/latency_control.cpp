@@ -46,9 +46,6 @@ LatencyControl::LatencyControl(StudioSession& session, QWidget* parent)
   field_->setPlaceholderText(tr("no limit"));
   field_->setFixedWidth(104);
   field_->setAlignment(Qt::AlignRight);
-  ends_->setObjectName(QStringLiteral("muted"));
-  price_->setWordWrap(true);
-  problem_->setWordWrap(true);
   import_->setObjectName(QStringLiteral("importLatency"));
   import_->setToolTip(tr("Measured times of each layer on a device: with it you can plan for speed"));
 

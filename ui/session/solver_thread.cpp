@@ -33,7 +33,6 @@ void SolverThread::request(const AllocationRequest& request) {
 
 void SolverThread::loop(std::stop_token stop) {
   std::unique_ptr<Allocator> allocator;
-  std::optional<Allocator::Range> latency_range; // of the allocator: found once
   bool traced_already = false;
   for (;;) {
     std::optional<AllocationProblem> problem;
@@ -50,16 +49,13 @@ void SolverThread::loop(std::stop_token stop) {
     }
     SolverAnswer answer;
     try {
-      if (problem) allocator.reset();
       if (problem) {
-        latency_range.reset();
+        allocator.reset();
         traced_already = false;
         allocator = std::make_unique<Allocator>(std::move(*problem));
-        latency_range = allocator->latency_range();
       }
       if (!allocator) continue;
       answer = solve(*allocator, request, present);
-      answer.latency_range = latency_range;
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::cancelled) continue; // a newer request stands in line
       answer.problem = QString::fromUtf8(error.what());
@@ -97,6 +93,7 @@ SolverAnswer SolverThread::solve(Allocator& allocator, const AllocationRequest& 
                                  std::stop_token stop) const {
   SolverAnswer answer;
   answer.memory_range = allocator.memory_range(request.context);
+  answer.latency_range = allocator.latency_range();
   try {
     answer.plan = allocator.solve(request, {{}, stop});
     answer.single_scheme = allocator.best_single_scheme(request);

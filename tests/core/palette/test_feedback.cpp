@@ -9,15 +9,9 @@
 #include "tests/support/test_support.h"
 
 using namespace intarsia;
+using intarsia::test::gaussian;
 
 namespace {
-
-std::vector<float> gaussian(std::size_t size, std::uint64_t seed) {
-  Random random(seed);
-  std::vector<float> values(size);
-  for (float& value : values) value = random.normal();
-  return values;
-}
 
 // E[x x^T] of inputs with a few strong common directions, as activations have.
 std::vector<float> correlated_moment(std::size_t n, std::uint64_t seed) {

@@ -12,15 +12,9 @@
 #include "tests/support/test_support.h"
 
 using namespace intarsia;
+using intarsia::test::gaussian;
 
 namespace {
-
-std::vector<float> gaussian(std::size_t size, std::uint64_t seed) {
-  Random random(seed);
-  std::vector<float> values(size);
-  for (float& value : values) value = random.normal();
-  return values;
-}
 
 struct Coded {
   std::vector<std::byte> codes;

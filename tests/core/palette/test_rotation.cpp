@@ -7,15 +7,9 @@
 #include "tests/support/test_support.h"
 
 using namespace intarsia;
+using intarsia::test::gaussian;
 
 namespace {
-
-std::vector<float> random_vector(std::size_t size, std::uint64_t seed) {
-  Random random(seed);
-  std::vector<float> values(size);
-  for (float& value : values) value = random.normal();
-  return values;
-}
 
 double squares(const std::vector<float>& values) {
   double sum = 0;
@@ -63,7 +57,7 @@ class TestRotation : public QObject {
   void rotating_keeps_lengths_and_can_be_undone() {
     QFETCH(int, dimension);
     const Rotation rotation(std::size_t(dimension), 7);
-    const auto original = random_vector(std::size_t(dimension), 3);
+    const auto original = gaussian(std::size_t(dimension), 3);
     auto rotated = original;
     rotation.apply(rotated);
     QVERIFY(std::abs(squares(rotated) / squares(original) - 1) < 1e-5);
@@ -74,7 +68,7 @@ class TestRotation : public QObject {
   // y = W x is unchanged when both are rotated.
   void products_are_unchanged() {
     const Rotation rotation(192, 5);
-    auto x = random_vector(192, 1), w = random_vector(192, 2);
+    auto x = gaussian(192, 1), w = gaussian(192, 2);
     double before = 0, after = 0;
     for (std::size_t i = 0; i < x.size(); ++i) before += double(x[i]) * w[i];
     rotation.apply(x);
@@ -92,7 +86,7 @@ class TestRotation : public QObject {
 
   void signs_make_the_same_rotation_again() {
     const Rotation drawn(100, 9), read(100, drawn.signs());
-    auto a = random_vector(100, 1), b = a;
+    auto a = gaussian(100, 1), b = a;
     drawn.apply(a);
     read.apply(b);
     QVERIFY(a == b);
