@@ -8,7 +8,9 @@
 #include "app/cli/line_reader.h"
 #include "app/cli/session.h"
 #include "app/cli/verbs.h"
+#include "core/allocation/memory_model.h"
 #include "core/base/error.h"
+#include "core/device/memory_info.h"
 #include "core/runtime/conversation.h"
 
 namespace intarsia::cli {
@@ -72,6 +74,12 @@ void converse(Conversation& conversation, std::size_t max_tokens, SamplingSettin
   if (terminal) std::fputs("\n", stderr);
 }
 
+// Only a quantized model is run as the memory model counts.
+OrderedJson predicted_memory(const OpenedModel& model, std::size_t context) {
+  if (!model.artifact) return nullptr;
+  return plan_memory(model.config(), model.graph(), model.artifact->plan(), context).total();
+}
+
 void run(const Options& options) {
   const auto max_tokens = options.count_or("--max-tokens", 1, 1 << 20, 256);
   const SamplingSettings sampling = sampling_of(options);
@@ -83,10 +91,12 @@ void run(const Options& options) {
   chosen_device(options);
   const OpenedModel model = open_model(options.argument());
   const Tokenizer& tokenizer = require_tokenizer(model, options.argument());
+  const std::size_t context =
+      options.count_or("--context", 1, model.config().max_positions, usual_context(model));
   const JobControl control = make_control("loading");
   const auto running = load(model, control);
   end_progress();
-  Conversation conversation(tokenizer, *running, options.text("--system").value_or(""));
+  Conversation conversation(tokenizer, *running, context, options.text("--system").value_or(""));
   if (!prompt) return converse(conversation, max_tokens, sampling);
   const OnText on_text = options.json() ? OnText() : print_piece;
   const auto result = options.has("--raw")
@@ -94,24 +104,30 @@ void run(const Options& options) {
                           : conversation.reply(*prompt, max_tokens, sampling, on_text, control.stop);
   if (!options.json()) print_piece("\n");
   if (result.reason == StopReason::stopped) throw Error(ErrorKind::cancelled, "cancelled");
-  if (options.json()) print_json(to_json(*prompt, result));
+  if (options.json()) {
+    OrderedJson json = to_json(*prompt, result);
+    json["memory"] = {{"predicted_bytes", predicted_memory(model, context)}, {"peak_bytes", peak_memory()}};
+    print_json(json);
+  }
 }
 
 } // namespace
 
 Verb chat_verb() {
-  return {{"chat",
-           "MODEL",
-           "answers a prompt, or holds a conversation",
-           {{"--raw", "", "go on with the prompt as it stands, without a chat template"},
-            {"--prompt", "TEXT", "answer this and end (default: a conversation, a message a line)"},
-            {"--system", "TEXT", "instructions that stand before the conversation"},
-            {"--max-tokens", "N", "tokens of an answer at most (default 256)"},
-            {"--temperature", "X", "0 always takes the likeliest token (default 0.7)"},
-            {"--top-p", "X", "draw from the likeliest tokens that hold this probability (default 0.95)"},
-            {"--seed", "N", "the same seed gives the same answer (default 0)"},
-            device_option()}},
-          run};
+  return {
+      {"chat",
+       "MODEL",
+       "answers a prompt, or holds a conversation",
+       {{"--raw", "", "go on with the prompt as it stands, without a chat template"},
+        {"--prompt", "TEXT", "answer this and end (default: a conversation, a message a line)"},
+        {"--system", "TEXT", "instructions that stand before the conversation"},
+        {"--context", "N", "tokens the conversation has room for (default: as the plan has it, else 4096)"},
+        {"--max-tokens", "N", "tokens of an answer at most (default 256)"},
+        {"--temperature", "X", "0 always takes the likeliest token (default 0.7)"},
+        {"--top-p", "X", "draw from the likeliest tokens that hold this probability (default 0.95)"},
+        {"--seed", "N", "the same seed gives the same answer (default 0)"},
+        device_option()}},
+      run};
 }
 
 } // namespace intarsia::cli

@@ -81,7 +81,8 @@ class Demo {
   }
 
   std::string answer(QuantizedDemo& quantized) {
-    Conversation conversation(*quantized.model.tokenizer, *quantized.running, "");
+    Conversation conversation(*quantized.model.tokenizer, *quantized.running, usual_context(quantized.model),
+                              "");
     SamplingSettings greedy;
     greedy.temperature = 0;
     return conversation.reply(question, 96, greedy, nullptr, make_control("").stop).text;

@@ -39,6 +39,9 @@ std::string plan_table(const Plan& plan, const LayerGraph& graph) {
     }
     text += "\n";
   }
+  for (const LinearLayer* layer : graph.vocabulary_layers())
+    if (plan.layers.contains(layer->name))
+      text += fmt::format("  {}: {}\n", layer->name, to_string(plan.quantizer_of(*layer)));
   return text;
 }
 

@@ -138,7 +138,10 @@ Device chosen_device(const Options& options) { return find_device(options.text("
 
 std::unique_ptr<LanguageModel> load(const OpenedModel& model, const JobControl& control) {
   const std::uint64_t f32_bytes = 2 * f16_model_bytes(model.graph(), model.config());
-  const std::uint64_t needed = model.artifact ? model.artifact->file_bytes() : f32_bytes;
+  const std::uint64_t needed =
+      model.artifact
+          ? plan_memory(model.config(), model.graph(), model.artifact->plan(), usual_context(model)).total()
+          : f32_bytes;
   if (const std::uint64_t free = available_memory(); free != 0 && needed > free)
     throw Error(ErrorKind::resource,
                 (model.artifact ? model.artifact->path() : model.checkpoint->path()).string() + ": needs " +

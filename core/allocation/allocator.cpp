@@ -18,21 +18,27 @@ struct Allocator::Impl {
   AllocationProblem problem;
   ChoiceTable table;
   GlpkProblem solver;
+  std::set<std::string> planned;      // names of table.layers
   std::optional<Range> latency_range; // once asked for: finding it costs the solver its warm start
 
   explicit Impl(AllocationProblem p)
       : problem(std::move(p))
       , table(build_choices(problem))
-      , solver(table, problem.graph.linears.size()) {}
-
-  double fixed_bytes(std::size_t context) const {
-    return double(fixed_memory(problem.config, problem.graph, context).total());
+      , solver(table, table.layers.size()) {
+    for (const LinearLayer& layer : table.layers) planned.insert(layer.name);
   }
+
+  ModelMemory fixed(std::size_t context) const {
+    return fixed_memory(problem.config, problem.graph, context, planned);
+  }
+  double fixed_bytes(std::size_t context) const { return double(fixed(context).total()); }
 
   Limits limits(const AllocationRequest& request) const;
   std::optional<double> budget_bytes(const AllocationRequest& request) const;
   [[noreturn]] void explain_infeasible(const AllocationRequest& request, const JobControl& control);
   double least(Objective objective, const Limits& limits, const JobControl& control);
+  std::vector<std::size_t> one_for_all(QuantizerId id, QuantizerId outside) const;
+  bool fits(const std::vector<std::size_t>& chosen, const Limits& limits) const;
   void fill(Plan& plan, const std::vector<std::size_t>& chosen, const AllocationRequest& request) const;
 };
 
@@ -57,9 +63,9 @@ Limits Allocator::Impl::limits(const AllocationRequest& request) const {
   Limits limits;
   if (const auto bytes = budget_bytes(request)) {
     // A part of the f16 model is compared with the model alone, without cache and buffers.
-    const FixedMemory fixed = fixed_memory(problem.config, problem.graph, request.context);
+    const ModelMemory fixed = this->fixed(request.context);
     const bool part = std::holds_alternative<ModelFraction>(*request.memory);
-    limits.bytes = *bytes - double(part ? fixed.total() - fixed.kv_cache - fixed.buffers : fixed.total());
+    limits.bytes = *bytes - double(part ? fixed.model_alone() : fixed.total());
   }
   if (request.memory)
     if (const auto* average = std::get_if<BitsPerWeight>(&*request.memory))
@@ -117,16 +123,20 @@ void Allocator::Impl::explain_infeasible(const AllocationRequest& request, const
 
 void Allocator::Impl::fill(Plan& plan, const std::vector<std::size_t>& chosen,
                            const AllocationRequest& request) const {
-  double bytes = 0, bits = 0, seconds = table.constant_seconds, loss = 0;
+  double bytes = 0, linear_bytes = 0, bits = 0, seconds = table.constant_seconds, loss = 0;
   for (const std::size_t i : chosen) {
     const Choice& choice = table.choices[i];
+    const auto& members = table.groups[choice.group].members;
+    const bool in_block = members[0] < problem.graph.linears.size();
     std::vector<std::string> names;
-    for (const std::size_t member : table.groups[choice.group].members) {
-      names.push_back(problem.graph.linears[member].name);
-      plan.layers[names.back()] = {choice.quantizer, choice.kernel};
+    for (const std::size_t member : members) {
+      names.push_back(table.layers[member].name);
+      if (in_block || choice.quantizer.family != QuantizerFamily::f16)
+        plan.layers[names.back()] = {choice.quantizer, choice.kernel};
     }
     if (names.size() > 1) plan.fusions.push_back(std::move(names));
     bytes += choice.bytes;
+    if (in_block) linear_bytes += choice.bytes;
     bits += choice.code_bits;
     seconds += choice.seconds;
     loss += choice.loss;
@@ -135,7 +145,7 @@ void Allocator::Impl::fill(Plan& plan, const std::vector<std::size_t>& chosen,
   plan.budgets.context = request.context;
   plan.budgets.latency_seconds = request.latency_seconds;
   if (const auto budget = budget_bytes(request)) plan.budgets.memory_bytes = std::uint64_t(*budget);
-  plan.predicted = {loss, bits / table.weights, std::uint64_t(bytes),
+  plan.predicted = {loss, bits / table.weights, std::uint64_t(linear_bytes),
                     std::uint64_t(bytes + fixed_bytes(request.context)), std::nullopt};
   if (problem.latency) plan.predicted.latency_seconds = seconds;
 }
@@ -169,42 +179,53 @@ Plan Allocator::solve(const AllocationRequest& request, const JobControl& contro
   return plan;
 }
 
+// One linear, one kernel each: the fastest single kernel; fusing would need a program of its own. Embedding
+// and head take `outside`. Empty when the table has not all of it.
+std::vector<std::size_t> Allocator::Impl::one_for_all(QuantizerId id, QuantizerId outside) const {
+  std::vector<std::size_t> chosen(table.layers.size(), SIZE_MAX);
+  for (std::size_t i = 0; i < table.choices.size(); ++i) {
+    const Choice& choice = table.choices[i];
+    const auto& members = table.groups[choice.group].members;
+    if (members.size() > 1 || choice.quantizer != (members[0] < problem.graph.linears.size() ? id : outside))
+      continue;
+    std::size_t& present = chosen[members[0]];
+    if (present == SIZE_MAX || choice.seconds < table.choices[present].seconds) present = i;
+  }
+  if (std::find(chosen.begin(), chosen.end(), SIZE_MAX) != chosen.end()) chosen.clear();
+  return chosen;
+}
+
+bool Allocator::Impl::fits(const std::vector<std::size_t>& chosen, const Limits& limits) const {
+  double bytes = 0, bits = 0, seconds = 0;
+  for (const std::size_t i : chosen) {
+    bytes += table.choices[i].bytes;
+    bits += table.choices[i].code_bits;
+    seconds += table.choices[i].seconds;
+  }
+  return (!limits.bytes || bytes <= *limits.bytes) &&
+         (!limits.code_bits || bits <= *limits.code_bits * (1 + 1e-9)) &&
+         (!limits.seconds || seconds <= *limits.seconds);
+}
+
 std::optional<Plan> Allocator::best_single_scheme(const AllocationRequest& request) const {
   const Limits limits = impl_->limits(request);
   std::set<QuantizerId> schemes;
   for (const Choice& choice : impl_->table.choices) schemes.insert(choice.quantizer);
   std::optional<Plan> best;
-  for (const QuantizerId id : schemes) {
-    // One linear, one kernel each: the fastest single kernel; fusing would need a program of its own.
-    std::vector<std::size_t> chosen(impl_->problem.graph.linears.size(), SIZE_MAX);
-    for (std::size_t i = 0; i < impl_->table.choices.size(); ++i) {
-      const Choice& choice = impl_->table.choices[i];
-      const auto& members = impl_->table.groups[choice.group].members;
-      if (choice.quantizer != id || members.size() > 1) continue;
-      std::size_t& present = chosen[members[0]];
-      if (present == SIZE_MAX || choice.seconds < impl_->table.choices[present].seconds) present = i;
+  for (const QuantizerId id : schemes)
+    for (const QuantizerId outside : {id, QuantizerId{}}) {
+      const auto chosen = impl_->one_for_all(id, outside);
+      if (chosen.empty() || !impl_->fits(chosen, limits)) continue;
+      Plan plan;
+      impl_->fill(plan, chosen, request);
+      if (!best || plan.predicted.loss < best->predicted.loss) best = std::move(plan);
     }
-    if (std::find(chosen.begin(), chosen.end(), SIZE_MAX) != chosen.end()) continue;
-    double bytes = 0, bits = 0, seconds = 0;
-    for (const std::size_t i : chosen) {
-      bytes += impl_->table.choices[i].bytes;
-      bits += impl_->table.choices[i].code_bits;
-      seconds += impl_->table.choices[i].seconds;
-    }
-    const bool fits = (!limits.bytes || bytes <= *limits.bytes) &&
-                      (!limits.code_bits || bits <= *limits.code_bits * (1 + 1e-9)) &&
-                      (!limits.seconds || seconds <= *limits.seconds);
-    if (!fits) continue;
-    Plan plan;
-    impl_->fill(plan, chosen, request);
-    if (!best || plan.predicted.loss < best->predicted.loss) best = std::move(plan);
-  }
   return best;
 }
 
 Allocator::Range Allocator::memory_range(std::size_t context) const {
   // Each linear on its own: fusing changes no bytes.
-  const std::size_t count = impl_->problem.graph.linears.size();
+  const std::size_t count = impl_->table.layers.size();
   std::vector<const Choice*> smallest(count), best(count);
   for (const Choice& choice : impl_->table.choices) {
     const auto& members = impl_->table.groups[choice.group].members;

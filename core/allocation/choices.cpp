@@ -22,12 +22,14 @@ bool family_allowed(const AllocationProblem& problem, QuantizerId id) {
   return problem.only.contains(id.family);
 }
 
-// A pin beats every filter; otherwise families and what was forbidden for the layer decide.
+// A pin beats every filter; otherwise families and what was forbidden for the layer decide. An embedding and
+// a head may always stay as they are.
 bool layer_allows(const AllocationProblem& problem, const LinearLayer& layer, QuantizerId id) {
   if (const auto pin = problem.pins.find(layer.name); pin != problem.pins.end()) return pin->second == id;
   const auto forbidden = problem.forbidden.find(layer.name);
   const bool is_forbidden = forbidden != problem.forbidden.end() && forbidden->second.contains(id);
-  return family_allowed(problem, id) && !is_forbidden;
+  const bool stays = in_vocabulary(layer) && id.family == QuantizerFamily::f16;
+  return (family_allowed(problem, id) || stays) && !is_forbidden;
 }
 
 bool has_distortion(const AllocationProblem& problem, QuantizerId id) {
@@ -50,10 +52,11 @@ struct Candidate {
 };
 
 std::vector<Candidate> palette_candidates(const AllocationProblem& problem) {
+  const std::string kernel = problem.latency && problem.latency->device_kind == "cuda" ? "cuda-core" : "cpu";
   std::vector<Candidate> candidates;
-  for (const Quantizer* member : palette()) candidates.push_back({member->id(), "cpu", 0});
+  for (const Quantizer* member : palette()) candidates.push_back({member->id(), kernel, 0});
   for (const auto& [id, distortion] : problem.distortions)
-    if (!in_palette(id)) candidates.push_back({id, "cpu", 0});
+    if (!in_palette(id)) candidates.push_back({id, kernel, 0});
   return candidates;
 }
 
@@ -68,14 +71,18 @@ std::vector<Candidate> table_candidates(const AllocationProblem& problem, const 
   return candidates;
 }
 
-Choice cost(const AllocationProblem& problem, const FusionGroup& group, const Candidate& candidate) {
+Choice cost(const AllocationProblem& problem, const std::vector<LinearLayer>& layers,
+            const FusionGroup& group, const Candidate& candidate) {
   Choice choice{0, candidate.quantizer, candidate.kernel, 0, 0, 0, candidate.seconds};
   const double distortion = distortion_of(problem, candidate.quantizer);
   for (const std::size_t member : group.members) {
-    const LinearLayer& layer = problem.graph.linears[member];
+    const LinearLayer& layer = layers[member];
     choice.loss += problem.sensitivity.layers.at(layer.name) * distortion;
     choice.bytes += linear_bytes_of(candidate.quantizer, layer);
-    choice.code_bits += candidate.quantizer.bits() * double(layer.weights());
+    if (!in_vocabulary(layer))
+      choice.code_bits += candidate.quantizer.bits() * double(layer.weights());
+    else if (candidate.quantizer.family != QuantizerFamily::f16)
+      choice.bytes += double(rotation_sign_bytes(layer.d_in));
   }
   return choice;
 }
@@ -104,10 +111,14 @@ void check_problem(const AllocationProblem& problem) {
                         "\"; it belongs to another model");
   for (const auto& [name, id] : problem.pins) {
     const LinearLayer* layer = problem.graph.find(name);
-    if (!layer || layer->role == LinearRole::head)
+    if (!layer)
       throw Error(ErrorKind::usage, "cannot pin \"" + name +
                                         "\": the model has no such layer; names look like " +
                                         problem.graph.linears.front().name);
+    if (!problem.sensitivity.layers.contains(name))
+      throw Error(ErrorKind::usage, "cannot pin \"" + name +
+                                        "\": the sensitivity has no value for it; estimate it again with "
+                                        "`intarsia sensitivity`");
     if (!has_distortion(problem, id)) quantizer(id); // throws, listing the palette
   }
 }
@@ -139,6 +150,13 @@ double linear_bytes_of(QuantizerId id, const LinearLayer& layer) {
 ChoiceTable build_choices(const AllocationProblem& problem) {
   check_problem(problem);
   ChoiceTable table;
+  table.layers = problem.graph.linears;
+  std::vector<FusionGroup> groups = fusion_groups(problem.graph);
+  for (const LinearLayer* layer : problem.graph.vocabulary_layers())
+    if (problem.sensitivity.layers.contains(layer->name)) {
+      groups.push_back({{table.layers.size()}});
+      table.layers.push_back(*layer);
+    }
   table.weights = double(problem.graph.linear_weights());
   TimesByShape times;
   if (problem.latency) {
@@ -146,20 +164,22 @@ ChoiceTable build_choices(const AllocationProblem& problem) {
     table.constant_seconds = problem.latency->constant_seconds;
   }
   const auto everything = palette_candidates(problem);
-  for (FusionGroup& group : fusion_groups(problem.graph)) {
+  for (FusionGroup& group : groups) {
     const bool fused = group.members.size() > 1;
     if (fused && (!problem.latency || !problem.allow_fusion)) continue;
-    const LinearLayer& first = problem.graph.linears[group.members[0]];
+    const LinearLayer& first = table.layers[group.members[0]];
     std::size_t d_out = 0;
-    for (const std::size_t member : group.members) d_out += problem.graph.linears[member].d_out;
+    for (const std::size_t member : group.members) d_out += table.layers[member].d_out;
+    // A latency table's constant holds the head's time and the embedding's.
+    const bool timed = problem.latency && !in_vocabulary(first);
     std::vector<Choice> choices;
     for (const Candidate& candidate :
-         problem.latency ? table_candidates(problem, times, {first.d_in, d_out}) : everything) {
+         timed ? table_candidates(problem, times, {first.d_in, d_out}) : everything) {
       const auto allows = [&](std::size_t member) {
-        return layer_allows(problem, problem.graph.linears[member], candidate.quantizer);
+        return layer_allows(problem, table.layers[member], candidate.quantizer);
       };
       if (std::all_of(group.members.begin(), group.members.end(), allows))
-        choices.push_back(cost(problem, group, candidate));
+        choices.push_back(cost(problem, table.layers, group, candidate));
     }
     if (choices.empty() && !fused) throw Error(ErrorKind::input, no_candidate(problem, first));
     if (choices.empty()) continue;

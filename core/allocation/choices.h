@@ -15,12 +15,15 @@ struct Choice {
   QuantizerId quantizer;
   std::string kernel;
   double loss;      // sum over members of a_l D_q, nats a token
-  double bytes;     // codes and row scales of all members
-  double code_bits; // nominal bits of all members' weights
+  double bytes;     // codes and row scales of all members; signs of an embedding and a head too
+  double code_bits; // nominal bits of all members' weights in the blocks
   double seconds;   // 0 without a latency table
 };
 
 struct ChoiceTable {
+  // The blocks' linears, then embedding and head where there is a sensitivity to choose by: else they stay
+  // f16. What `FusionGroup::members` counts.
+  std::vector<LinearLayer> layers;
   std::vector<FusionGroup> groups;
   std::vector<Choice> choices; // dominated ones are left out
   double constant_seconds = 0;

@@ -63,6 +63,11 @@ void parse_fusions(const JsonObject& root, Plan& plan) {
 
 } // namespace
 
+QuantizerId Plan::quantizer_of(const LinearLayer& layer) const {
+  const auto found = layers.find(layer.name);
+  return found != layers.end() ? found->second.quantizer : QuantizerId{};
+}
+
 OrderedJson to_json(const Plan& plan) {
   OrderedJson layers = OrderedJson::object();
   for (const auto& [name, layer] : plan.layers)

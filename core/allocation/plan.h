@@ -23,8 +23,11 @@ struct PlannedLayer {
 
 struct Plan {
   std::string model;
-  std::map<std::string, PlannedLayer> layers;    // every linear of the blocks
+  // Every linear of the blocks; embedding and head where they are quantized, else they stay f16.
+  std::map<std::string, PlannedLayer> layers;
   std::vector<std::vector<std::string>> fusions; // groups of two or more layers that run as one kernel
+
+  QuantizerId quantizer_of(const LinearLayer& layer) const; // f16 when not among `layers`
 
   struct Budgets {
     std::optional<std::uint64_t> memory_bytes;
@@ -35,7 +38,7 @@ struct Plan {
   struct Predicted {
     double loss = 0;                // nats a token above f16
     double bits_per_weight = 0;     // average nominal code bits of the blocks' linears
-    std::uint64_t linear_bytes = 0; // codes and row scales
+    std::uint64_t linear_bytes = 0; // codes and row scales of the blocks' linears
     std::uint64_t memory_bytes = 0; // everything
     std::optional<double> latency_seconds;
   } predicted;

@@ -69,8 +69,9 @@ class DivergenceProbe {
   DivergenceProbe(LanguageModel& model, const std::vector<Tokens>& sequences, const JobControl& control)
       : model_(model)
       , control_(control)
+      , sequences_(sequences)
       , sequence_(model.new_sequence(sequences[0].size())) {
-    for (const Tokens& tokens : sequences) {
+    for (const Tokens& tokens : sequences_) {
       residuals_.push_back(sequence_->embed(tokens));
       clean_.push_back(logits_from(0, residuals_.back()));
     }
@@ -82,13 +83,24 @@ class DivergenceProbe {
     block_ = block;
   }
 
+  // With a layer of the block changed that it advanced to (the head: behind the last block).
   double measure() {
+    return divergence([&](std::size_t s) { return logits_from(block_, residuals_[s]); });
+  }
+  // With the embedding changed.
+  double measure_all() {
+    return divergence([&](std::size_t s) { return logits_from(0, sequence_->embed(sequences_[s])); });
+  }
+
+ private:
+  template <typename Logits>
+  double divergence(const Logits& noisy_logits) {
     const std::size_t vocabulary = model_.config().vocabulary;
     double sum = 0;
     std::size_t count = 0;
     for (std::size_t s = 0; s < clean_.size(); ++s) {
       control_.throw_if_stopped();
-      const auto noisy = logits_from(block_, residuals_[s]);
+      const std::vector<float> noisy = noisy_logits(s);
       std::vector<double> kl(noisy.size() / vocabulary);
       parallel_for(kl.size(), [&](std::size_t t) {
         kl[t] = kl_divergence(std::span<const float>(clean_[s]).subspan(t * vocabulary, vocabulary),
@@ -100,7 +112,6 @@ class DivergenceProbe {
     return sum / double(count);
   }
 
- private:
   std::vector<float> logits_from(std::size_t block, std::vector<float> residual) {
     sequence_->run_blocks(residual, block, model_.config().blocks, control_.stop);
     return sequence_->to_logits(residual);
@@ -108,6 +119,7 @@ class DivergenceProbe {
 
   LanguageModel& model_;
   const JobControl& control_;
+  const std::vector<Tokens> sequences_;
   std::unique_ptr<Sequence> sequence_;
   std::size_t block_ = 0;
   std::vector<std::vector<float>> residuals_; // of each sequence, as it enters block_
@@ -184,9 +196,13 @@ Sensitivity estimate_sensitivity(LanguageModel& model, const WeightSource& weigh
                         text_tokens.empty() ? sample_from_model(model, options, control)
                                             : cut_from_text(text_tokens, options),
                         control);
-  const auto& linears = model.graph().linears;
-  for (std::size_t i = 0; i < linears.size(); ++i) {
-    const LinearLayer& layer = linears[i];
+  // In the order in which they are passed through: the probe never goes back.
+  std::vector<const LinearLayer*> layers{&model.graph().embedding};
+  for (const LinearLayer& layer : model.graph().linears) layers.push_back(&layer);
+  if (model.graph().head) layers.push_back(&*model.graph().head);
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    const LinearLayer& layer = *layers[i];
+    const bool embedding = layer.role == LinearRole::embedding;
     probe.advance_to(layer.block);
     LinearWeights original = weights.linear(layer);
     const DenseLinear clean = dense_copy(original);
@@ -194,11 +210,11 @@ Sensitivity estimate_sensitivity(LanguageModel& model, const WeightSource& weigh
     std::vector<double> ratios;
     for (std::size_t sample = 0; sample < options.samples; ++sample) {
       control.report(layer.name, double(i * options.samples + sample),
-                     double(linears.size() * options.samples));
+                     double(layers.size() * options.samples));
       const double variance = noise_levels[sample % noise_levels.size()];
       const std::uint64_t seed = seed_for(options.seed + sample, layer.name);
       model.replace_linear(layer.name, with_noise(clean, variance, seed));
-      ratios.push_back(probe.measure() / variance);
+      ratios.push_back((embedding ? probe.measure_all() : probe.measure()) / variance);
     }
     const Estimate estimate = mean_ratio(ratios);
     result.layers[layer.name] = estimate.slope;

@@ -41,29 +41,25 @@ class MappedArtifact : public Artifact {
   const fs::path& path() const override { return path_; }
 
   LinearWeights linear(const LinearLayer& layer) const override {
-    if (layer.role == LinearRole::head) return half_matrix(layer.name + ".weight", {layer.d_out, layer.d_in});
-    const QuantizerId id = plan_.layers.at(layer.name).quantizer;
+    const QuantizerId id = plan_.quantizer_of(layer);
     QuantizedLinear quantized{id,      {layer.d_out, layer.d_in},    {}, {},
                               nullptr, layer_distortion(layer.name), {}};
     const bool is_f16 = id.family == QuantizerFamily::f16;
     const auto codes = bytes(is_f16 ? weight_name(layer) : codes_name(layer));
-    quantized.codes.assign(codes.begin(), codes.end());
+    quantized.codes = file_.take(codes);
     if (is_f16) return quantized;
     quantized.rotation = rotations_.at(layer.input);
     quantized.row_scales.resize(layer.d_out);
-    std::memcpy(quantized.row_scales.data(), bytes(row_scales_name(layer)).data(), 2 * layer.d_out);
+    const auto scales = file_.take(bytes(row_scales_name(layer)));
+    std::memcpy(quantized.row_scales.data(), scales.data(), scales.size());
     return quantized;
   }
 
   std::vector<float> vector(std::string_view tensor_name) const override {
-    const auto data = bytes(std::string(tensor_name));
+    const auto data = file_.take(bytes(std::string(tensor_name)));
     std::vector<float> values(data.size() / sizeof(float));
     std::memcpy(values.data(), data.data(), data.size());
     return values;
-  }
-
-  DenseLinear embedding() const override {
-    return half_matrix(graph_.embedding + ".weight", {config_.vocabulary, config_.hidden});
   }
 
   std::optional<TokenizerSpec> tokenizer() const override {
@@ -78,7 +74,7 @@ class MappedArtifact : public Artifact {
   std::uint64_t linear_bytes() const override {
     std::uint64_t total = 0;
     for (const LinearLayer& layer : graph_.linears)
-      total += quantized_linear_bytes(plan_.layers.at(layer.name).quantizer, {layer.d_out, layer.d_in});
+      total += quantized_linear_bytes(plan_.quantizer_of(layer), {layer.d_out, layer.d_in});
     return total;
   }
 
@@ -107,10 +103,11 @@ class MappedArtifact : public Artifact {
  private:
   void read_manifest(const JsonObject& manifest) {
     const JsonObject layers = manifest.object("layers"), checksums = manifest.object("crc32");
-    for (const LinearLayer& layer : graph_.linears) {
-      const JsonObject entry = layers.object(layer.name);
-      distortions_[layer.name] = entry.number("distortion");
-      if (entry.string("quantizer") != to_string(plan_.layers.at(layer.name).quantizer))
+    for (const LinearLayer* layer : graph_.all_layers()) {
+      if (!plan_.layers.contains(layer->name)) continue;
+      const JsonObject entry = layers.object(layer->name);
+      distortions_[layer->name] = entry.number("distortion");
+      if (entry.string("quantizer") != to_string(plan_.quantizer_of(*layer)))
         throw input_error(entry.origin() + ": field \"quantizer\" is not the one in plan.json");
     }
     for (const auto& [name, value] : checksums.json().items())
@@ -150,25 +147,18 @@ class MappedArtifact : public Artifact {
   }
 
   void make_rotations() {
-    for (const LinearLayer& layer : graph_.linears) {
-      if (plan_.layers.at(layer.name).quantizer.family == QuantizerFamily::f16 ||
-          rotations_.contains(layer.input))
+    for (const LinearLayer* layer : graph_.all_layers()) {
+      if (plan_.quantizer_of(*layer).family == QuantizerFamily::f16 || rotations_.contains(layer->input))
         continue;
-      const auto data = bytes(signs_name(layer));
+      const auto data = file_.take(bytes(signs_name(*layer)));
       const auto* first = reinterpret_cast<const std::uint8_t*>(data.data());
-      rotations_[layer.input] = std::make_shared<const Rotation>(layer.d_in, std::span(first, data.size()));
+      rotations_[layer->input] = std::make_shared<const Rotation>(layer->d_in, std::span(first, data.size()));
     }
   }
 
   std::span<const std::byte> bytes(const std::string& name) const {
     const ArtifactTensor& tensor = layout_.find(name);
     return file_.bytes().subspan(tensor.offset, tensor.bytes);
-  }
-
-  DenseLinear half_matrix(const std::string& name, MatrixShape shape) const {
-    DenseLinear dense{shape, std::vector<float>(shape.size())};
-    dequantize(DType::f16, bytes(name), dense.weights);
-    return dense;
   }
 
   fs::path path_;

@@ -36,22 +36,19 @@ std::vector<ArtifactTensor> list_tensors(const LayerGraph& graph, const ModelCon
   for (const auto& [name, layer] : plan.layers) used.insert(layer.quantizer);
   std::vector<ArtifactTensor> tensors;
   add_floats(graph, config, used, tensors);
-  tensors.push_back(tensor(graph.embedding + ".weight", DType::f16, {config.vocabulary, config.hidden}));
-  if (graph.head)
-    tensors.push_back(tensor(graph.head->name + ".weight", DType::f16, {config.vocabulary, config.hidden}));
   const auto is_f16 = [&](const LinearLayer& layer) {
-    return plan.layers.at(layer.name).quantizer.family == QuantizerFamily::f16;
+    return plan.quantizer_of(layer).family == QuantizerFamily::f16;
   };
-  for (const LinearLayer& layer : graph.linears)
-    tensors.push_back(is_f16(layer) ? tensor(weight_name(layer), DType::f16, {layer.d_out, layer.d_in})
-                                    : tensor(row_scales_name(layer), DType::f16, {layer.d_out}));
+  for (const LinearLayer* layer : graph.all_layers())
+    tensors.push_back(is_f16(*layer) ? tensor(weight_name(*layer), DType::f16, {layer->d_out, layer->d_in})
+                                     : tensor(row_scales_name(*layer), DType::f16, {layer->d_out}));
   std::set<std::string> inputs;
-  for (const LinearLayer& layer : graph.linears) {
-    if (is_f16(layer)) continue;
-    if (inputs.insert(layer.input).second)
-      tensors.push_back(tensor(signs_name(layer), DType::u8, {rotation_sign_bytes(layer.d_in)}));
-    const Quantizer& coder = quantizer(plan.layers.at(layer.name).quantizer);
-    tensors.push_back(tensor(codes_name(layer), DType::u8, {coder.code_bytes({layer.d_out, layer.d_in})}));
+  for (const LinearLayer* layer : graph.all_layers()) {
+    if (is_f16(*layer)) continue;
+    if (inputs.insert(layer->input).second)
+      tensors.push_back(tensor(signs_name(*layer), DType::u8, {rotation_sign_bytes(layer->d_in)}));
+    const Quantizer& coder = quantizer(plan.quantizer_of(*layer));
+    tensors.push_back(tensor(codes_name(*layer), DType::u8, {coder.code_bytes({layer->d_out, layer->d_in})}));
   }
   return tensors;
 }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/artifact/open_model.h"
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "core/base/error.h"
+#include "core/base/free_memory.h"
 
 namespace intarsia {
 
@@ -22,6 +24,12 @@ const ModelConfig& OpenedModel::config() const {
 }
 const LayerGraph& OpenedModel::graph() const { return artifact ? artifact->graph() : checkpoint->graph(); }
 
+std::size_t usual_context(const OpenedModel& model) {
+  constexpr std::size_t enough = 4096;
+  const std::size_t planned = model.artifact ? model.artifact->plan().budgets.context : 0;
+  return std::min(planned > 0 ? planned : enough, model.config().max_positions);
+}
+
 OpenedModel open_model(const fs::path& path) {
   OpenedModel model;
   std::optional<TokenizerSpec> spec;
@@ -34,6 +42,7 @@ OpenedModel open_model(const fs::path& path) {
     spec = model.checkpoint->tokenizer();
   }
   if (spec) model.tokenizer = make_tokenizer(std::move(*spec));
+  give_back_free_memory(); // a tokenizer's JSON leaves tens of MiB of it
   return model;
 }
 

@@ -24,6 +24,10 @@ struct OpenedModel {
   const LayerGraph& graph() const;
 };
 
+// Tokens of context to run a model with when nobody says otherwise: what its plan kept memory for, else 4096,
+// never more than the model allows.
+std::size_t usual_context(const OpenedModel& model);
+
 OpenedModel open_model(const std::filesystem::path& path);
 
 // The model that comes with Intarsia: resources/demo-model, found in the source tree or beside the installed

@@ -34,14 +34,17 @@ class QuantizeRun {
       , control_(control)
       , layout_(artifact_layout(checkpoint.graph(), checkpoint.config(), plan))
       , file_(folder_, layout_, identity(), options.resume) {
-    total_ = double(checkpoint.graph().linear_weights());
+    for (const LinearLayer* layer : checkpoint.graph().all_layers())
+      if (plan.layers.contains(layer->name)) total_ += double(layer->weights());
   }
 
   void run() {
     write_floats();
-    write_halves(checkpoint_.graph().embedding + ".weight");
-    if (checkpoint_.graph().head) write_halves(checkpoint_.graph().head->name + ".weight");
-    for (const LinearLayer& layer : checkpoint_.graph().linears) write_layer(layer);
+    for (const LinearLayer* layer : checkpoint_.graph().all_layers())
+      if (plan_.layers.contains(layer->name))
+        write_layer(*layer);
+      else
+        write_halves(layer->name + ".weight");
     write_side_files();
     file_.sync();
   }
@@ -106,7 +109,7 @@ class QuantizeRun {
 
   std::shared_ptr<const HessianFactor> hessian_of(const LinearLayer& layer, QuantizerId id,
                                                   std::shared_ptr<const Rotation> rotation) const {
-    if (!options_.calibration || id.family == QuantizerFamily::f16) return nullptr;
+    if (!options_.calibration || in_vocabulary(layer) || id.family == QuantizerFamily::f16) return nullptr;
     const JobControl gathering{
         [&](const Progress& progress) { control_.report(progress.stage, done_, total_); }, control_.stop};
     return options_.calibration->factor(layer, *rotation, gathering);
@@ -114,8 +117,7 @@ class QuantizeRun {
 
   bool finished(const LinearLayer& layer) const {
     if (!file_.has_distortion(layer.name)) return false;
-    if (plan_.layers.at(layer.name).quantizer.family == QuantizerFamily::f16)
-      return file_.finished(weight_name(layer));
+    if (plan_.quantizer_of(layer).family == QuantizerFamily::f16) return file_.finished(weight_name(layer));
     return file_.finished(codes_name(layer)) && file_.finished(row_scales_name(layer)) &&
            file_.finished(signs_name(layer));
   }
@@ -123,7 +125,7 @@ class QuantizeRun {
   void write_layer(const LinearLayer& layer) {
     control_.throw_if_stopped();
     const auto start = std::chrono::steady_clock::now();
-    const QuantizerId id = plan_.layers.at(layer.name).quantizer;
+    const QuantizerId id = plan_.quantizer_of(layer);
     LayerDone done{layer.name,     id, file_.distortion(layer.name), file_.proxy_loss(layer.name), 0,
                    finished(layer)};
     if (!done.resumed) {
@@ -159,13 +161,14 @@ class QuantizeRun {
     write_file_atomically(folder_ / "plan.json", to_json(plan_).dump(2) + "\n");
     write_tokenizer();
     OrderedJson layers = OrderedJson::object(), checksums = OrderedJson::object();
-    for (const LinearLayer& layer : checkpoint_.graph().linears) {
-      OrderedJson entry{{"quantizer", to_string(plan_.layers.at(layer.name).quantizer)},
-                        {"shape", {layer.d_out, layer.d_in}},
-                        {"input", layer.input},
-                        {"distortion", file_.distortion(layer.name)}};
-      if (const auto proxy = file_.proxy_loss(layer.name)) entry["proxy_loss"] = *proxy;
-      layers[layer.name] = std::move(entry);
+    for (const LinearLayer* layer : checkpoint_.graph().all_layers()) {
+      if (!plan_.layers.contains(layer->name)) continue;
+      OrderedJson entry{{"quantizer", to_string(plan_.quantizer_of(*layer))},
+                        {"shape", {layer->d_out, layer->d_in}},
+                        {"input", layer->input},
+                        {"distortion", file_.distortion(layer->name)}};
+      if (const auto proxy = file_.proxy_loss(layer->name)) entry["proxy_loss"] = *proxy;
+      layers[layer->name] = std::move(entry);
     }
     for (const auto& [name, checksum] : file_.checksums()) checksums[name] = checksum;
     OrderedJson manifest{

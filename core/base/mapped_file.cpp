@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/base/mapped_file.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
@@ -72,6 +73,21 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
 void MappedFile::unmap() noexcept {
   if (data_) ::munmap(const_cast<std::byte*>(data_), size_);
   data_ = nullptr;
+}
+
+std::vector<std::byte> MappedFile::take(std::span<const std::byte> part) const {
+  constexpr std::size_t piece = std::size_t(4) << 20;
+  constexpr std::size_t around = std::size_t(64) << 10; // Linux maps the neighbours of a touched page too
+  std::vector<std::byte> copy;
+  copy.reserve(part.size());
+  for (std::size_t done = 0; done < part.size(); done += piece) {
+    const auto bytes = part.subspan(done, std::min(piece, part.size() - done));
+    copy.insert(copy.end(), bytes.begin(), bytes.end());
+    const std::size_t offset = std::size_t(bytes.data() - data_), first = offset / around * around;
+    const std::size_t last = std::min(size_, (offset + bytes.size() + around - 1) / around * around);
+    ::madvise(const_cast<std::byte*>(data_) + first, last - first, MADV_DONTNEED); // read again when touched
+  }
+  return copy;
 }
 
 std::string read_text_file(const std::filesystem::path& path, std::size_t limit) {

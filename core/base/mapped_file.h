@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace intarsia {
 
@@ -19,6 +20,8 @@ class MappedFile {
   MappedFile& operator=(MappedFile&& other) noexcept;
 
   std::span<const std::byte> bytes() const { return {data_, size_}; }
+  // A copy of `part` whose pages do not stay in memory beside it.
+  std::vector<std::byte> take(std::span<const std::byte> part) const;
   const std::filesystem::path& path() const { return path_; }
 
  private:

@@ -70,14 +70,12 @@ void MappedCheckpoint::check_needed_tensors() const {
       throw input_error(tensor.file + ": tensor \"" + name + "\" has type " +
                         std::string(dtype_name(tensor.dtype)) + ", which holds no weights");
   };
-  need(graph_.embedding + ".weight", {config_.vocabulary, config_.hidden});
-  for (const std::string& norm : graph_.norms) need(norm + ".weight", {config_.hidden});
   const auto need_linear = [&](const LinearLayer& linear) {
     need(linear.name + ".weight", {linear.d_out, linear.d_in});
     if (linear.bias) need(linear.name + ".bias", {linear.d_out});
   };
-  for (const LinearLayer& linear : graph_.linears) need_linear(linear);
-  if (graph_.head) need_linear(*graph_.head);
+  for (const LinearLayer* layer : graph_.all_layers()) need_linear(*layer);
+  for (const std::string& norm : graph_.norms) need(norm + ".weight", {config_.hidden});
   refuse_unused_biases();
 }
 

@@ -63,7 +63,6 @@ double measure_bandwidth() {
 }
 
 Device this_cpu() {
-  static const double bandwidth = measure_bandwidth();
   Device device;
   device.id = "cpu";
   device.kind = DeviceKind::cpu;
@@ -72,14 +71,11 @@ Device this_cpu() {
   device.name += " (" + std::to_string(std::max(1u, std::thread::hardware_concurrency())) + " cores)";
   device.memory_total = total_memory();
   device.memory_free = available_memory();
-  device.bandwidth = bandwidth;
   device.capability = instruction_sets();
   return device;
 }
 
-} // namespace
-
-DeviceList detect_devices() {
+DeviceList list_devices() {
   DeviceList list;
   list.devices = detect_nvidia(list.gpu_note);
   list.devices.push_back(this_cpu());
@@ -88,8 +84,18 @@ DeviceList detect_devices() {
   return list;
 }
 
+} // namespace
+
+DeviceList detect_devices() {
+  static const double bandwidth = measure_bandwidth();
+  DeviceList list = list_devices();
+  for (Device& device : list.devices)
+    if (device.kind == DeviceKind::cpu) device.bandwidth = bandwidth;
+  return list;
+}
+
 Device find_device(const std::string& id) {
-  const DeviceList list = detect_devices();
+  const DeviceList list = list_devices();
   if (id.empty()) return list.devices.front();
   std::string known;
   for (const Device& device : list.devices) {

@@ -28,11 +28,12 @@ struct DeviceList {
   std::string gpu_note; // why there is no GPU in the list ("no NVIDIA driver is installed"); may be empty
 };
 
-// Reads memory afresh at every call; the CPU's bandwidth is measured once a process (about 50 ms).
+// Reads memory afresh at every call; the CPU's bandwidth is measured once a process (about 50 ms and 96 MiB).
 DeviceList detect_devices();
 
 // The device of that id; empty: the best usable. Throws Error{usage} listing the ids when unknown,
-// Error{resource} with the reason when unusable.
+// Error{resource} with the reason when unusable. Without the CPU's bandwidth: one that wants to run a model
+// needs the memory.
 Device find_device(const std::string& id);
 
 // Bytes of memory free for a new program now (MemAvailable).

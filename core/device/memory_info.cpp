@@ -3,6 +3,7 @@
 #include "core/device/memory_info.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <fstream>
 #include <optional>
 #include <string>
@@ -12,16 +13,15 @@
 namespace intarsia {
 namespace {
 
-std::uint64_t meminfo(const std::string& key) {
-  std::ifstream file("/proc/meminfo");
-  for (std::string name, unit; file >> name;) {
-    std::uint64_t kibibytes = 0;
-    if (!(file >> kibibytes)) return 0;
-    std::getline(file, unit);
-    if (name == key + ":") return kibibytes * 1024;
-  }
+// Lines like "MemTotal:  1234 kB"; others are passed over.
+std::uint64_t kibibytes_in(const char* path, const std::string& key) {
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);)
+    if (line.starts_with(key + ":")) return std::strtoull(line.c_str() + key.size() + 1, nullptr, 10) * 1024;
   return 0;
 }
+
+std::uint64_t meminfo(const std::string& key) { return kibibytes_in("/proc/meminfo", key); }
 
 std::optional<std::uint64_t> number_in(const char* path) {
   std::ifstream file(path);
@@ -37,6 +37,8 @@ std::uint64_t total_memory() {
   const std::uint64_t total = meminfo("MemTotal");
   return limit ? std::min(*limit, total) : total;
 }
+
+std::uint64_t peak_memory() { return kibibytes_in("/proc/self/status", "VmHWM"); }
 
 std::uint64_t available_memory() {
   const auto limit = number_in("/sys/fs/cgroup/memory.max"),

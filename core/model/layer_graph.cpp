@@ -43,14 +43,34 @@ std::string_view role_name(LinearRole role) {
     return "down";
   case LinearRole::head:
     return "head";
+  case LinearRole::embedding:
+    return "embedding";
   }
   return "";
+}
+
+bool in_vocabulary(const LinearLayer& layer) {
+  return layer.role == LinearRole::embedding || layer.role == LinearRole::head;
+}
+
+std::vector<const LinearLayer*> LayerGraph::vocabulary_layers() const {
+  std::vector<const LinearLayer*> layers{&embedding};
+  if (head) layers.push_back(&*head);
+  return layers;
+}
+
+std::vector<const LinearLayer*> LayerGraph::all_layers() const {
+  auto layers = vocabulary_layers();
+  for (const LinearLayer& linear : linears) layers.push_back(&linear);
+  return layers;
 }
 
 const LinearLayer* LayerGraph::find(std::string_view name) const {
   for (const LinearLayer& linear : linears)
     if (linear.name == name) return &linear;
-  return head && head->name == name ? &*head : nullptr;
+  for (const LinearLayer* layer : vocabulary_layers())
+    if (layer->name == name) return layer;
+  return nullptr;
 }
 
 std::size_t LayerGraph::linear_weights() const {
@@ -63,9 +83,17 @@ LayerGraph build_layer_graph(const ModelConfig& config) {
   LayerGraph graph;
   for (std::size_t block = 0; block < config.blocks; ++block) add_block(graph, config, block);
   graph.norms.push_back("model.norm");
+  const std::string head_input = "lm_head.input";
+  graph.embedding = {"model.embed_tokens",
+                     LinearRole::embedding,
+                     0,
+                     config.hidden,
+                     config.vocabulary,
+                     false,
+                     config.tied_embeddings ? head_input : "model.embed_tokens.rows"};
   if (!config.tied_embeddings)
     graph.head = LinearLayer{"lm_head", LinearRole::head, config.blocks, config.hidden, config.vocabulary,
-                             false,     "lm_head.input"};
+                             false,     head_input};
   return graph;
 }
 

@@ -12,14 +12,14 @@
 
 namespace intarsia {
 
-enum class LinearRole { q, k, v, o, gate, up, down, head };
+enum class LinearRole { q, k, v, o, gate, up, down, head, embedding };
 std::string_view role_name(LinearRole role); // "q", "gate", …
 
 // y = W x (+ bias), W of shape [d_out, d_in], row-major.
 struct LinearLayer {
   std::string name; // "model.layers.3.mlp.down_proj"; weight tensor is name + ".weight"
   LinearRole role;
-  std::size_t block; // 0-based; for the head: the number of blocks
+  std::size_t block; // 0-based; the number of blocks for the head, 0 for the embedding
   std::size_t d_in;
   std::size_t d_out;
   bool bias;
@@ -28,14 +28,19 @@ struct LinearLayer {
   std::size_t weights() const { return d_in * d_out; }
 };
 
-struct LayerGraph {
-  std::vector<LinearLayer> linears; // the blocks' linears, in order of execution; without the head
-  std::optional<LinearLayer> head;  // absent when embeddings are tied
-  std::vector<std::string> norms;   // tensor names without ".weight"
-  std::string embedding = "model.embed_tokens";
+bool in_vocabulary(const LinearLayer& layer); // an embedding or a head, no linear of a block
 
-  const LinearLayer* find(std::string_view name) const; // nullptr when unknown; the head included
-  std::size_t linear_weights() const;                   // of the blocks' linears
+struct LayerGraph {
+  std::vector<LinearLayer> linears; // the blocks' linears, in order of execution
+  // [vocabulary, hidden], read by rows. Where it is tied it is the head as well, and `input` is the head's.
+  LinearLayer embedding;
+  std::optional<LinearLayer> head; // absent when embeddings are tied
+  std::vector<std::string> norms;  // tensor names without ".weight"
+
+  std::vector<const LinearLayer*> vocabulary_layers() const; // the embedding, and the head if there is one
+  std::vector<const LinearLayer*> all_layers() const;        // these, then the blocks' linears
+  const LinearLayer* find(std::string_view name) const;      // of all these; nullptr when unknown
+  std::size_t linear_weights() const;                        // of the blocks' linears
 };
 
 LayerGraph build_layer_graph(const ModelConfig& config);

@@ -71,5 +71,7 @@ std::unique_ptr<LanguageModel> load_on_cpu(const WeightSource& weights, const Cp
 
 // Bytes a sequence of `context` tokens takes on the CPU: KV cache and scratch buffers, from the layer graph.
 std::uint64_t cpu_sequence_bytes(const ModelConfig& config, std::size_t context, const CpuOptions& options);
+// Bytes that the CPU's threads hold decoded rows in.
+std::uint64_t cpu_scratch_bytes(const LayerGraph& graph);
 
 } // namespace intarsia

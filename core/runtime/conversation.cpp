@@ -8,8 +8,6 @@
 namespace intarsia {
 namespace {
 
-constexpr std::size_t longest_context = 4096; // a chat's cache; models that allow more rarely need it here
-
 // Tokens that end an answer: the model's own, and the end-of-turn tokens of chat formats whose files forget
 // to say so.
 std::vector<int> stop_tokens_of(const ModelConfig& config, const Tokenizer& tokenizer) {
@@ -22,9 +20,10 @@ std::vector<int> stop_tokens_of(const ModelConfig& config, const Tokenizer& toke
 
 } // namespace
 
-Conversation::Conversation(const Tokenizer& tokenizer, LanguageModel& model, std::string system)
+Conversation::Conversation(const Tokenizer& tokenizer, LanguageModel& model, std::size_t context,
+                           std::string system)
     : tokenizer_(tokenizer)
-    , sequence_(model.new_sequence(std::min(longest_context, model.config().max_positions)))
+    , sequence_(model.new_sequence(context))
     , stop_tokens_(stop_tokens_of(model.config(), tokenizer)) {
   if (const auto& source = tokenizer.spec().chat_template; !source.empty()) template_.emplace(source);
   if (!system.empty()) messages_.push_back({"system", std::move(system)});

@@ -18,8 +18,9 @@ using OnText = std::function<void(std::string_view)>;
 
 class Conversation {
  public:
-  // Both must outlive it. Throws Error when the tokenizer's chat template cannot be read.
-  Conversation(const Tokenizer& tokenizer, LanguageModel& model, std::string system);
+  // Tokenizer and model must outlive it. `context`: tokens that the cache has room for. Throws Error when the
+  // tokenizer's chat template cannot be read.
+  Conversation(const Tokenizer& tokenizer, LanguageModel& model, std::size_t context, std::string system);
 
   void drop_last_turn(); // forgets the last question and its answer
   const std::vector<ChatMessage>& messages() const { return messages_; }

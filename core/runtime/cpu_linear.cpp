@@ -5,6 +5,7 @@
 
 #include "core/base/half.h"
 #include "core/base/parallel.h"
+#include "core/runtime/backend.h"
 #include "core/tensor/kernels.h"
 
 namespace intarsia {
@@ -42,6 +43,13 @@ std::variant<DenseLinear, HalfLinear, QuantizedLinear> stored(LinearWeights weig
 }
 
 } // namespace
+
+std::uint64_t cpu_scratch_bytes(const LayerGraph& graph) {
+  std::size_t largest = 0;
+  for (const LinearLayer* layer : graph.all_layers())
+    largest = std::max(largest, std::min(rows_per_chunk, layer->d_out) * layer->d_in);
+  return std::uint64_t(thread_count()) * largest * sizeof(float);
+}
 
 HalfLinear to_half(const DenseLinear& dense) {
   HalfLinear half{dense.shape, std::vector<std::uint16_t>(dense.weights.size())};
@@ -106,6 +114,7 @@ void CpuLinear::row(std::size_t index, std::span<float> out) const {
   }
   const float* values = std::visit(RowsOf{first, count, scratch}, weights_);
   std::copy_n(values + (index - first) * out.size(), out.size(), out.begin());
+  if (rotation()) rotation()->apply_inverse(out);
 }
 
 } // namespace intarsia

@@ -32,7 +32,7 @@ class CpuLinear {
   // x: [tokens, d_in], rotated already where rotation() says so; y: [tokens, d_out].
   void apply(std::span<const float> x, std::size_t tokens, std::span<float> y) const;
   void replace(LinearWeights weights, bool half_precision);
-  // One row of W in f32 (an embedding's row).
+  // One row of W in f32 (an embedding's row), any rotation undone.
   void row(std::size_t index, std::span<float> out) const;
 
  private:

@@ -55,7 +55,7 @@ CpuModel::CpuModel(const WeightSource& source, const CpuOptions& chosen, const J
                      layer.bias ? source.vector(layer.name + ".bias") : std::vector<float>{},
                      options.half_precision_weights);
   };
-  embedding = CpuLinear(source.embedding(), {}, options.half_precision_weights);
+  embedding = load(graph_.embedding);
   std::size_t done = 0;
   for (const LinearLayer& layer : graph_.linears) {
     member(blocks[layer.block], layer.role) = load(layer);
@@ -74,6 +74,7 @@ CpuModel::CpuModel(const WeightSource& source, const CpuOptions& chosen, const J
 CpuLinear& CpuModel::linear(std::string_view name) {
   const LinearLayer* layer = graph_.find(name);
   if (!layer) throw Error(ErrorKind::internal, "the model has no layer \"" + std::string(name) + "\"");
+  if (layer->role == LinearRole::embedding) return embedding;
   return layer->role == LinearRole::head ? head_ : member(blocks[layer->block], layer->role);
 }
 

@@ -22,6 +22,10 @@ void require(bool holds, const char* sentence) {
 
 } // namespace
 
+std::uint64_t sampling_bytes(std::size_t vocabulary) {
+  return vocabulary * (sizeof(float) + sizeof(Candidate));
+}
+
 Sampler::Sampler(const SamplingSettings& settings)
     : settings_(settings)
     , random_(settings.seed) {

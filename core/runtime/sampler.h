@@ -16,6 +16,9 @@ struct SamplingSettings {
   std::uint64_t seed = 0;
 };
 
+// Bytes that logits and their candidates take while a token is drawn.
+std::uint64_t sampling_bytes(std::size_t vocabulary);
+
 // Draws tokens from logits. The same settings and logits give the same tokens on every machine.
 class Sampler {
  public:

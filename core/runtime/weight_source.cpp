@@ -17,9 +17,6 @@ class DenseWeights : public WeightSource {
   std::vector<float> vector(std::string_view tensor_name) const override {
     return checkpoint_.read(tensor_name);
   }
-  DenseLinear embedding() const override {
-    return {{config().vocabulary, config().hidden}, checkpoint_.read(graph().embedding + ".weight")};
-  }
 
  private:
   const Checkpoint& checkpoint_;

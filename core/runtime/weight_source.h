@@ -26,10 +26,9 @@ class WeightSource {
   virtual ~WeightSource() = default;
   virtual const ModelConfig& config() const = 0;
   virtual const LayerGraph& graph() const = 0;
-  virtual LinearWeights linear(const LinearLayer& layer) const = 0; // the head too
+  virtual LinearWeights linear(const LinearLayer& layer) const = 0; // embedding and head too
   // Bias of a linear (d_out values), a norm's gain (hidden values).
   virtual std::vector<float> vector(std::string_view tensor_name) const = 0;
-  virtual DenseLinear embedding() const = 0; // [vocabulary, hidden]; the head as well when tied
 };
 
 // Reads from a checkpoint, which must outlive it. Linears come as DenseLinear.

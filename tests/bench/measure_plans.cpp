@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Does the plan's loss say what the model will do? Measures KL divergence and perplexity of many plans of one
-// model: random ones between 2 and 5 bits, every quantizer alone up to a rate, and the allocator's own at that
-// rate, one for each sensitivity file. Each layer is coded once a quantizer. One JSON object a line.
+// model: random ones between 2 and 5 bits, every quantizer alone up to a rate, and the allocator's own at
+// that rate, one for each sensitivity file. Each layer is coded once a quantizer. One JSON object a line.
 //   measure_plans MODEL TEXT RATE RANDOM_PLANS SENSITIVITY… > plans.jsonl
 #include <cstdlib>
 #include <exception>
@@ -116,8 +116,7 @@ Scheme random_scheme(const LayerGraph& graph, Random& random) {
   for (const QuantizerId id : pool())
     if (std::abs(id.bits() - middle) <= 1) near.push_back(id);
   Scheme scheme;
-  for (const LinearLayer& layer : graph.linears)
-    scheme[layer.name] = near[random.below(near.size())];
+  for (const LinearLayer& layer : graph.linears) scheme[layer.name] = near[random.below(near.size())];
   return scheme;
 }
 

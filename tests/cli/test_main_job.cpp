@@ -91,10 +91,10 @@ class TestMainJob : public QObject {
       const Json json = run_json(words + more);
       QCOMPARE(json["format"], Json("intarsia-sensitivity/1"));
       QCOMPARE(json["method"], Json(more.isEmpty() ? "data-free" : "text"));
-      QCOMPARE(json["layers"].size(), std::size_t(56));
+      QCOMPARE(json["layers"].size(), std::size_t(57)); // the tied embedding too
       for (const auto& [name, value] : json["layers"].items())
         QVERIFY2(value.get<double>() > 0, name.c_str());
-      QVERIFY(read_sensitivity(path("estimated.json")).layers.size() == 56);
+      QVERIFY(read_sensitivity(path("estimated.json")).layers.size() == 57);
     }
   }
 
@@ -104,8 +104,8 @@ class TestMainJob : public QObject {
     const Plan plan = read_plan(path("plan.json"), checkpoint->graph());
     QVERIFY(plan.predicted.bits_per_weight <= 3 && plan.predicted.bits_per_weight > 2.9);
     QVERIFY(plan.solver.proven);
-    allocate("3.75MiB", "bytes.json", "1");
-    QVERIFY(read_plan(path("bytes.json"), checkpoint->graph()).predicted.memory_bytes <= (15u << 20) / 4);
+    allocate("20MiB", "bytes.json", "1"); // the program itself takes most of it
+    QVERIFY(read_plan(path("bytes.json"), checkpoint->graph()).predicted.memory_bytes <= 20u << 20);
     allocate("40%", "part.json", "1");
   }
 

@@ -2,10 +2,13 @@
 #include "tests/support/tiny_model.h"
 
 #include <array>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "core/base/json.h"
 #include "core/base/random.h"
+#include "core/text/byte_alphabet.h"
 #include "tests/support/test_support.h"
 
 namespace intarsia::test {
@@ -20,7 +23,7 @@ OrderedJson config_json(const TinyModel& model) {
           {"num_hidden_layers", model.blocks},
           {"num_attention_heads", model.heads},
           {"num_key_value_heads", model.kv_heads},
-          {"max_position_embeddings", 64},
+          {"max_position_embeddings", model.max_positions},
           {"rms_norm_eps", 1e-5},
           {"rope_theta", 10000.0},
           {"bos_token_id", 0},
@@ -65,12 +68,34 @@ void write_tiny_model(const std::filesystem::path& folder, const TinyModel& mode
   const Json config = Json::parse(config_json(model).dump());
   const LayerGraph graph = build_layer_graph(parse_model_config(config, "config.json"));
   SafetensorsWriter file(model.seed);
-  file.add(graph.embedding + ".weight", {model.vocabulary, model.hidden}, 0, 1);
+  file.add(graph.embedding.name + ".weight", {model.vocabulary, model.hidden}, 0, 1);
   for (const std::string& norm : graph.norms) file.add(norm + ".weight", {model.hidden}, 1, 0.1f);
   for (const LinearLayer& layer : graph.linears)
     file.add(layer.name + ".weight", {layer.d_out, layer.d_in}, 0, 0.2f);
   if (graph.head) file.add(graph.head->name + ".weight", {model.vocabulary, model.hidden}, 0, 0.2f);
   write_file(folder / "model.safetensors", file.bytes());
+}
+
+void write_tiny_tokenizer(const std::filesystem::path& folder, std::size_t vocabulary) {
+  std::vector<std::string> tokens(byte_alphabet().begin(), byte_alphabet().end());
+  std::set<std::string> known(tokens.begin(), tokens.end());
+  OrderedJson merges = OrderedJson::array();
+  Random random(5);
+  while (tokens.size() < vocabulary) {
+    const std::string &left = tokens[random.below(std::min<std::size_t>(tokens.size(), 2000))],
+                      &right = tokens[random.below(256)];
+    std::string joined = left + right;
+    if (joined.size() > 24 || !known.insert(joined).second) continue;
+    merges.push_back(left + " " + right);
+    tokens.push_back(std::move(joined));
+  }
+  OrderedJson ids = OrderedJson::object();
+  for (std::size_t i = 0; i < tokens.size(); ++i) ids[tokens[i]] = i;
+  const OrderedJson json{{"added_tokens", OrderedJson::array()},
+                         {"pre_tokenizer", {{"type", "ByteLevel"}, {"add_prefix_space", false}}},
+                         {"decoder", {{"type", "ByteLevel"}}},
+                         {"model", {{"type", "BPE"}, {"vocab", ids}, {"merges", merges}}}};
+  write_file(folder / "tokenizer.json", json.dump());
 }
 
 Plan mixed_plan(const LayerGraph& graph) {

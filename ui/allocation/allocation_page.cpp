@@ -207,6 +207,11 @@ void AllocationPage::refresh_comparison() {
                      .arg(QString::fromStdString(to_string(single->layers.begin()->second.quantizer)),
                           number(single->predicted.loss)));
   }
+  QStringList outside;
+  for (const LinearLayer* layer : session_.model()->graph().vocabulary_layers())
+    outside << tr("%1 %2").arg(layer->role == LinearRole::head ? tr("head") : tr("embedding"),
+                               QString::fromStdString(to_string(plan->quantizer_of(*layer))));
+  text += line(tr("Outside the blocks"), outside.join(QStringLiteral(", ")));
   const auto closed = closed_form_bits(session_.model()->graph(), *session_.sensitivity(),
                                        plan->predicted.bits_per_weight, 0.5);
   text += line(tr("Ideal quantizers (Theorem 3.1)"),

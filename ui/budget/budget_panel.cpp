@@ -171,14 +171,14 @@ void BudgetPanel::show_plan() {
   price_->setVisible(plan != nullptr);
   bar_->setVisible(session_.model() != nullptr);
   if (!session_.model()) return;
-  const FixedMemory fixed = session_.fixed_memory();
+  const ModelMemory memory = session_.memory();
   std::uint64_t free = 0;
   if (!session_.devices().devices.empty()) free = session_.devices().devices.front().memory_free;
   bar_->set_parts(
-      {{tr("linears"), plan ? plan->predicted.linear_bytes : 0},
-       {tr("embeddings"), fixed.embeddings_and_head},
-       {tr("KV cache"), fixed.kv_cache},
-       {tr("buffers"), fixed.buffers + fixed.norms_and_biases + fixed.rotation_signs + fixed.codebooks}},
+      {{tr("linears"), memory.linears},
+       {tr("embeddings"), memory.embeddings_and_head},
+       {tr("KV cache"), memory.kv_cache},
+       {tr("buffers"), memory.total() - memory.linears - memory.embeddings_and_head - memory.kv_cache}},
       free);
   if (!plan || !plan->shadow_prices.loss_per_mebibyte || plan->predicted.loss <= 0) return;
   // In words: what a twentieth more of the linears' bytes would buy.

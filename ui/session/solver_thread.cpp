@@ -4,6 +4,19 @@
 #include "core/base/error.h"
 
 namespace intarsia::ui {
+namespace {
+
+// What the first, quick answer is improved to when no newer request comes: with two budgets that can take
+// seconds.
+constexpr double final_gap = 1e-4, final_seconds = 5;
+
+SolverAnswer failed(const QString& problem) {
+  SolverAnswer answer;
+  answer.problem = problem;
+  return answer;
+}
+
+} // namespace
 
 SolverThread::SolverThread(QObject* parent)
     : QObject(parent)
@@ -47,7 +60,6 @@ void SolverThread::loop(std::stop_token stop) {
       present_ = std::stop_source();
       present = present_.get_token();
     }
-    SolverAnswer answer;
     try {
       if (problem) {
         allocator.reset();
@@ -55,21 +67,28 @@ void SolverThread::loop(std::stop_token stop) {
         allocator = std::make_unique<Allocator>(std::move(*problem));
       }
       if (!allocator) continue;
-      answer = solve(*allocator, request, present);
+      const SolverAnswer quick = solve(*allocator, request, present);
+      report(quick);
+      if (!quick.plan || quick.plan->solver.gap > final_gap) {
+        request.gap = final_gap;
+        request.time_limit = final_seconds;
+        report(solve(*allocator, request, present));
+      }
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::cancelled) continue; // a newer request stands in line
-      answer.problem = QString::fromUtf8(error.what());
+      report(failed(QString::fromUtf8(error.what())));
     } catch (...) {
-      answer.problem = QString::fromStdString(current_exception_sentence());
+      report(failed(QString::fromStdString(current_exception_sentence())));
     }
-    {
-      const std::scoped_lock lock(mutex_);
-      if (next_problem_) continue; // the answer belongs to a problem that is no longer asked
-    }
-    QMetaObject::invokeMethod(
-        this, [this, answer = std::move(answer)] { emit answered(answer); }, Qt::QueuedConnection);
     if (allocator && !traced_already) traced_already = trace(*allocator, present);
   }
+}
+
+void SolverThread::report(SolverAnswer answer) {
+  const std::scoped_lock lock(mutex_);
+  if (next_problem_) return; // the answer belongs to a problem that is no longer asked
+  QMetaObject::invokeMethod(
+      this, [this, answer = std::move(answer)] { emit answered(answer); }, Qt::QueuedConnection);
 }
 
 bool SolverThread::trace(Allocator& allocator, std::stop_token stop) {

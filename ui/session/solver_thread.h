@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The allocator on a thread of its own (GLPK's environment belongs to a thread). The newest request wins:
-// requests that come while one is being solved replace each other.
+// requests that come while one is being solved replace each other. Each is answered twice: at once within the
+// gap and time that it asks for, and proven more closely when no newer one comes.
 #pragma once
 
 #include <QObject>
@@ -16,7 +17,7 @@ namespace intarsia::ui {
 struct SolverAnswer {
   std::optional<Plan> plan;
   std::optional<Plan> single_scheme; // the best with one quantizer for all, same budgets
-  Allocator::Range memory_range;
+  Allocator::Range memory_range = {};
   std::optional<Allocator::Range> latency_range; // with a latency table
   QString problem;                               // why there is no plan
 };
@@ -37,6 +38,7 @@ class SolverThread : public QObject {
 
  private:
   void loop(std::stop_token stop);
+  void report(SolverAnswer answer);
   bool trace(Allocator& allocator, std::stop_token stop); // false: interrupted by a request
   SolverAnswer solve(Allocator& allocator, const AllocationRequest& request, std::stop_token stop) const;
 

@@ -182,9 +182,11 @@ void StudioSession::import_latency_table(const QString& file) {
 
 // --- plan ---
 
-FixedMemory StudioSession::fixed_memory() const {
+ModelMemory StudioSession::memory() const {
   if (!model_) return {};
-  return intarsia::fixed_memory(model_->config(), model_->graph(), budgets_.context);
+  if (const Plan* present = plan())
+    return plan_memory(model_->config(), model_->graph(), *present, budgets_.context);
+  return fixed_memory(model_->config(), model_->graph(), budgets_.context);
 }
 
 void StudioSession::new_problem() {
@@ -208,7 +210,7 @@ void StudioSession::request_plan() {
   request.latency_seconds = budgets_.latency_seconds;
   request.context = budgets_.context;
   request.gap = 1e-3;
-  request.time_limit = 5;
+  request.time_limit = 0.3; // while a slider moves; SolverThread goes on from there
   solver_.request(request);
 }
 
@@ -358,8 +360,8 @@ void StudioSession::send(const QString& message, const QString& system, const Sa
     if (!running.opened->tokenizer)
       throw input_error(path.toStdString() + ": has no tokenizer, so it cannot chat");
     if (!conversation)
-      conversation =
-          std::make_shared<Conversation>(*running.opened->tokenizer, *running.model, system.toStdString());
+      conversation = std::make_shared<Conversation>(*running.opened->tokenizer, *running.model,
+                                                    usual_context(*running.opened), system.toStdString());
     const auto on_text = [this](std::string_view piece) {
       QMetaObject::invokeMethod(
           this,

@@ -75,7 +75,7 @@ class StudioSession : public QObject {
   const SolverAnswer& answer() const { return answer_; }
   const Frontier& frontier() const { return frontier_; }
   const Plan* plan() const { return answer_.plan ? &*answer_.plan : nullptr; }
-  FixedMemory fixed_memory() const;
+  ModelMemory memory() const; // of the plan; before there is one, of what no plan changes
   const JobStatus& sensitivity_job() const { return sensitivity_job_; }
   const JobStatus& quantize_job() const { return quantize_job_; }
   const std::vector<LayerDone>& quantized_layers() const { return quantized_layers_; }

@@ -76,7 +76,7 @@ class TestSensitivity : public QObject {
     const auto second = estimate_sensitivity(*model_, *source_, "tiny", {}, options, {});
     QVERIFY(first.layers == second.layers);
     QVERIFY(first.standard_errors == second.standard_errors);
-    QCOMPARE(first.layers.size(), std::size_t(21));
+    QCOMPARE(first.layers.size(), std::size_t(23)); // embedding and head too
     QCOMPARE(first.method, std::string("data-free"));
     for (const auto& [layer, value] : first.layers)
       QVERIFY2(value > 0 && std::isfinite(value), layer.c_str());
@@ -96,7 +96,7 @@ class TestSensitivity : public QObject {
     QCOMPARE(sensitivity.method, std::string("text"));
     const auto noisy = load();
     for (const char* name : {"model.layers.0.self_attn.v_proj", "model.layers.1.mlp.down_proj",
-                             "model.layers.2.mlp.gate_proj"}) {
+                             "model.layers.2.mlp.gate_proj", "model.embed_tokens", "lm_head"}) {
       const LinearLayer& layer = *model_->graph().find(name);
       double measured = 0;
       constexpr double variance = 0.02;

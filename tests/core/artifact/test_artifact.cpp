@@ -95,10 +95,36 @@ class TestArtifact : public QObject {
       for (std::size_t i = 0; i < stored.size(); ++i)
         QCOMPARE(stored[i], half_to_float(float_to_half(original[i])));
     };
-    check("model.embed_tokens.weight", artifact->embedding().weights);
-    check("lm_head.weight", std::get<DenseLinear>(artifact->linear(*artifact->graph().head)).weights);
+    for (const LinearLayer* layer : artifact->graph().vocabulary_layers())
+      check(layer->name + ".weight", dequantize_linear(std::get<QuantizedLinear>(artifact->linear(*layer))));
     for (const std::string& norm : artifact->graph().norms)
       QVERIFY(artifact->vector(norm + ".weight") == checkpoint_->read(norm + ".weight"));
+  }
+
+  void embeddings_and_head_may_be_quantized() {
+    for (const bool tied : {false, true}) {
+      const std::string name = tied ? "all-tied" : "all-untied";
+      write_tiny_model(path(name.c_str()), {.tied = tied});
+      const auto checkpoint = open_checkpoint(path(name.c_str()));
+      Plan plan = mixed_plan(checkpoint->graph());
+      plan.layers["model.embed_tokens"] = {parse_quantizer_id("tcq-4"), "cpu"};
+      if (!tied) plan.layers["lm_head"] = {parse_quantizer_id("nuq-5"), "cpu"};
+      quantize_model(*checkpoint, plan, path((name + "-small").c_str()), {}, {});
+      const auto artifact = open_artifact(path((name + "-small").c_str()));
+      artifact->verify({});
+      QVERIFY(artifact->layer_distortion("model.embed_tokens") < 0.02);
+      // The same model with every layer back in the original domain computes the same.
+      const auto coded = load_on_cpu(*artifact, {}, {});
+      const auto dense = load_on_cpu(*dense_weights(*checkpoint), {}, {});
+      for (const LinearLayer* layer : artifact->graph().all_layers())
+        dense->replace_linear(
+            layer->name, DenseLinear{{layer->d_out, layer->d_in},
+                                     dequantize_linear(std::get<QuantizedLinear>(artifact->linear(*layer)))});
+      const std::vector<int> tokens{1, 17, 63, 0, 5};
+      const auto a = coded->new_sequence(8)->forward(tokens, false, {});
+      const auto b = dense->new_sequence(8)->forward(tokens, false, {});
+      for (std::size_t i = 0; i < a.size(); ++i) QVERIFY(std::abs(a[i] - b[i]) < 2e-4f);
+    }
   }
 
   void is_strict_safetensors_and_aligned() {

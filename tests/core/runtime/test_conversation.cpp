@@ -23,7 +23,7 @@ class TestConversation : public QObject {
   }
 
   void outgrows_the_context() {
-    Conversation conversation(*model_.tokenizer, *language_, "");
+    Conversation conversation(*model_.tokenizer, *language_, usual_context(model_), "");
     const std::size_t turns = 30;
     for (std::size_t i = 0; i < turns; ++i) {
       const auto result = conversation.reply("Is ebony a hard wood, and what glue is right for wet places?",
@@ -35,7 +35,7 @@ class TestConversation : public QObject {
   }
 
   void a_question_that_never_fits_is_forgotten() {
-    Conversation conversation(*model_.tokenizer, *language_, "");
+    Conversation conversation(*model_.tokenizer, *language_, usual_context(model_), "");
     conversation.reply("Is ebony a hard wood?", 16, greedy_, nullptr, {});
     std::string longest;
     while (longest.size() < 10000) longest += "Is ebony a hard wood? ";
@@ -47,7 +47,8 @@ class TestConversation : public QObject {
 
   void the_same_answer_with_and_without_what_was_cached() {
     const std::string question = "What glue is right for wet places?";
-    Conversation fresh(*model_.tokenizer, *language_, ""), again(*model_.tokenizer, *language_, "");
+    Conversation fresh(*model_.tokenizer, *language_, usual_context(model_), ""),
+        again(*model_.tokenizer, *language_, usual_context(model_), "");
     again.reply(question, 48, greedy_, nullptr, {});
     again.drop_last_turn();
     const auto first = fresh.reply(question, 48, greedy_, nullptr, {}),
@@ -57,7 +58,7 @@ class TestConversation : public QObject {
   }
 
   void a_stop_keeps_what_was_said() {
-    Conversation conversation(*model_.tokenizer, *language_, "");
+    Conversation conversation(*model_.tokenizer, *language_, usual_context(model_), "");
     std::stop_source stop;
     std::string streamed;
     const auto result = conversation.reply(
