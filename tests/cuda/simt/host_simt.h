@@ -139,7 +139,7 @@ namespace host {
 template <typename T>
 T load(const T* from, const Here& at) {
   if (reinterpret_cast<std::uintptr_t>(from) % sizeof(T) != 0)
-    fail("loads " + std::to_string(sizeof(T)) + " bytes from an address not aligned to them", at);
+    fail("loads from an address not aligned to what it loads", at);
   return *from;
 }
 

@@ -46,7 +46,7 @@ class Machine {
 
   Place place;
   void arrive(const Arrival& arrival);
-  [[noreturn]] void fail(std::string sentence);
+  [[noreturn]] void fail(const char* what, const std::source_location* at);
   Thread& running() { return threads_[place.thread]; }
   std::span<std::byte> shared() const { return shared_.bytes(); }
   const Poison poison;
@@ -56,7 +56,8 @@ class Machine {
   static void on_fault(const void* address);
 
   void run_block();
-  bool step(unsigned warp); // false: it waits for the block, or is done
+  bool can_step(unsigned warp) const; // false: it waits for the block, or is done
+  void step(unsigned warp);           // to the warp's next collective, or its end
   void advance_lanes(unsigned warp);
   void meet(unsigned warp);
   void release_block();
@@ -71,7 +72,13 @@ class Machine {
   FaultHandler fault_handler_;
   GuardedMemory shared_;
   std::vector<Thread> threads_;
-  std::string failure_;
+  // Of the running thread. Its sentence is made by the scheduler, as nothing is freed on a fibre left behind.
+  struct Failure {
+    const char* what = nullptr;
+    std::optional<std::source_location> at;
+    std::optional<const void*> address;
+    std::string sentence() const;
+  } failure_;
 };
 
 Machine* machine = nullptr;
@@ -145,29 +152,29 @@ void Machine::run_block() {
   const unsigned warps = launch_.threads / lanes_of_warp;
   const auto done = [](const Thread& thread) { return thread.state == Thread::State::done; };
   while (!std::all_of(threads_.begin(), threads_.end(), done)) {
-    bool moved = false, skipped = false;
+    bool stuck = true;
     for (const unsigned warp : turns(warps)) {
       // In a shuffled order warps overtake each other; otherwise each runs as far as it gets.
-      if (order_.kind == Order::Kind::shuffled) {
-        if (random_.below(2))
-          moved |= step(warp);
-        else
-          skipped = true;
-      } else {
-        while (step(warp)) moved = true;
+      bool goes_on = can_step(warp);
+      stuck = stuck && !goes_on;
+      if (order_.kind == Order::Kind::shuffled) goes_on = goes_on && random_.below(2) == 0;
+      while (goes_on) {
+        step(warp);
+        goes_on = order_.kind != Order::Kind::shuffled && can_step(warp);
       }
     }
-    if (!moved && !skipped) release_block();
+    if (stuck) release_block();
   }
 }
 
-bool Machine::step(unsigned warp) {
-  const unsigned first = warp * lanes_of_warp;
-  const Thread& front = threads_[first];
-  if (front.state == Thread::State::done || (front.arrival && front.arrival->whole_block)) return false;
+bool Machine::can_step(unsigned warp) const {
+  const Thread& front = threads_[warp * lanes_of_warp];
+  return front.state != Thread::State::done && !(front.arrival && front.arrival->whole_block);
+}
+
+void Machine::step(unsigned warp) {
   advance_lanes(warp);
   meet(warp);
-  return true;
 }
 
 void Machine::advance_lanes(unsigned warp) {
@@ -177,7 +184,7 @@ void Machine::advance_lanes(unsigned warp) {
     fault_handler_.arm(true);
     fibres_.enter(place.thread);
     fault_handler_.arm(false);
-    if (!failure_.empty()) report(name(place.thread) + " " + failure_);
+    if (failure_.what) report(name(place.thread) + " " + failure_.sentence());
   }
 }
 
@@ -227,12 +234,12 @@ void Machine::thread_body() {
   Thread& self = machine->running();
   const auto holds_data = [](const std::vector<Copy>& group) { return !group.empty(); };
   if (!self.open.empty() || std::any_of(self.groups.begin(), self.groups.end(), holds_data))
-    machine->fail("exits with asynchronous copies it never waited for");
+    machine->fail("exits with asynchronous copies it never waited for", nullptr);
   self.state = Thread::State::done;
 }
 
 void Machine::on_fault(const void* address) {
-  machine->failure_ = "accesses memory " + describe_address(address);
+  machine->failure_ = {"accesses memory", {}, address};
   machine->fibres_.abandon();
 }
 
@@ -243,9 +250,15 @@ void Machine::arrive(const Arrival& arrival) {
   fibres_.leave();
 }
 
-void Machine::fail(std::string sentence) {
-  failure_ = std::move(sentence);
+void Machine::fail(const char* what, const std::source_location* at) {
+  failure_.what = what;
+  if (at) failure_.at = *at;
   fibres_.abandon();
+}
+
+std::string Machine::Failure::sentence() const {
+  return std::string(what) + (address ? " " + describe_address(*address) : "") +
+         (at ? ", " + line_of(*at) : "");
 }
 
 } // namespace
@@ -266,9 +279,7 @@ const Place& place() {
 void arrive(const Arrival& arrival) { machine->arrive(arrival); }
 std::span<std::byte> shared_memory_bytes() { return machine->shared(); }
 
-void fail(const std::string& what, const std::source_location& at) {
-  machine->fail(what + ", " + line_of(at));
-}
+void fail(const char* what, const std::source_location& at) { machine->fail(what, &at); }
 
 void copy_async(void* shared, const void* global, bool valid, const std::source_location& at) {
   const std::span<std::byte> memory = machine->shared();

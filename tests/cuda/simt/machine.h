@@ -68,8 +68,9 @@ struct Arrival {
 void arrive(const Arrival& arrival);
 
 std::span<std::byte> shared_memory_bytes();
-// Ends the launch with a sentence about the running thread.
-[[noreturn]] void fail(const std::string& what, const std::source_location& at);
+// Ends the launch with a sentence about the running thread. Its fibre is left as it stands: nothing on its
+// stack is destroyed.
+[[noreturn]] void fail(const char* what, const std::source_location& at);
 
 // cp.async: 16 bytes land when the thread waits for their group, and are poison until then.
 void copy_async(void* shared, const void* global, bool valid, const std::source_location& at);
