@@ -141,10 +141,15 @@ void launch_argmax(const float* logits, int rows, int count, int* tokens, cudaSt
         sizeof(unsigned) * reduce_scratch, stream, logits, count, tokens);
 }
 
-void launch_sample(const float* logits, int rows, int count, float temperature, double top_p,
+void launch_sample(const float* logits, int rows, int count, const SampleSettings& settings,
                    const double* draws, int* tokens, cudaStream_t stream) {
   start("drawing a token", &sample_rows, dim3(unsigned(rows)), 1024, sampling_shared_bytes(1024), stream,
-        logits, count, temperature, top_p, draws, tokens);
+        logits, count, Sampling{settings.temperature, settings.top_p, settings.top_k}, draws, tokens);
+}
+
+void launch_penalise(float* logits, const int* tokens, int listed, float penalty, cudaStream_t stream) {
+  start("penalising repetitions", &penalise_tokens, elementwise_grid(std::size_t(listed)),
+        elementwise_threads, 0, stream, logits, tokens, listed, penalty);
 }
 
 template void launch_gather_rows(const float*, std::size_t, const int*, int, int, float*, cudaStream_t);

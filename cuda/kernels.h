@@ -77,7 +77,15 @@ void launch_attention(const float* q, std::size_t stride, int tokens, const int*
 
 // A token of -1 says that a logit was not finite.
 void launch_argmax(const float* logits, int rows, int count, int* tokens, cudaStream_t stream);
-void launch_sample(const float* logits, int rows, int count, float temperature, double top_p,
+struct SampleSettings {
+  float temperature; // > 0
+  double top_p;
+  int top_k; // 0: all
+};
+// draws: for each row a number in [0, 1).
+void launch_sample(const float* logits, int rows, int count, const SampleSettings& settings,
                    const double* draws, int* tokens, cudaStream_t stream);
+// A repetition penalty on one row's logits of `listed` different tokens.
+void launch_penalise(float* logits, const int* tokens, int listed, float penalty, cudaStream_t stream);
 
 } // namespace intarsia::cuda

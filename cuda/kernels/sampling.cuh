@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The next token of each row of logits, a block a row: the most likely one, or one drawn at a temperature
-// from the likeliest whose probabilities reach top_p, as core/runtime/sampler.h draws it.
+// from the top_k likeliest, and of these from the likeliest whose probabilities reach top_p, as
+// core/runtime/sampler.h draws it.
 //
 // Nothing is sorted. A token's weight e^((logit - largest) / temperature) is counted in whole numbers, so
 // that sums do not depend on their order; the logit at which the likeliest tokens' weights pass a bound is
@@ -66,9 +67,11 @@ struct Logits {
   const float* values;
   int count;
   float largest, inverse_temperature;
+  bool counted; // each token weighs one
 };
 
 INTARSIA_DEVICE Weight weight_of(const Logits& logits, float logit) {
+  if (logits.counted) return 1;
   return Weight(simt::fast_exp((logit - logits.largest) * logits.inverse_temperature) * weight_of_one);
 }
 
@@ -108,6 +111,18 @@ INTARSIA_DEVICE Crossing find_crossing(const Logits& logits, Weight bound, Weigh
   return result;
 }
 
+// The weight of the logits above `key`, and of `ties` logits equal to it.
+INTARSIA_DEVICE Weight weight_above(const Logits& logits, std::uint32_t key, Weight ties, Weight* shared) {
+  if (simt::thread_index().x == 0) *shared = ties * weight_of(logits, number_of(key));
+  simt::block_barrier();
+  Weight mine = 0;
+  for (int i = int(simt::thread_index().x); i < logits.count; i += int(simt::block_dim().x))
+    if (ordered(logits.values[i]) > key) mine += weight_of(logits, logits.values[i]);
+  simt::atomic_add(shared, mine);
+  simt::block_barrier();
+  return *shared;
+}
+
 // The token of the n-th logit with this key, counted by token. `counts`: an int a thread.
 INTARSIA_DEVICE void write_nth(const Logits& logits, std::uint32_t key, Weight n, int* counts, int* token) {
   const int thread = int(simt::thread_index().x), threads = int(simt::block_dim().x);
@@ -125,9 +140,37 @@ INTARSIA_DEVICE void write_nth(const Logits& logits, std::uint32_t key, Weight n
     if (ordered(logits.values[i]) == key && before++ == n) *token = i;
 }
 
-// grid.x: rows; sampling_shared_bytes(). draws: for each row a number in [0, 1). temperature > 0.
-INTARSIA_KERNEL void sample_rows(const float* logits, int count, float temperature, double top_p,
-                                 const double* draws, int* tokens) {
+// The weight of the tokens that top_k leaves; 0 leaves all.
+INTARSIA_DEVICE Weight weight_of_likeliest(const Logits& logits, int top_k, Weight* bins, Crossing* shared,
+                                           Weight* total) {
+  if (top_k <= 0 || top_k >= logits.count) return weight_above(logits, 0, 0, total);
+  Logits counted = logits;
+  counted.counted = true;
+  const Crossing last = find_crossing(counted, Weight(top_k - 1), bins, shared);
+  return weight_above(logits, last.key, Weight(top_k) - last.above, total);
+}
+
+// The weight of the fewest tokens, likeliest first, that reach top_p of `total`; equal ones count by token.
+INTARSIA_DEVICE Weight weight_of_nucleus(const Logits& logits, double top_p, Weight total, Weight* bins,
+                                         Crossing* shared) {
+  const double wanted = top_p * double(total);
+  Weight bound = Weight(wanted);
+  if (bound > 0 && double(bound) == wanted) --bound; // "reach", where a crossing exceeds
+  if (bound >= total) bound = total - 1;
+  const Crossing last = find_crossing(logits, bound, bins, shared);
+  const Weight one = weight_of(logits, number_of(last.key));
+  return last.above + ((bound - last.above) / one + 1) * one;
+}
+
+struct Sampling {
+  float temperature; // > 0
+  double top_p;      // (0, 1]
+  int top_k;         // 0: all
+};
+
+// grid.x: rows; sampling_shared_bytes(). draws: for each row a number in [0, 1).
+INTARSIA_KERNEL void sample_rows(const float* logits, int count, Sampling sampling, const double* draws,
+                                 int* tokens) {
   Weight* bins = simt::shared_memory<Weight>();
   Crossing* shared = reinterpret_cast<Crossing*>(bins + sampling_bins);
   Weight* total = bins + sampling_bins + 2;
@@ -140,29 +183,24 @@ INTARSIA_KERNEL void sample_rows(const float* logits, int count, float temperatu
     if (simt::thread_index().x == 0) tokens[row] = token_of_damage;
     return;
   }
-  const Logits all{values, count, number_of(best.key), 1 / temperature};
-
-  if (simt::thread_index().x == 0) *total = 0;
-  simt::block_barrier();
-  Weight mine = 0;
-  for (int i = int(simt::thread_index().x); i < count; i += int(simt::block_dim().x))
-    mine += weight_of(all, values[i]);
-  simt::atomic_add(total, mine);
-  simt::block_barrier();
-
-  // The fewest tokens, likeliest first, whose weights reach top_p of all; equal ones count by token.
-  const double wanted = top_p * double(*total);
-  Weight bound = Weight(wanted);
-  if (bound > 0 && double(bound) == wanted) --bound; // "reach", where a crossing exceeds
-  if (bound >= *total) bound = *total - 1;
-  const Crossing last = find_crossing(all, bound, bins, shared);
-  const Weight one = weight_of(all, number_of(last.key));
-  const Weight kept = last.above + ((bound - last.above) / one + 1) * one;
-
-  const Weight draw = Weight(draws[row] * double(kept));
-  const Crossing drawn = find_crossing(all, draw < kept ? draw : kept - 1, bins, shared);
+  const Logits all{values, count, number_of(best.key), 1 / sampling.temperature, false};
+  const Weight likeliest = weight_of_likeliest(all, sampling.top_k, bins, shared, total);
+  const Weight kept = weight_of_nucleus(all, sampling.top_p, likeliest, bins, shared);
+  Weight draw = Weight(draws[row] * double(kept));
+  if (draw >= kept) draw = kept - 1; // where the product was rounded up
+  const Crossing drawn = find_crossing(all, draw, bins, shared);
   const Weight each = weight_of(all, number_of(drawn.key));
-  write_nth(all, drawn.key, ((draw < kept ? draw : kept - 1) - drawn.above) / each, counts, tokens + row);
+  write_nth(all, drawn.key, (draw - drawn.above) / each, counts, tokens + row);
+}
+
+// A repetition penalty (Keskar et al. 2019, section 4.1) on one row's logits of `listed` different tokens.
+INTARSIA_KERNEL void penalise_tokens(float* logits, const int* tokens, int listed, float penalty) {
+  const int step = int(simt::grid_dim().x * simt::block_dim().x);
+  for (int i = int(simt::block_index().x * simt::block_dim().x + simt::thread_index().x); i < listed;
+       i += step) {
+    const float logit = logits[tokens[i]];
+    logits[tokens[i]] = logit > 0 ? logit / penalty : logit * penalty;
+  }
 }
 
 } // namespace intarsia::kernels

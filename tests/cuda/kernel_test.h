@@ -13,9 +13,21 @@
 namespace intarsia::test {
 
 using simt::host::Buffer;
-using simt::host::launch_checked;
 using simt::host::updated;
 using simt::host::written;
+
+// As the harness's, and says what went wrong: Qt Test shows no exception's words.
+template <typename... Parameters, typename... Arguments>
+void launch_checked(void (*kernel)(Parameters...), simt::host::Grid grid, unsigned threads,
+                    std::size_t shared_bytes, const simt::host::Outputs& outputs,
+                    const Arguments&... arguments) {
+  try {
+    simt::host::launch_checked(kernel, grid, threads, shared_bytes, outputs, arguments...);
+  } catch (const simt::host::Violation& violation) {
+    qWarning("%s", violation.what());
+    throw;
+  }
+}
 
 template <typename T>
 float value_of(T element) {

@@ -25,6 +25,7 @@ std::vector<int> argmax(const std::vector<float>& logits, int count, unsigned th
 struct Settings {
   float temperature;
   double top_p;
+  int top_k = 0;
   unsigned threads = 64;
 };
 
@@ -35,7 +36,8 @@ std::vector<int> sample(const std::vector<float>& logits, int count, const Setti
   Buffer<int> tokens(draws.size());
   launch_checked(&kernels::sample_rows, {unsigned(draws.size())}, settings.threads,
                  kernels::sampling_shared_bytes(int(settings.threads)), {written(tokens)}, in.data(), count,
-                 settings.temperature, settings.top_p, random.data(), tokens.data());
+                 kernels::Sampling{settings.temperature, settings.top_p, settings.top_k}, random.data(),
+                 tokens.data());
   return {tokens.begin(), tokens.end()};
 }
 
@@ -47,7 +49,7 @@ bool agrees(std::size_t count, std::size_t rows, const Settings& settings, float
   std::vector<int> expected;
   for (std::size_t row = 0; row < rows; ++row) {
     draws.push_back(Random(row).uniform());
-    Sampler sampler({double(settings.temperature), settings.top_p, 0, 1, row});
+    Sampler sampler({double(settings.temperature), settings.top_p, std::size_t(settings.top_k), 1, row});
     expected.push_back(sampler.sample(std::span(logits).subspan(row * count, count), {}));
   }
   return sample(logits, int(count), settings, draws) == expected;
@@ -80,13 +82,35 @@ class TestKernelsSampling : public QObject {
     QVERIFY(agrees(50, 30, {1, 1}, 2, false));
     QVERIFY(agrees(211, 30, {0.7f, 0.95}, 3, false));
     QVERIFY(agrees(211, 10, {0.7f, 0.01}, 3, false)); // the likeliest alone
-    QVERIFY(agrees(1003, 8, {1.5f, 0.5, 128}, 1, false));
+    QVERIFY(agrees(1003, 8, {1.5f, 0.5, 0, 128}, 1, false));
   }
 
   void equal_logits_count_by_token() {
     QVERIFY(agrees(100, 30, {1, 0.9}, 1, true));
     QVERIFY(agrees(100, 30, {1, 0.35}, 1, true));
     QVERIFY(agrees(64, 20, {1, 0.5}, 0, true)); // all of them
+  }
+
+  void only_the_top_k_are_drawn() {
+    QVERIFY(agrees(211, 20, {1, 1, 5}, 1, false));
+    QVERIFY(agrees(211, 20, {1.3f, 0.8, 40}, 2, false));
+    QVERIFY(agrees(211, 5, {1, 1, 1}, 1, true)); // the first of the likeliest
+    QVERIFY(agrees(64, 20, {1, 0.9, 10}, 1, true));
+    QVERIFY(agrees(64, 20, {1, 1, 64}, 1, false));
+  }
+
+  void repeated_tokens_are_penalised() {
+    Buffer<float> logits(gaussian(100, 5));
+    std::vector<float> expected(logits.begin(), logits.end());
+    const std::vector<int> seen = {0, 99, 17, 50};
+    for (const int token : seen) {
+      float& logit = expected[std::size_t(token)];
+      logit = logit > 0 ? logit / 1.3f : logit * 1.3f;
+    }
+    Buffer<int> tokens(seen);
+    launch_checked(&kernels::penalise_tokens, {1}, 32, 0, {updated(logits)}, logits.data(), tokens.data(),
+                   int(seen.size()), 1.3f);
+    QVERIFY(close(logits, expected, 0));
   }
 
   void draws_at_the_ends() {

@@ -25,6 +25,11 @@ std::string line_of(const std::source_location& at) {
   return file.substr(file.rfind('/') + 1) + ":" + std::to_string(at.line());
 }
 
+bool same_place(const Arrival& a, const Arrival& b) {
+  return a.operation == b.operation && a.whole_block == b.whole_block && a.at.line() == b.at.line() &&
+         a.at.column() == b.at.column() && std::strcmp(a.at.file_name(), b.at.file_name()) == 0;
+}
+
 struct Copy {
   std::byte* to;
   const std::byte* from;
@@ -201,8 +206,7 @@ void Machine::meet(unsigned warp) {
              threads_[left].arrival->what + ", " + line_of(threads_[left].arrival->at));
     }
     const Arrival &a = *front.arrival, &b = *threads_[i].arrival;
-    if (a.operation != b.operation || a.whole_block != b.whole_block || line_of(a.at) != line_of(b.at) ||
-        a.at.column() != b.at.column())
+    if (!same_place(a, b))
       report("divergent collectives: " + name(first) + " waits at " + a.what + ", " + line_of(a.at) +
              ", but thread " + std::to_string(i) + " of its warp at " + b.what + ", " + line_of(b.at));
   }
