@@ -21,7 +21,7 @@
 //   cp_async_wait<N>(): all but the N newest groups have landed, for the thread that asked
 //   load_cached(p)            read-only for the whole launch; load_streaming(p): read once, do not keep
 //   fused_multiply_add, fast_exp, fast_log, fast_rsqrt, fast_divide, sin_cos
-//   byte_permute, funnel_shift_right, popcount, float_bits, float_from_bits
+//   byte_permute (PTX prmt), funnel_shift_right, popcount, float_bits, float_from_bits
 //   uint2, uint4, float2, float4
 #pragma once
 

@@ -174,7 +174,9 @@ INTARSIA_DEVICE float fast_divide(float a, float b) { return __fdividef(a, b); }
 INTARSIA_DEVICE void sin_cos(float angle, float* sine, float* cosine) { sincosf(angle, sine, cosine); }
 
 INTARSIA_DEVICE unsigned byte_permute(unsigned a, unsigned b, unsigned selector) {
-  return __byte_perm(a, b, selector);
+  unsigned bytes;
+  asm("prmt.b32 %0, %1, %2, %3;" : "=r"(bytes) : "r"(a), "r"(b), "r"(selector));
+  return bytes;
 }
 INTARSIA_DEVICE unsigned funnel_shift_right(unsigned lower, unsigned upper, unsigned shift) {
   return __funnelshift_r(lower, upper, shift);

@@ -87,6 +87,8 @@ INTARSIA_KERNEL void read_shared_behind(int* out, std::size_t place) {
   out[simt::thread_index().x] = simt::shared_memory<int>()[place];
 }
 
+INTARSIA_KERNEL void divide(int* out, int divisor) { out[simt::thread_index().x] = 7 / divisor; }
+
 template <int newest_left, bool commit>
 INTARSIA_KERNEL void copy_through_shared(const float* in, float* out) {
   float* shared = simt::shared_memory<float>();
@@ -264,6 +266,15 @@ class TestSimtHost : public QObject {
     QVERIFY(!error_of([&] { launch(&read_shared_behind, {}, 33, 64, out.data(), 0); }).empty());
   }
 
+  void a_division_by_zero_is_named() {
+    Buffer<int> out(32);
+    const std::string error = error_of([&] { launch(&divide, {}, 32, 0, out.data(), 0); });
+    QVERIFY2(error.find("thread 0 of block (0, 0, 0) divides a whole number by zero") != std::string::npos,
+             error.c_str());
+    launch(&divide, {}, 32, 0, out.data(), 7);
+    QCOMPARE(out[31], 1);
+  }
+
   void asynchronous_copies_land_when_they_are_waited_for() {
     const std::vector<float> values = test::gaussian(128, 1);
     Buffer<float> in(values), out(128);
@@ -300,6 +311,13 @@ class TestSimtHost : public QObject {
     QVERIFY(largest_error(&multiply_tile<Fragments::right>) < 1e-5f);
     QVERIFY(largest_error(&multiply_tile<Fragments::through_ldmatrix>) < 1e-5f);
     QVERIFY(largest_error(&multiply_tile<Fragments::swapped>) > 0.1f); // a planted wrong layout
+  }
+
+  void bits_are_moved_as_on_the_device() { // PTX manual: prmt, shf.r.wrap
+    QCOMPARE(simt::byte_permute(0x33221100u, 0x77665544u, 0x7410u), 0x77441100u);
+    QCOMPARE(simt::byte_permute(0x800000FFu, 0x0000007Fu, 0xC8B3u), 0x00FFFF80u);
+    QCOMPARE(simt::funnel_shift_right(0x89ABCDEFu, 0x01234567u, 8), 0x6789ABCDu);
+    QCOMPARE(simt::funnel_shift_right(0x89ABCDEFu, 0x01234567u, 32), 0x89ABCDEFu);
   }
 
   void half_arithmetic_rounds_once() {

@@ -4,7 +4,7 @@
 namespace intarsia::simt::host {
 namespace {
 
-constexpr int signals[2] = {SIGSEGV, SIGBUS};
+constexpr int signals[3] = {SIGSEGV, SIGBUS, SIGFPE};
 FaultHandler::Action current_action = nullptr;
 volatile std::sig_atomic_t is_armed = 0;
 
@@ -14,7 +14,7 @@ void handle(int number, siginfo_t* info, void*) {
     return; // the access repeats and crashes
   }
   is_armed = 0;
-  current_action(info->si_addr);
+  current_action(number, info->si_addr);
 }
 
 } // namespace
@@ -30,11 +30,11 @@ FaultHandler::FaultHandler(Action action)
   handler.sa_sigaction = &handle;
   handler.sa_flags = SA_SIGINFO | SA_ONSTACK;
   sigemptyset(&handler.sa_mask);
-  for (int i = 0; i < 2; ++i) sigaction(signals[i], &handler, &before_[i]);
+  for (int i = 0; i < 3; ++i) sigaction(signals[i], &handler, &before_[i]);
 }
 
 FaultHandler::~FaultHandler() {
-  for (int i = 0; i < 2; ++i) sigaction(signals[i], &before_[i], nullptr);
+  for (int i = 0; i < 3; ++i) sigaction(signals[i], &before_[i], nullptr);
   sigaltstack(&stack_before_, nullptr);
 }
 

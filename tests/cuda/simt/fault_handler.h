@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Turns an access to a guard page into a sentence instead of a crash.
+// Turns an access to a guard page, or a division by zero, into a sentence instead of a crash.
 #pragma once
 
 #include <csignal>
@@ -10,7 +10,7 @@ namespace intarsia::simt::host {
 class FaultHandler {
  public:
   // `action` runs within the signal on a stack of its own and must not return.
-  using Action = void (*)(const void* address);
+  using Action = void (*)(int signal, const void* address);
   explicit FaultHandler(Action action);
   ~FaultHandler();
   FaultHandler(const FaultHandler&) = delete;
@@ -20,7 +20,7 @@ class FaultHandler {
   void arm(bool armed);
 
  private:
-  struct sigaction before_[2]{};
+  struct sigaction before_[3]{};
   stack_t stack_before_{};
   std::vector<char> stack_;
 };

@@ -2,6 +2,7 @@
 #include "tests/cuda/simt/machine.h"
 
 #include <algorithm>
+#include <csignal>
 #include <cstring>
 #include <deque>
 #include <memory>
@@ -58,7 +59,7 @@ class Machine {
 
  private:
   static void thread_body();
-  static void on_fault(const void* address);
+  static void on_fault(int signal, const void* address);
 
   void run_block();
   bool can_step(unsigned warp) const; // false: it waits for the block, or is done
@@ -242,8 +243,11 @@ void Machine::thread_body() {
   self.state = Thread::State::done;
 }
 
-void Machine::on_fault(const void* address) {
-  machine->failure_ = {"accesses memory", {}, address};
+void Machine::on_fault(int signal, const void* address) {
+  if (signal == SIGFPE)
+    machine->failure_ = {"divides a whole number by zero", {}, {}};
+  else
+    machine->failure_ = {"accesses memory", {}, address};
   machine->fibres_.abandon();
 }
 
