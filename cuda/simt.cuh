@@ -12,7 +12,8 @@
 //   shuffle(v, lane), shuffle_xor(v, mask), shuffle_down(v, delta); any(p), all(p), ballot(p)
 //   atomic_add(float*, unsigned*, unsigned long long*), atomic_max(unsigned*), each returning what was there
 //   shared_memory<T>()        the block's one dynamic shared buffer, 16-byte aligned; kernels carve it up
-//   Half2, make_half2, low, high, half2_add, half2_mul, half2_fma: rounded to binary16 once each
+//   Half2, make_half2, low, high, half2_add, half2_mul, half2_fma: rounded to binary16 once each;
+//   pack, low_bits, high_bits of its two patterns
 //   half_to_float, float_to_half
 //   mma_m16n8k16(d, a, b)     d += A B: A 16 x 16 row-major, B 16 x 8 column-major in f16, sums in f32,
 //                             fragments as in the PTX manual, "Matrix Fragments for mma.m16n8k16"

@@ -61,6 +61,12 @@ INTARSIA_DEVICE unsigned shared_address(const void* shared) {
 // --- binary16
 // -----------------------------------------------------------------------------------------------
 
+INTARSIA_DEVICE Half2 pack(std::uint16_t lower, std::uint16_t upper) {
+  return {std::uint32_t(lower) | std::uint32_t(upper) << 16};
+}
+INTARSIA_DEVICE std::uint16_t low_bits(Half2 pair) { return std::uint16_t(pair.bits); }
+INTARSIA_DEVICE std::uint16_t high_bits(Half2 pair) { return std::uint16_t(pair.bits >> 16); }
+
 INTARSIA_DEVICE float half_to_float(std::uint16_t bits) {
   float value;
   asm("cvt.f32.f16 %0, %1;" : "=f"(value) : "h"(bits));
@@ -76,8 +82,8 @@ INTARSIA_DEVICE Half2 make_half2(float lower, float upper) {
   asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(pair.bits) : "f"(upper), "f"(lower));
   return pair;
 }
-INTARSIA_DEVICE float low(Half2 pair) { return half_to_float(std::uint16_t(pair.bits)); }
-INTARSIA_DEVICE float high(Half2 pair) { return half_to_float(std::uint16_t(pair.bits >> 16)); }
+INTARSIA_DEVICE float low(Half2 pair) { return half_to_float(low_bits(pair)); }
+INTARSIA_DEVICE float high(Half2 pair) { return half_to_float(high_bits(pair)); }
 // ".rn" also keeps the compiler from contracting a product and a sum.
 INTARSIA_DEVICE Half2 half2_add(Half2 a, Half2 b) {
   Half2 sum;
