@@ -91,7 +91,12 @@ class TestKernelsAttention : public QObject {
     QVERIFY(agrees<std::uint16_t>({{8, 2, 128}, 70, 32, {66}, 128}));
   }
   void groups_of_any_size_share_a_cache() {
-    for (const int group : {1, 3, 4, 5, 7, 9}) QVERIFY(agrees<float>({{2 * group, 2, 10}, 21, 8, {20}, 32}));
+    for (const int group : {1, 3, 4, 5, 7, 9})
+      for (const int dim : {10, 24}) QVERIFY(agrees<float>({{2 * group, 2, dim}, 21, 8, {20}, 32}));
+  }
+  void wide_heads() {
+    QVERIFY(agrees<float>({{2, 1, 256}, 20, 8, {18}, 128}));
+    QVERIFY(agrees<float>({{2, 1, 190}, 20, 8, {18}, 96}));
   }
   void several_tokens_see_their_own_past() {
     QVERIFY(agrees<float>({{6, 3, 8}, 30, 8, {5, 6, 7, 8, 9, 29}, 32}));
