@@ -87,9 +87,8 @@ INTARSIA_KERNEL void read_shared_behind(int* out, std::size_t place) {
   out[simt::thread_index().x] = simt::shared_memory<int>()[place];
 }
 
-[[gnu::no_sanitize("integer-divide-by-zero")]] // the harness is to catch it
-INTARSIA_KERNEL void
-divide(int* out, int divisor) {
+// The harness is to catch it, not the sanitizer.
+[[gnu::no_sanitize("integer-divide-by-zero")]] INTARSIA_KERNEL void divide(int* out, int divisor) {
   out[simt::thread_index().x] = 7 / divisor;
 }
 
