@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/palette/hadamard.h"
 
+#include <bit>
 #include <cmath>
 #include <map>
 #include <mutex>
@@ -154,6 +155,19 @@ const SignMatrix& hadamard(std::size_t order) {
     throw Error(ErrorKind::internal, "no Hadamard matrix of order " + std::to_string(order));
   SignMatrix matrix = order == 1 ? SignMatrix{1} : is_paley_one(order) ? paley_one(order) : paley_two(order);
   return matrices.emplace(order, std::move(matrix)).first->second;
+}
+
+std::vector<std::uint32_t> hadamard_signs(std::size_t order, std::size_t sylvester) {
+  const SignMatrix& h = hadamard(order);
+  const std::size_t size = order * sylvester, words = (size + 31) / 32;
+  std::vector<std::uint32_t> signs(size * words, 0);
+  for (std::size_t i = 0; i < size; ++i)
+    for (std::size_t j = 0; j < size; ++j) {
+      const bool outer = h[i / sylvester * order + j / sylvester] < 0;
+      const bool inner = std::popcount((i & j) % sylvester) % 2 != 0;
+      signs[i * words + j / 32] |= std::uint32_t(outer != inner) << (j % 32);
+    }
+  return signs;
 }
 
 void fast_hadamard(std::span<float> x) {

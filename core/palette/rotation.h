@@ -24,6 +24,10 @@ class Rotation {
   // "28 x 512", or "3 blocks of 20 x 16" for the fallback; shown to people.
   std::string description() const;
   bool is_full() const { return blocks_ == 1; } // one transform over the whole dimension
+  // dimension = blocks x order x power: H is `blocks` times hadamard(order) (x) Sylvester's of `power`.
+  std::size_t blocks() const { return blocks_; }
+  std::size_t order() const { return order_; }
+  std::size_t power() const { return power_; }
 
   void apply(std::span<float> x) const;         // x~ = H (s * x), in place; x.size() = dimension
   void apply_inverse(std::span<float> x) const; // x = s * (H^T x~), in place

@@ -15,6 +15,7 @@ class Rope {
   explicit Rope(const ModelConfig& config);
   // Turns every head of one token in place; heads.size() is a multiple of head_dim.
   void apply(std::span<float> heads, std::size_t position) const;
+  const std::vector<float>& frequencies() const { return frequencies_; }
 
  private:
   std::size_t head_dim_;
