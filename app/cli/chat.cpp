@@ -6,34 +6,22 @@
 #include <unistd.h>
 
 #include "app/cli/line_reader.h"
+#include "app/cli/place.h"
 #include "app/cli/session.h"
 #include "app/cli/verbs.h"
 #include "core/base/error.h"
 #include "core/runtime/conversation.h"
+#include "core/worker/messages.h"
 
 namespace intarsia::cli {
 namespace {
-
-const char* reason_name(StopReason reason) {
-  switch (reason) {
-  case StopReason::end_of_text:
-    return "end_of_text";
-  case StopReason::token_limit:
-    return "token_limit";
-  case StopReason::context_full:
-    return "context_full";
-  case StopReason::stopped:
-    return "stopped";
-  }
-  return "";
-}
 
 OrderedJson to_json(const std::string& prompt, const GenerationResult& result) {
   const double rate =
       result.decode_seconds > 0 ? double(result.tokens.size() - 1) / result.decode_seconds : 0;
   return {{"prompt", prompt},
           {"text", result.text},
-          {"reason", reason_name(result.reason)},
+          {"reason", to_string(result.reason)},
           {"prompt_tokens", result.prompt_tokens},
           {"generated_tokens", result.tokens.size()},
           {"first_token_seconds", result.prefill_seconds},
@@ -80,11 +68,11 @@ void run(const Options& options) {
   for (const char* name : {"--json", "--raw"})
     if (options.has(name) && !prompt)
       throw Error(ErrorKind::usage, std::string("chat: ") + name + " needs --prompt");
-  chosen_device(options);
+  const Place place = chosen_place(options);
   const OpenedModel model = open_model(options.argument());
   const Tokenizer& tokenizer = require_tokenizer(model, options.argument());
   const JobControl control = make_control("loading");
-  const auto running = load(model, control);
+  const auto running = load(model, place, control);
   end_progress();
   Conversation conversation(tokenizer, *running, options.text("--system").value_or(""));
   if (!prompt) return converse(conversation, max_tokens, sampling);

@@ -32,7 +32,7 @@ struct DeviceList {
 DeviceList detect_devices();
 
 // The device of that id; empty: the best usable. Throws Error{usage} listing the ids when unknown,
-// Error{resource} with the reason when unusable.
+// Error{resource} with the reason when unusable, or a GPU that is not there.
 Device find_device(const std::string& id);
 
 // Bytes of memory free for a new program now (MemAvailable).

@@ -128,6 +128,9 @@ WorkerAnswer WorkerConnection::call(OrderedJson request, const JobControl& contr
       control.report(progress.string("stage"), progress.number_or("done", 0), progress.number_or("total", 0));
     } else if (events) {
       events(answer);
+    } else {
+      throw Error(ErrorKind::internal, options_.program.string() + ": its answer to \"" + verb +
+                                           "\" is none; it is no intarsia-worker of this version");
     }
   }
 }

@@ -49,6 +49,7 @@ GenerationResult WorkerSequence::generate(std::vector<int>& cached_tokens, const
                                           std::stop_token stop) {
   const std::size_t kept = std::min(length_, cached_tokens.size());
   const WorkerEvents events = [&](const JsonObject& event) {
+    if (request.on_token && event.has("token")) request.on_token(int(event.count("token", 0, INT32_MAX)));
     if (on_text && event.has("text")) on_text(event.string("text"));
   };
   cached_tokens.clear(); // after a failure nobody knows what the worker still holds
