@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // intarsia-worker: the one program that links CUDA. It takes requests as JSON lines on its standard input and
 // answers on its standard output, as resources/help/worker-protocol.md says, and ends at end of input.
+#include <charconv>
 #include <csignal>
 #include <cstdio>
 #include <fcntl.h>
+#include <optional>
+#include <string>
 #include <unistd.h>
+#include <vector>
 
 #include "app/worker/jobs.h"
 #include "app/worker/service.h"
+#include "core/base/parallel.h"
 
 namespace {
 
@@ -18,9 +23,27 @@ int take_standard_output() {
   return answers;
 }
 
+// 0: one a core; nothing: not what it can be started with.
+std::optional<std::size_t> threads_of(const std::vector<std::string>& arguments) {
+  if (arguments.empty()) return 0;
+  if (arguments.size() != 2 || arguments[0] != "--threads") return std::nullopt;
+  std::size_t threads = 0;
+  const char* end = arguments[1].data() + arguments[1].size();
+  const auto [read, error] = std::from_chars(arguments[1].data(), end, threads);
+  return error == std::errc() && read == end && threads > 0 ? std::optional(threads) : std::nullopt;
+}
+
 } // namespace
 
-int main() {
+int main(int argc, char** argv) {
+  const auto threads = threads_of({argv + 1, argv + argc});
+  if (!threads) {
+    std::fputs("usage: intarsia-worker [--threads N], with requests on standard input; intarsia and "
+               "intarsia-studio start it\n",
+               stderr);
+    return 2;
+  }
+  const intarsia::ThreadLimit limit(*threads);
   std::signal(SIGPIPE, SIG_IGN); // a program that left is seen at the end of input
   const int answers = take_standard_output();
   if (answers < 0) {

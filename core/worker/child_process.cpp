@@ -118,14 +118,15 @@ class SigpipeHeldBack {
 
 } // namespace
 
-ChildProcess::ChildProcess(const std::filesystem::path& program) {
+ChildProcess::ChildProcess(const std::filesystem::path& program, std::vector<std::string> arguments) {
   Pipe input = make_pipe(program), output = make_pipe(program), errors = make_pipe(program);
   const SpawnAttributes attributes;
   const SpawnStreams streams(input, output, errors);
-  std::string name = program.string();
-  char* const arguments[] = {name.data(), nullptr};
-  if (const int code =
-          ::posix_spawn(&pid_, name.c_str(), streams.get(), attributes.get(), arguments, environ);
+  arguments.insert(arguments.begin(), program.string());
+  std::vector<char*> words;
+  for (std::string& argument : arguments) words.push_back(argument.data());
+  words.push_back(nullptr);
+  if (const int code = ::posix_spawn(&pid_, words[0], streams.get(), attributes.get(), words.data(), environ);
       code != 0)
     throw start_error(program, code);
   input_ = std::move(input.write);

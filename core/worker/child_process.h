@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <sys/types.h>
+#include <vector>
 
 #include "core/worker/file_descriptor.h"
 
@@ -23,8 +24,9 @@ struct ChildEnd {
 // started it; instead the child is expected to end at the end of its input, which comes however we end.
 class ChildProcess {
  public:
-  explicit ChildProcess(const std::filesystem::path& program); // throws Error{resource} when it cannot start
-  ~ChildProcess();                                             // kills it when it still runs
+  // Throws Error{resource} when it cannot start.
+  ChildProcess(const std::filesystem::path& program, std::vector<std::string> arguments);
+  ~ChildProcess(); // kills it when it still runs
   ChildProcess(const ChildProcess&) = delete;
   ChildProcess& operator=(const ChildProcess&) = delete;
 

@@ -30,6 +30,11 @@ std::string last_line(const std::string& text) {
   return last;
 }
 
+std::vector<std::string> arguments_of(const WorkerOptions& options) {
+  if (options.threads == 0) return {};
+  return {"--threads", std::to_string(options.threads)};
+}
+
 // What the file descriptor has, but not for ever; false at its end.
 template <typename Take>
 bool read_available(int fd, const Take& take) {
@@ -69,7 +74,7 @@ class WorkerConnection::Registration {
 
 WorkerConnection::WorkerConnection(const WorkerOptions& options)
     : options_(options)
-    , child_(options.program)
+    , child_(options.program, arguments_of(options))
     , frames_(longest_worker_line)
     , reader_([this] { read_until_end(); }) {}
 

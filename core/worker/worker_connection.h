@@ -24,6 +24,7 @@ namespace intarsia {
 struct WorkerOptions {
   std::filesystem::path program;         // intarsia-worker
   std::chrono::milliseconds grace{5000}; // for a job to follow its stop, and for the worker to end
+  std::size_t threads = 0;               // at most; 0: one a core
 };
 
 struct WorkerAnswer {

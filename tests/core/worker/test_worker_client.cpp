@@ -38,7 +38,7 @@ class TestWorkerClient : public QObject {
         fs::path(folder_.path().toStdString()) / ("worker-" + std::to_string(scripts_++) + ".sh");
     write_file(path, "#!/bin/sh\n" + body);
     fs::permissions(path, fs::perms::owner_all);
-    return {path, 300ms};
+    return {path, 300ms, 0};
   }
   std::string error_from_script(const std::string& body) {
     WorkerClient client(script(body));
@@ -68,7 +68,7 @@ class TestWorkerClient : public QObject {
   }
 
   void a_program_that_is_not_there() {
-    WorkerClient client({fs::path(folder_.path().toStdString()) / "missing"});
+    WorkerClient client({fs::path(folder_.path().toStdString()) / "missing", 300ms, 0});
     const std::string sentence = error_of([&] { client.call({{"do", "juggle"}}); });
     QVERIFY(sentence.find("missing: cannot be started") != std::string::npos);
   }
