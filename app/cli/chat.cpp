@@ -6,36 +6,24 @@
 #include <unistd.h>
 
 #include "app/cli/line_reader.h"
+#include "app/cli/place.h"
 #include "app/cli/session.h"
 #include "app/cli/verbs.h"
 #include "core/allocation/memory_model.h"
 #include "core/base/error.h"
 #include "core/device/memory_info.h"
 #include "core/runtime/conversation.h"
+#include "core/worker/messages.h"
 
 namespace intarsia::cli {
 namespace {
-
-const char* reason_name(StopReason reason) {
-  switch (reason) {
-  case StopReason::end_of_text:
-    return "end_of_text";
-  case StopReason::token_limit:
-    return "token_limit";
-  case StopReason::context_full:
-    return "context_full";
-  case StopReason::stopped:
-    return "stopped";
-  }
-  return "";
-}
 
 OrderedJson to_json(const std::string& prompt, const GenerationResult& result) {
   const double rate =
       result.decode_seconds > 0 ? double(result.tokens.size() - 1) / result.decode_seconds : 0;
   return {{"prompt", prompt},
           {"text", result.text},
-          {"reason", reason_name(result.reason)},
+          {"reason", to_string(result.reason)},
           {"prompt_tokens", result.prompt_tokens},
           {"generated_tokens", result.tokens.size()},
           {"first_token_seconds", result.prefill_seconds},
@@ -88,13 +76,13 @@ void run(const Options& options) {
   for (const char* name : {"--json", "--raw"})
     if (options.has(name) && !prompt)
       throw Error(ErrorKind::usage, std::string("chat: ") + name + " needs --prompt");
-  chosen_device(options);
+  const Place place = chosen_place(options);
   const OpenedModel model = open_model(options.argument());
   const Tokenizer& tokenizer = require_tokenizer(model, options.argument());
   const std::size_t context =
       options.count_or("--context", 1, model.config().max_positions, usual_context(model));
   const JobControl control = make_control("loading");
-  const auto running = load(model, control);
+  const auto running = load(model, place, control);
   end_progress();
   Conversation conversation(tokenizer, *running, context, options.text("--system").value_or(""));
   if (!prompt) return converse(conversation, max_tokens, sampling);

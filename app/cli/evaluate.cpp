@@ -4,20 +4,15 @@
 #include <algorithm>
 #include <fmt/format.h>
 
+#include "app/cli/place.h"
 #include "app/cli/session.h"
 #include "app/cli/verbs.h"
 #include "core/base/error.h"
+#include "core/worker/messages.h"
+#include "core/worker/worker_jobs.h"
 
 namespace intarsia::cli {
 namespace {
-
-OrderedJson to_json(const PerplexityResult& result) {
-  return {{"perplexity", result.perplexity},
-          {"mean_nll", result.mean_nll},
-          {"standard_error", result.standard_error},
-          {"tokens", result.tokens},
-          {"windows", result.windows}};
-}
 
 // Token by token, a comparison means something only when both read the same tokens.
 void require_same_tokens(const OpenedModel& model, const OpenedModel& reference, const std::string& path) {
@@ -27,20 +22,20 @@ void require_same_tokens(const OpenedModel& model, const OpenedModel& reference,
 
 void run(const Options& options) {
   const std::string text = options.require("--text");
-  chosen_device(options);
+  const Place place = chosen_place(options);
   const OpenedModel model = open_model(options.argument());
   const std::size_t most = model.config().max_positions;
   const auto context = options.count_or("--context", 2, most, std::min<std::size_t>(512, most));
   const auto tokens = read_tokens(model, options.argument(), text);
   const int bos = window_bos(*model.tokenizer);
   const JobControl control = make_control("evaluating");
-  const auto running = load(model, control);
+  const auto running = load(model, place, control);
   OrderedJson json{{"model", options.argument()}, {"text", text}, {"context", context}};
   if (const auto reference_path = options.text("--reference")) {
     const OpenedModel reference = open_model(*reference_path);
     require_same_tokens(model, reference, *reference_path);
-    const auto other = load(reference, control);
-    const DivergenceResult result = divergence(*running, *other, tokens, context, bos, control);
+    const auto other = load(reference, place, control);
+    const DivergenceResult result = divergence_anywhere(*running, *other, tokens, context, bos, control);
     end_progress();
     json.update(to_json(result.model));
     json["reference"] = {{"model", *reference_path}, {"perplexity", result.reference.perplexity}};
@@ -55,7 +50,7 @@ void run(const Options& options) {
     fmt::print("top-1 agreement  {:.2f} %\n", 100 * result.top1_agreement);
     return;
   }
-  const PerplexityResult result = perplexity(*running, tokens, context, bos, control);
+  const PerplexityResult result = perplexity_anywhere(*running, tokens, context, bos, control);
   end_progress();
   json.update(to_json(result));
   if (options.json()) return print_json(json);

@@ -146,10 +146,7 @@ std::unique_ptr<LanguageModel> load(const OpenedModel& model, const JobControl& 
     throw Error(ErrorKind::resource,
                 (model.artifact ? model.artifact->path() : model.checkpoint->path()).string() + ": needs " +
                     format_bytes(needed) + " of memory to run, but only " + format_bytes(free) + " are free");
-  CpuOptions options;
-  options.half_precision_weights = model.artifact != nullptr; // an artifact's own embeddings are f16
-  options.half_precision_cache = model.artifact != nullptr;
-  return load_on_cpu(model.weights(), options, control);
+  return load_on_cpu(model.weights(), cpu_options(model), control);
 }
 
 const Tokenizer& require_tokenizer(const OpenedModel& model, const std::string& path) {

@@ -26,7 +26,7 @@ bool go_on_after_stop();
 
 void print_json(const OrderedJson& json);
 
-// The device of --device, refused here when it is no CPU: this version computes on the CPU.
+// The device of --device, refused where it is no CPU, for verbs that compute in this process only.
 Device chosen_device(const Options& options);
 OptionSpec device_option();
 

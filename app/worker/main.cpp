@@ -1,56 +1,57 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// intarsia-worker: the one program that links CUDA. It reads requests as JSON lines on stdin,
-// {"id":1,"do":"devices"}, and answers each on stdout with {"id":1,"result":{…}} or {"id":1,"error":"a
-// sentence"}. It ends at end of input.
-#include <exception>
-#include <iostream>
-#include <nlohmann/json.hpp>
-#include <stdexcept>
+// intarsia-worker: the one program that links CUDA. It takes requests as JSON lines on its standard input and
+// answers on its standard output, as resources/help/worker-protocol.md says, and ends at end of input.
+#include <charconv>
+#include <csignal>
+#include <cstdio>
+#include <fcntl.h>
+#include <optional>
 #include <string>
+#include <unistd.h>
+#include <vector>
 
-#include "cuda/device_query.h"
+#include "app/worker/jobs.h"
+#include "app/worker/service.h"
+#include "core/base/parallel.h"
 
 namespace {
 
-using nlohmann::json;
-
-constexpr int bandwidth_megabytes = 256; // larger than any L2, small beside any card's memory
-
-json devices() {
-  const auto report = intarsia::cuda::query_devices();
-  json list = json::array();
-  for (const auto& device : report.devices)
-    list.push_back(
-        {{"id", "cuda:" + std::to_string(device.index)},
-         {"name", device.name},
-         {"memory_total", device.memory_total},
-         {"memory_free", device.memory_free},
-         {"capability",
-          std::to_string(device.capability_major) + "." + std::to_string(device.capability_minor)},
-         {"multiprocessors", device.multiprocessors},
-         {"bandwidth", intarsia::cuda::measure_copy_bandwidth(device.index, bandwidth_megabytes)}});
-  return {{"devices", list}, {"driver_version", report.driver_version}, {"problem", report.problem}};
+// The answers' pipe for us alone: what a library prints goes to standard error and cannot break a line.
+int take_standard_output() {
+  const int answers = ::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  ::dup2(STDERR_FILENO, STDOUT_FILENO);
+  return answers;
 }
 
-json answer(const std::string& line) {
-  json id = nullptr;
-  try {
-    const json request = json::parse(line);
-    id = request.value("id", json(nullptr));
-    const std::string verb = request.at("do").get<std::string>();
-    if (verb == "devices") return {{"id", id}, {"result", devices()}};
-    throw std::runtime_error("unknown request \"" + verb + "\": this worker knows: devices");
-  } catch (const json::exception&) {
-    return {{"id", id}, {"error", "not a request: each line is a JSON object with \"id\" and \"do\""}};
-  } catch (const std::exception& error) {
-    return {{"id", id}, {"error", error.what()}};
-  }
+// 0: one a core; nothing: not what it can be started with.
+std::optional<std::size_t> threads_of(const std::vector<std::string>& arguments) {
+  if (arguments.empty()) return 0;
+  if (arguments.size() != 2 || arguments[0] != "--threads") return std::nullopt;
+  std::size_t threads = 0;
+  const char* end = arguments[1].data() + arguments[1].size();
+  const auto [read, error] = std::from_chars(arguments[1].data(), end, threads);
+  return error == std::errc() && read == end && threads > 0 ? std::optional(threads) : std::nullopt;
 }
 
 } // namespace
 
-int main() {
-  std::string line;
-  while (std::getline(std::cin, line)) std::cout << answer(line).dump() << std::endl;
+int main(int argc, char** argv) {
+  const auto threads = threads_of({argv + 1, argv + argc});
+  if (!threads) {
+    std::fputs("usage: intarsia-worker [--threads N], with requests on standard input; intarsia and "
+               "intarsia-studio start it\n",
+               stderr);
+    return 2;
+  }
+  const intarsia::ThreadLimit limit(*threads);
+  std::signal(SIGPIPE, SIG_IGN); // a program that left is seen at the end of input
+  const int answers = take_standard_output();
+  if (answers < 0) {
+    std::fputs("intarsia-worker: standard output is closed; it is where answers go\n", stderr);
+    return 1;
+  }
+  intarsia::worker::Output output{intarsia::FileDescriptor(answers)};
+  intarsia::worker::Service service(output, intarsia::worker::all_jobs());
+  service.serve(STDIN_FILENO);
   return 0;
 }

@@ -46,6 +46,11 @@ OpenedModel open_model(const fs::path& path) {
   return model;
 }
 
+CpuOptions cpu_options(const OpenedModel& model) {
+  const bool half = model.artifact != nullptr;
+  return {.half_precision_cache = half, .half_precision_weights = half};
+}
+
 fs::path built_in_model() {
   std::error_code code;
   const fs::path program = fs::read_symlink("/proc/self/exe", code);

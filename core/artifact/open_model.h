@@ -30,6 +30,9 @@ std::size_t usual_context(const OpenedModel& model);
 
 OpenedModel open_model(const std::filesystem::path& path);
 
+// How the CPU holds it: an artifact's own halves stay halves, a checkpoint is run in f32.
+CpuOptions cpu_options(const OpenedModel& model);
+
 // The model that comes with Intarsia: resources/demo-model, found in the source tree or beside the installed
 // program.
 std::filesystem::path built_in_model();

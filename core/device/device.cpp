@@ -75,6 +75,12 @@ Device this_cpu() {
   return device;
 }
 
+// A GPU that is not there is no misspelling.
+bool names_a_gpu(const std::string& id) {
+  return id.starts_with("cuda:") && id.size() > 5 &&
+         id.find_first_not_of("0123456789", 5) == std::string::npos;
+}
+
 DeviceList list_devices() {
   DeviceList list;
   list.devices = detect_nvidia(list.gpu_note);
@@ -105,8 +111,9 @@ Device find_device(const std::string& id) {
       throw Error(ErrorKind::resource, device.id + " (" + device.name + ") cannot be used: " + device.reason);
     return device;
   }
-  throw Error(ErrorKind::usage, "there is no device \"" + id + "\" here; there is " + known +
-                                    (list.gpu_note.empty() ? "" : " (" + list.gpu_note + ")"));
+  throw Error(names_a_gpu(id) ? ErrorKind::resource : ErrorKind::usage,
+              "there is no device \"" + id + "\" here; there is " + known +
+                  (list.gpu_note.empty() ? "" : " (" + list.gpu_note + ")"));
 }
 
 } // namespace intarsia

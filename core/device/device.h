@@ -32,8 +32,8 @@ struct DeviceList {
 DeviceList detect_devices();
 
 // The device of that id; empty: the best usable. Throws Error{usage} listing the ids when unknown,
-// Error{resource} with the reason when unusable. Without the CPU's bandwidth: one that wants to run a model
-// needs the memory.
+// Error{resource} with the reason when unusable, or a GPU that is not there. Without the CPU's bandwidth: one
+// that wants to run a model needs the memory.
 Device find_device(const std::string& id);
 
 // Bytes of memory free for a new program now (MemAvailable).

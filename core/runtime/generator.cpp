@@ -31,6 +31,8 @@ GenerationResult generate(Sequence& sequence, std::vector<int>& cached_tokens, c
                           const GenerationRequest& request,
                           const std::function<void(std::string_view)>& on_text, std::stop_token stop) {
   if (request.prompt.empty()) throw Error(ErrorKind::usage, "the prompt is empty");
+  if (auto* elsewhere = dynamic_cast<GeneratingSequence*>(&sequence))
+    return elsewhere->generate(cached_tokens, request, on_text, std::move(stop));
   GenerationResult result;
   result.prompt_tokens = request.prompt.size();
   result.reused_tokens = reusable(cached_tokens, request.prompt, sequence.length());
@@ -67,6 +69,7 @@ GenerationResult generate(Sequence& sequence, std::vector<int>& cached_tokens, c
       }
       result.tokens.push_back(token);
       history.push_back(token);
+      if (request.on_token) request.on_token(token);
       if (std::find(request.stop_tokens.begin(), request.stop_tokens.end(), token) !=
           request.stop_tokens.end()) {
         result.reason = StopReason::end_of_text;

@@ -28,7 +28,16 @@ struct GenerationRequest {
   std::vector<int> prompt; // ids; at least one
   std::size_t max_tokens = 256;
   SamplingSettings sampling;
-  std::vector<int> stop_tokens; // generation ends when one is drawn; it is not part of the text
+  std::vector<int> stop_tokens;      // generation ends when one is drawn; it is not part of the text
+  std::function<void(int)> on_token; // called with each token drawn, before its text; may be empty
+};
+
+// A sequence that generates by itself: where it lives in another process, its logits need not travel.
+class GeneratingSequence : public Sequence {
+ public:
+  virtual GenerationResult generate(std::vector<int>& cached_tokens, const GenerationRequest& request,
+                                    const std::function<void(std::string_view)>& on_text,
+                                    std::stop_token stop) = 0;
 };
 
 // Text comes in pieces of whole UTF-8 characters. Tokens already in `sequence` that equal the start of the

@@ -1,10 +1,7 @@
 include(GNUInstallDirs)
-install(TARGETS intarsia RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(TARGETS intarsia intarsia-worker RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 if(INTARSIA_HAVE_STUDIO)
   install(TARGETS intarsia-studio RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-endif()
-if(INTARSIA_HAVE_CUDA)
-  install(TARGETS intarsia-worker RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
 install(DIRECTORY resources/ DESTINATION ${CMAKE_INSTALL_DATADIR}/intarsia
         PATTERN "*.py" EXCLUDE PATTERN "__pycache__" EXCLUDE)

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Where a verb computes: the CPU in this process, a GPU in a worker process.
+#pragma once
+
+#include <memory>
+
+#include "app/cli/session.h"
+#include "core/worker/worker_client.h"
+
+namespace intarsia::cli {
+
+struct Place {
+  Device device;
+  std::shared_ptr<WorkerClient> worker; // null: in this process
+};
+
+// Of --device. With INTARSIA_CPU_IN_WORKER=1 in the environment the CPU too is used through a worker: that is
+// how tests walk the whole way where there is no GPU.
+Place chosen_place(const Options& options);
+
+std::unique_ptr<LanguageModel> load(const OpenedModel& model, const Place& place, const JobControl& control);
+
+} // namespace intarsia::cli

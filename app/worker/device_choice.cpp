@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/worker/device_choice.h"
+
+#include <charconv>
+
+#include "app/worker/gpu.h"
+#include "core/base/error.h"
+
+namespace intarsia::worker {
+
+DeviceChoice device_from(const JsonObject& request) {
+  const std::string name = request.string("device");
+  if (name == "cpu") return {};
+  const std::string prefix = "cuda:";
+  DeviceChoice choice{true, 0};
+  if (name.starts_with(prefix)) {
+    const char *begin = name.data() + prefix.size(), *end = name.data() + name.size();
+    const auto [read, error] = std::from_chars(begin, end, choice.index);
+    if (error == std::errc() && read == end && choice.index >= 0 && begin != end) return choice;
+  }
+  throw Error(ErrorKind::usage, "there is no device \"" + name + "\"; there is cpu, and cuda:0, cuda:1 …");
+}
+
+std::unique_ptr<LanguageModel> load_on_device(const DeviceChoice& device, const OpenedModel& model,
+                                              const JobControl& control) {
+  if (device.gpu) return load_on_gpu(device.index, model.weights(), control);
+  return load_on_cpu(model.weights(), cpu_options(model), control);
+}
+
+} // namespace intarsia::worker

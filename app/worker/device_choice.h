@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Where a device's name turns into a backend.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "core/artifact/open_model.h"
+#include "core/base/json.h"
+
+namespace intarsia::worker {
+
+struct DeviceChoice {
+  bool gpu = false;
+  int index = 0; // of the GPU
+};
+
+// The field "device": "cpu" or "cuda:N". Throws Error{usage}.
+DeviceChoice device_from(const JsonObject& request);
+
+std::unique_ptr<LanguageModel> load_on_device(const DeviceChoice& device, const OpenedModel& model,
+                                              const JobControl& control);
+
+} // namespace intarsia::worker

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/worker/jobs.h"
+
+#include <memory>
+
+namespace intarsia::worker {
+
+JobControl JobContext::control() {
+  using Clock = std::chrono::steady_clock;
+  auto next = std::make_shared<Clock::time_point>();
+  return {[this, next](const Progress& progress) {
+            const auto now = Clock::now();
+            if (now < *next && progress.done < progress.total) return;
+            *next = now + std::chrono::milliseconds(50);
+            event({{"progress",
+                    {{"stage", progress.stage}, {"done", progress.done}, {"total", progress.total}}}});
+          },
+          stop_};
+}
+
+void JobContext::event(OrderedJson line) {
+  OrderedJson whole{{"id", id_}};
+  whole.update(line);
+  output_.send(whole);
+}
+
+std::map<std::string, Job> all_jobs() {
+  return {{"devices", devices_job()},   {"load", load_job()},         {"unload", unload_job()},
+          {"sequence", sequence_job()}, {"close", close_job()},       {"forward", forward_job()},
+          {"generate", generate_job()}, {"evaluate", evaluate_job()}, {"quantize", quantize_job()},
+          {"profile", profile_job()},   {"selftest", selftest_job()}};
+}
+
+} // namespace intarsia::worker

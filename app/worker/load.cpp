@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/worker/device_choice.h"
+#include "app/worker/jobs.h"
+
+namespace intarsia::worker {
+
+Job load_job() {
+  return {{"path", "device"}, [](const JsonObject& request, JobContext& context) {
+            const DeviceChoice device = device_from(request);
+            LoadedModel loaded{open_model(request.string("path")), nullptr};
+            loaded.model = load_on_device(device, loaded.opened, context.control());
+            OrderedJson result{{"model", 0},
+                               {"vocabulary", loaded.model->config().vocabulary},
+                               {"weight_bytes", loaded.model->weight_bytes()}};
+            result["model"] = context.models.add(std::move(loaded));
+            return JobResult{std::move(result), {}};
+          }};
+}
+
+Job unload_job() {
+  return {{"model"}, [](const JsonObject& request, JobContext& context) {
+            context.models.unload(request);
+            return JobResult{};
+          }};
+}
+
+} // namespace intarsia::worker

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What the worker keeps between requests, under numbers that are never used again.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "core/artifact/open_model.h"
+#include "core/base/json.h"
+
+namespace intarsia::worker {
+
+struct LoadedModel {
+  OpenedModel opened;
+  std::unique_ptr<LanguageModel> model;
+};
+
+struct OpenSequence {
+  std::uint64_t model = 0;
+  std::unique_ptr<Sequence> sequence;
+  std::vector<int> tokens; // in its cache, one for one
+
+  void cut(std::size_t length);
+};
+
+class LoadedModels {
+ public:
+  std::uint64_t add(LoadedModel model);
+  std::uint64_t add(OpenSequence sequence);
+  // Those that a field of the request names. Throw Error{usage}.
+  LoadedModel& model(const JsonObject& request, const std::string& field);
+  OpenSequence& sequence(const JsonObject& request);
+  LoadedModel& model_of(const OpenSequence& sequence) { return models_.at(sequence.model); }
+  void unload(const JsonObject& request); // and its sequences
+  void close(const JsonObject& request);
+
+ private:
+  std::uint64_t last_ = 0;
+  std::map<std::uint64_t, LoadedModel> models_;
+  std::map<std::uint64_t, OpenSequence> sequences_; // after the models: they go first
+};
+
+// The field "length": what the sequence is cut to before the request. Throws when it is shorter already.
+std::size_t length_from(const JsonObject& request, const OpenSequence& sequence);
+
+} // namespace intarsia::worker

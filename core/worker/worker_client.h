@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Jobs in a process of their own. A job that takes the process with it ends alone: the next request starts a
+// fresh worker.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+
+#include "core/worker/worker_connection.h"
+
+namespace intarsia {
+
+// intarsia-worker beside this program; the environment's INTARSIA_WORKER overrides it. Throws
+// Error{resource} when it is not there.
+std::filesystem::path worker_program();
+
+// Thread-safe: requests of several threads are done one after another.
+class WorkerClient {
+ public:
+  explicit WorkerClient(WorkerOptions options); // starts nothing yet
+
+  // As WorkerConnection::call, in whichever worker lives. `life`: in this one only, for requests about what
+  // it holds; throws Error{resource} when it has ended.
+  WorkerAnswer call(OrderedJson request, const JobControl& control = {}, const WorkerEvents& events = {},
+                    std::uint64_t life = 0);
+  void post(OrderedJson request, std::uint64_t life) noexcept;
+
+  std::uint64_t life(); // number of the worker that a call would go to; starts it
+  pid_t pid();          // of the same
+
+ private:
+  struct Life {
+    std::uint64_t number = 0;
+    std::shared_ptr<WorkerConnection> connection;
+  };
+  Life present(bool start);
+
+  WorkerOptions options_;
+  std::mutex mutex_;
+  Life life_;
+};
+
+} // namespace intarsia

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/worker/worker_jobs.h"
+
+#include "core/worker/messages.h"
+
+namespace intarsia {
+namespace {
+
+OrderedJson evaluation_request(const WorkerModel& model, std::span<const int> tokens, std::size_t context,
+                               int bos) {
+  OrderedJson request{{"do", "evaluate"},
+                      {"model", model.handle()},
+                      {"tokens", std::vector<int>(tokens.begin(), tokens.end())},
+                      {"context", context}};
+  if (bos >= 0) request["bos"] = bos;
+  return request;
+}
+
+} // namespace
+
+PerplexityResult perplexity_anywhere(LanguageModel& model, std::span<const int> tokens, std::size_t context,
+                                     int bos, const JobControl& control) {
+  const auto* remote = dynamic_cast<const WorkerModel*>(&model);
+  if (!remote) return perplexity(model, tokens, context, bos, control);
+  const auto answer = remote->call(evaluation_request(*remote, tokens, context, bos), control);
+  return perplexity_from(JsonObject(answer.result, "the worker's answer"));
+}
+
+DivergenceResult divergence_anywhere(LanguageModel& model, LanguageModel& reference,
+                                     std::span<const int> tokens, std::size_t context, int bos,
+                                     const JobControl& control) {
+  const auto* remote = dynamic_cast<const WorkerModel*>(&model);
+  const auto* other = dynamic_cast<const WorkerModel*>(&reference);
+  if (!remote || !other || !remote->shares_worker_with(*other))
+    return divergence(model, reference, tokens, context, bos, control);
+  OrderedJson request = evaluation_request(*remote, tokens, context, bos);
+  request["reference"] = other->handle();
+  const auto answer = remote->call(std::move(request), control);
+  return divergence_from(JsonObject(answer.result, "the worker's answer"));
+}
+
+void quantize_in_worker(WorkerClient& client, const std::string& device,
+                        const std::filesystem::path& checkpoint, const Plan& plan,
+                        const std::filesystem::path& out, const WorkerQuantizeOptions& options,
+                        const JobControl& control) {
+  OrderedJson request{{"do", "quantize"},
+                      {"path", std::filesystem::absolute(checkpoint).string()},
+                      {"device", device},
+                      {"plan", to_json(plan)},
+                      {"out", std::filesystem::absolute(out).string()},
+                      {"seed", options.seed},
+                      {"resume", options.resume}};
+  if (!options.calibration.empty())
+    request["calibration"] = {{"tokens", options.calibration}, {"most", options.calibration_tokens}};
+  client.call(std::move(request), control, [&](const JsonObject& event) {
+    if (options.on_layer && event.has("layer")) options.on_layer(layer_from(event.object("layer")));
+  });
+}
+
+} // namespace intarsia

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Whole jobs, done where the model is: a model in a worker is evaluated there, so that no logits travel.
+#pragma once
+
+#include <vector>
+
+#include "core/artifact/quantize_job.h"
+#include "core/evaluation/evaluation.h"
+#include "core/worker/worker_model.h"
+
+namespace intarsia {
+
+// As perplexity() and divergence(), for models anywhere.
+PerplexityResult perplexity_anywhere(LanguageModel& model, std::span<const int> tokens, std::size_t context,
+                                     int bos, const JobControl& control);
+DivergenceResult divergence_anywhere(LanguageModel& model, LanguageModel& reference,
+                                     std::span<const int> tokens, std::size_t context, int bos,
+                                     const JobControl& control);
+
+struct WorkerQuantizeOptions {
+  std::uint64_t seed = 1;
+  bool resume = false;
+  std::vector<int> calibration; // tokens of a text; empty: none
+  std::size_t calibration_tokens = CalibrationOptions().tokens;
+  std::function<void(const LayerDone&)> on_layer; // called from this thread; may be empty
+};
+
+// As quantize_model(), in a worker, on "cpu" or "cuda:N".
+void quantize_in_worker(WorkerClient& client, const std::string& device,
+                        const std::filesystem::path& checkpoint, const Plan& plan,
+                        const std::filesystem::path& out, const WorkerQuantizeOptions& options,
+                        const JobControl& control);
+
+} // namespace intarsia

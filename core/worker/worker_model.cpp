@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/worker/worker_model.h"
+
+#include <cstring>
+
+#include "core/worker/messages.h"
+#include "core/worker/worker_sequence.h"
+
+namespace intarsia {
+
+WorkerModel::WorkerModel(std::shared_ptr<WorkerClient> client, std::uint64_t life, const Json& loaded,
+                         const OpenedModel& opened)
+    : client_(std::move(client))
+    , life_(life)
+    , config_(opened.config())
+    , graph_(opened.graph()) {
+  const JsonObject result(loaded, "the worker's answer");
+  handle_ = result.count("model", 1, largest_request_id);
+  weight_bytes_ = result.count("weight_bytes", 0, INT64_MAX);
+  if (result.count("vocabulary", 1, INT32_MAX) != config_.vocabulary)
+    throw Error(ErrorKind::internal, "the worker has loaded another model than it was asked for");
+}
+
+WorkerModel::~WorkerModel() { client_->post({{"do", "unload"}, {"model", handle_}}, life_); }
+
+std::unique_ptr<Sequence> WorkerModel::new_sequence(std::size_t capacity) {
+  const auto answer = call({{"do", "sequence"}, {"model", handle_}, {"capacity", capacity}});
+  const auto handle =
+      JsonObject(answer.result, "the worker's answer").count("sequence", 1, largest_request_id);
+  return std::make_unique<WorkerSequence>(client_, life_, handle, capacity, config_.vocabulary);
+}
+
+void WorkerModel::replace_linear(std::string_view, LinearWeights) {
+  throw Error(ErrorKind::unsupported, "weights cannot be exchanged in a worker process: load the model here");
+}
+
+void WorkerModel::observe_inputs(InputObserver) {
+  throw Error(ErrorKind::unsupported,
+              "activations cannot be observed in a worker process: load the model here");
+}
+
+WorkerAnswer WorkerModel::call(OrderedJson request, const JobControl& control,
+                               const WorkerEvents& events) const {
+  return client_->call(std::move(request), control, events, life_);
+}
+
+std::unique_ptr<WorkerModel> load_in_worker(std::shared_ptr<WorkerClient> client, const OpenedModel& opened,
+                                            const std::string& device, const JobControl& control) {
+  opened.weights(); // refuses a bare config.json here
+  const auto path = opened.artifact ? opened.artifact->path() : opened.checkpoint->path();
+  const std::uint64_t life = client->life();
+  const auto answer =
+      client->call({{"do", "load"}, {"path", std::filesystem::absolute(path).string()}, {"device", device}},
+                   control, {}, life);
+  return std::make_unique<WorkerModel>(std::move(client), life, answer.result, opened);
+}
+
+} // namespace intarsia

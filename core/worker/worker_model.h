@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// A model that lives in a worker, behind the face that models in this process have.
+#pragma once
+
+#include <memory>
+
+#include "core/artifact/open_model.h"
+#include "core/runtime/generator.h"
+#include "core/worker/worker_client.h"
+
+namespace intarsia {
+
+class WorkerModel : public LanguageModel {
+ public:
+  // See load_in_worker().
+  WorkerModel(std::shared_ptr<WorkerClient> client, std::uint64_t life, const Json& loaded,
+              const OpenedModel& opened);
+  ~WorkerModel() override; // gives the device's memory back
+
+  const ModelConfig& config() const override { return config_; }
+  const LayerGraph& graph() const override { return graph_; }
+  std::unique_ptr<Sequence> new_sequence(std::size_t capacity) override;
+  std::uint64_t weight_bytes() const override { return weight_bytes_; }
+  // Sensitivity needs these, and is a job of its own: Error{unsupported}.
+  void replace_linear(std::string_view name, LinearWeights weights) override;
+  void observe_inputs(InputObserver observer) override;
+
+  // A request about this model, in the worker that holds it.
+  WorkerAnswer call(OrderedJson request, const JobControl& control = {},
+                    const WorkerEvents& events = {}) const;
+  std::uint64_t handle() const { return handle_; }
+  bool shares_worker_with(const WorkerModel& other) const {
+    return client_ == other.client_ && life_ == other.life_;
+  }
+
+ private:
+  std::shared_ptr<WorkerClient> client_;
+  std::uint64_t life_, handle_ = 0, weight_bytes_ = 0;
+  ModelConfig config_;
+  LayerGraph graph_;
+};
+
+// `device` is "cpu" or "cuda:N". The worker opens the model's files itself.
+std::unique_ptr<WorkerModel> load_in_worker(std::shared_ptr<WorkerClient> client, const OpenedModel& opened,
+                                            const std::string& device, const JobControl& control);
+
+} // namespace intarsia

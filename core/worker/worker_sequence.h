@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// A sequence of a model in a worker. Every request says how long the sequence is to be before it, so cutting
+// it back costs no message, and one that was cancelled midway leaves nothing behind.
+#pragma once
+
+#include <memory>
+
+#include "core/runtime/generator.h"
+#include "core/worker/worker_client.h"
+
+namespace intarsia {
+
+class WorkerSequence : public GeneratingSequence {
+ public:
+  WorkerSequence(std::shared_ptr<WorkerClient> client, std::uint64_t life, std::uint64_t handle,
+                 std::size_t capacity, std::size_t vocabulary);
+  ~WorkerSequence() override;
+
+  std::size_t length() const override { return length_; }
+  std::size_t capacity() const override { return capacity_; }
+  void truncate(std::size_t length) override;
+  std::vector<float> forward(std::span<const int> tokens, bool last_only, std::stop_token stop) override;
+  GenerationResult generate(std::vector<int>& cached_tokens, const GenerationRequest& request,
+                            const std::function<void(std::string_view)>& on_text,
+                            std::stop_token stop) override;
+
+  // Sensitivity needs these, and is a job of its own: Error{unsupported}.
+  std::vector<float> embed(std::span<const int> tokens) override;
+  void run_blocks(std::span<float> residual, std::size_t first, std::size_t last,
+                  std::stop_token stop) override;
+  std::vector<float> to_logits(std::span<const float> residual) override;
+
+ private:
+  std::shared_ptr<WorkerClient> client_;
+  std::uint64_t life_, handle_;
+  std::size_t capacity_, vocabulary_, length_ = 0;
+};
+
+} // namespace intarsia

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The verbs whose device is behind a worker, and what is said where that does not work.
+#include "core/base/mapped_file.h"
+#include "tests/support/cli_json.h"
+
+using namespace intarsia;
+using namespace intarsia::test;
+namespace fs = std::filesystem;
+
+class TestWorkerDevice : public QObject {
+  Q_OBJECT
+
+  QTemporaryDir folder_;
+  fs::path path(const char* name) const { return fs::path(folder_.path().toStdString()) / name; }
+  const QString model_ = text(resources_folder() / "demo-model");
+  const QString heldout_ = model_ + "/heldout.txt";
+
+  // The same words, with the CPU in this process and in a worker.
+  template <typename Run>
+  void both_ways(Run run) {
+    const auto here = run();
+    qputenv("INTARSIA_CPU_IN_WORKER", "1");
+    const auto there = run();
+    qunsetenv("INTARSIA_CPU_IN_WORKER");
+    QVERIFY(here == there);
+  }
+
+ private slots:
+  void cleanup() {
+    for (const char* name : {"INTARSIA_CPU_IN_WORKER", "INTARSIA_WORKER"}) qunsetenv(name);
+  }
+
+  void chat_answers_the_same() {
+    both_ways([&] {
+      const CliResult result = run_cli({"chat", model_, "--prompt", "Is ebony a hard wood?", "--seed", "3"});
+      return std::pair(result.exit_code, result.out);
+    });
+  }
+
+  void evaluate_measures_the_same() {
+    both_ways([&] {
+      return run_json({"evaluate", model_, "--text", heldout_, "--reference", model_, "--threads", "1"})
+          .dump();
+    });
+  }
+
+  void quantize_writes_the_same() {
+    QCOMPARE(
+        run_cli({"allocate", model_, "--memory", "2.5bpw", "--only", "nuq,vq", "-o", text(path("plan.json"))})
+            .exit_code,
+        0);
+    int run = 0;
+    both_ways([&] {
+      const fs::path out = path(("out" + std::to_string(run++)).c_str());
+      const Json json = run_json({"quantize", model_, "--plan", text(path("plan.json")), "-o", text(out)});
+      return read_text_file(out / "model.safetensors") + std::to_string(json["layers"].size());
+    });
+  }
+
+  void a_gpu_that_is_not_there_is_one_line() {
+    for (const char* verb : {"chat", "evaluate"}) {
+      QStringList words{verb, model_, "--device", "cuda:77"};
+      words << (QString(verb) == "chat" ? "--prompt" : "--text") << heldout_;
+      QVERIFY(complains(run_cli(words), 1, {"cuda:77", "cpu"}));
+    }
+    QVERIFY(
+        complains(run_cli({"chat", model_, "--prompt", "x", "--device", "cuda:x"}), 2, {"cuda:x", "cpu"}));
+  }
+
+  void a_worker_that_cannot_start_or_ends_is_one_line() {
+    qputenv("INTARSIA_CPU_IN_WORKER", "1");
+    const QStringList chat{"chat", model_, "--prompt", "x"};
+    qputenv("INTARSIA_WORKER", "/nowhere/worker");
+    QVERIFY(complains(run_cli(chat), 1, {"/nowhere/worker", "cannot be started"}));
+    qputenv("INTARSIA_WORKER", "/bin/false");
+    QVERIFY(complains(run_cli(chat), 1, {"\"load\"", "exit code 1"}));
+    qputenv("INTARSIA_WORKER", "/bin/cat");
+    QVERIFY(complains(run_cli(chat), 1, {"/bin/cat", "no intarsia-worker"}));
+  }
+};
+
+QTEST_GUILESS_MAIN(TestWorkerDevice)
+#include "test_worker_device.moc"
