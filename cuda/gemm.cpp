@@ -16,6 +16,12 @@ void check_blas(cublasStatus_t status, const char* doing) {
                            std::to_string(int(status)) + ")");
 }
 
+// In C++ the header gives the name to two functions; the library has this one.
+using GemmEx = cublasStatus_t (*)(cublasHandle_t, cublasOperation_t, cublasOperation_t, int, int, int,
+                                  const void*, const void*, cudaDataType, int, const void*, cudaDataType, int,
+                                  const void*, void*, cudaDataType, int, cublasComputeType_t,
+                                  cublasGemmAlgo_t);
+
 struct Close {
   void operator()(void* library) const { dlclose(library); }
 };
@@ -28,7 +34,7 @@ struct Gemm::Library {
   decltype(&cublasDestroy_v2) destroy = nullptr;
   decltype(&cublasSetStream_v2) set_stream = nullptr;
   decltype(&cublasSetWorkspace_v2) set_workspace = nullptr;
-  decltype(&cublasGemmEx) multiply = nullptr;
+  GemmEx multiply = nullptr;
   void* workspace = nullptr;
   std::size_t workspace_bytes = 0;
 
