@@ -16,6 +16,7 @@ using cuda::TileRun;
 
 inline constexpr int most_members = 8;
 inline constexpr int tiles_a_chunk = 4, ring_stages = 3;
+inline constexpr unsigned most_chunk_bytes = 32 * 32; // at 8 bits a weight
 
 struct LinearMember {
   const Byte* codes;
@@ -37,29 +38,30 @@ struct LinearGroup {
 // --- activations
 // --------------------------------------------------------------------------------------------
 
-// Row n of x as a lane reads it: columns 2 t, 2 t + 1 and those + 8 of a tile.
+// Row n of x as a lane reads it: columns 2 t, 2 t + 1 and those + 8 of a tile. A row behind the batch reads
+// its last one: a column of B reaches but its own column of the product, which is not stored.
 struct ActivationRow {
-  const Half* x; // null: a row behind the batch, zeros
-  int d_in, column;
+  const Half* x; // from column 2 t on
+  int d_in;      // less 2 t
 
   INTARSIA_DEVICE void set(const LinearGroup& group, int n, int t) {
-    x = n < group.batch ? group.x + std::size_t(n) * std::size_t(group.d_in) : nullptr;
-    d_in = group.d_in;
-    column = 2 * t;
+    const int row = n < group.batch ? n : group.batch - 1;
+    x = group.x + std::size_t(row) * std::size_t(group.d_in) + 2 * t;
+    d_in = group.d_in - 2 * t;
   }
   INTARSIA_DEVICE std::uint32_t bounded_pair(int k) const {
     return simt::pack(k < d_in ? x[k] : std::uint16_t(0), k + 1 < d_in ? x[k + 1] : std::uint16_t(0)).bits;
   }
+  // `whole`: the tile is within the row, and pairs are aligned.
+  template <bool whole>
   INTARSIA_DEVICE void read(int tile, std::uint32_t (&b)[2]) const {
-    b[0] = b[1] = 0;
-    if (!x) return;
-    const int k = 16 * tile + column;
-    if (d_in % 2 == 0 && 16 * tile + 16 <= d_in) { // then pairs are aligned
-      b[0] = simt::load_cached(reinterpret_cast<const std::uint32_t*>(x + k));
-      b[1] = simt::load_cached(reinterpret_cast<const std::uint32_t*>(x + k + 8));
+    if constexpr (whole) {
+      const auto* pairs = reinterpret_cast<const std::uint32_t*>(x + 16 * tile);
+      b[0] = simt::load_cached(pairs);
+      b[1] = simt::load_cached(pairs + 4);
     } else {
-      b[0] = bounded_pair(k);
-      b[1] = bounded_pair(k + 8);
+      b[0] = bounded_pair(16 * tile);
+      b[1] = bounded_pair(16 * tile + 8);
     }
   }
 };
@@ -83,9 +85,10 @@ struct TensorProduct {
   };
   struct Activations {
     std::uint32_t b[eights][2];
+    template <bool whole>
     INTARSIA_DEVICE void read(const Input& input, int tile) {
       INTARSIA_UNROLL
-      for (int i = 0; i < eights; ++i) input.row[i].read(tile, b[i]);
+      for (int i = 0; i < eights; ++i) input.row[i].template read<whole>(tile, b[i]);
     }
   };
 
@@ -116,11 +119,12 @@ struct PlainProduct {
   };
   struct Activations {
     float x[count][4];
+    template <bool whole>
     INTARSIA_DEVICE void read(const Input& input, int tile) {
       INTARSIA_UNROLL
       for (int i = 0; i < count; ++i) {
         std::uint32_t b[2];
-        input.row[i].read(tile, b);
+        input.row[i].template read<whole>(tile, b);
         INTARSIA_UNROLL
         for (int e = 0; e < 4; ++e) x[i][e] = e % 2 ? simt::high({b[e / 2]}) : simt::low({b[e / 2]});
       }
@@ -257,8 +261,11 @@ INTARSIA_KERNEL void INTARSIA_LAUNCH_BOUNDS(512) linear_group(LinearGroup group)
       INTARSIA_UNROLL
       for (int high = 0; high < tiles_high; ++high) {
         Byte* to = ring + unsigned(stage * tiles_high + high) * stage_bytes;
-        for (unsigned at = 16 * unsigned(lane); at < chunk.bytes; at += 16 * simt::warp_size)
-          simt::cp_async_16(to + at, rows[high] + chunk.begin + at);
+        INTARSIA_UNROLL
+        for (unsigned piece = 0; piece < most_chunk_bytes; piece += 16 * simt::warp_size) {
+          const unsigned at = piece + 16 * unsigned(lane);
+          if (at < chunk.bytes) simt::cp_async_16(to + at, rows[high] + chunk.begin + at);
+        }
       }
     }
     simt::cp_async_commit();
@@ -282,30 +289,37 @@ INTARSIA_KERNEL void INTARSIA_LAUNCH_BOUNDS(512) linear_group(LinearGroup group)
   };
   set_run(group.row.runs[0]);
   int run = 0, stage = 0;
-  for (; number < chunks; number += warps) {
-    const Chunk chunk = chunk_at(group.row.runs, number);
-    if (chunk.run != run) set_run(group.row.runs[run = chunk.run]);
+  // One chunk; `whole`: of four tiles, with no bound of d_in among them.
+  const auto multiply = [&]<bool whole>(const Chunk& chunk) {
     typename Product::Activations x[tiles_a_chunk];
     INTARSIA_UNROLL
     for (int i = 0; i < tiles_a_chunk; ++i)
-      x[i].read(input, chunk.tile + (i < chunk.count ? i : 0)); // the others are not used
+      x[i].template read<whole>(input, chunk.tile + (whole || i < chunk.count ? i : 0));
     simt::cp_async_wait<ring_stages - 2>();
     simt::warp_barrier(); // everyone's copies of this stage are there, and the next stage to fill is free
     fetch(number + (ring_stages - 1) * warps, stage == 0 ? ring_stages - 1 : stage - 1);
+    const Byte* tiles = ring + unsigned(stage * tiles_high) * stage_bytes;
     INTARSIA_UNROLL
     for (int i = 0; i < tiles_a_chunk; ++i)
-      if (i < chunk.count) {
+      if (whole || i < chunk.count) {
         INTARSIA_UNROLL
         for (int high = 0; high < tiles_high; ++high) {
           std::uint32_t lower, upper, a[4];
-          codes.read(ring + unsigned(stage * tiles_high + high) * stage_bytes +
-                         unsigned(i) * 8 * codes.quarters,
-                     lower, upper);
+          codes.read(tiles + unsigned(high) * stage_bytes + unsigned(i) * 8 * codes.quarters, lower, upper);
           decoder.weights(lower, upper, a);
           products[high].add(a, x[i]);
         }
       }
     stage = stage == ring_stages - 1 ? 0 : stage + 1;
+  };
+  const int whole_tiles = group.d_in % 2 == 0 ? group.d_in / 16 : 0;
+  for (; number < chunks; number += warps) {
+    const Chunk chunk = chunk_at(group.row.runs, number);
+    if (chunk.run != run) set_run(group.row.runs[run = chunk.run]);
+    if (chunk.count == tiles_a_chunk && chunk.tile + tiles_a_chunk <= whole_tiles)
+      multiply.template operator()<true>(chunk);
+    else
+      multiply.template operator()<false>(chunk);
   }
   simt::cp_async_wait<0>();
   write_sums(products, member, block * tiles_high * 16, first_column, group.batch);

@@ -26,7 +26,7 @@ struct LaneCodes {
     INTARSIA_UNROLL
     for (unsigned i = 0; i < 3; ++i) {
       const unsigned word = first / 32 + i;
-      offset[i] = 4 * (word < words ? word : word - words);
+      offset[i] = simt::opaque(4 * (word < words ? word : word - words));
     }
   }
   INTARSIA_DEVICE void read(const Byte* tile, std::uint32_t& lower, std::uint32_t& upper) const {
@@ -49,7 +49,7 @@ struct LaneCodes {
 // its piece all the same. The hash comes out doubled, so that its bits are the address already.
 struct TrellisDecoder {
   const Byte* table;
-  unsigned step; // bits between two weights, in quarters
+  unsigned first, second, third; // bits from a weight to those after it
 
   static constexpr std::size_t table_bytes(int) { return 1024 * 32 * sizeof(Half); }
   INTARSIA_DEVICE static void fill(Byte* table, const float* codebook, int) {
@@ -61,25 +61,27 @@ struct TrellisDecoder {
     }
   }
   INTARSIA_DEVICE void set(const Byte* shared, unsigned lane, unsigned quarters) {
-    table = shared + 2 * lane;
-    step = quarters;
+    table = shared + simt::opaque(2 * lane);
+    first = simt::opaque(quarters / 4);
+    second = simt::opaque(quarters / 2);
+    third = simt::opaque(3 * quarters / 4);
   }
   // Twice the hash of the state in the lower 16 bits; above lies what does not matter.
   INTARSIA_DEVICE static std::uint32_t doubled_hash(std::uint32_t state) {
     return state * (state * (2 * trellis::hash_square) + 2 * trellis::hash_linear);
   }
-  INTARSIA_DEVICE std::uint32_t pair(std::uint32_t first, std::uint32_t second) const {
-    const std::uint32_t u = doubled_hash(first), v = doubled_hash(second);
+  INTARSIA_DEVICE std::uint32_t pair(std::uint32_t state, std::uint32_t next) const {
+    const std::uint32_t u = doubled_hash(state), v = doubled_hash(next);
     const std::uint16_t low = *reinterpret_cast<const Half*>(table + (u & 0xFFC0u));
     const std::uint16_t high = *reinterpret_cast<const Half*>(table + (v & 0xFFC0u));
     const std::uint32_t signs = simt::byte_permute(u, v, 0x6020) << 7; // bit 16 of each to bits 15 and 31
     return simt::pack(low, high).bits ^ (signs & 0x80008000u);
   }
   INTARSIA_DEVICE void weights(std::uint32_t lower, std::uint32_t upper, std::uint32_t (&a)[4]) const {
-    a[0] = pair(lower, lower >> (step / 4));
-    a[1] = pair(lower >> (step / 2), lower >> (3 * step / 4));
-    a[2] = pair(upper, upper >> (step / 4));
-    a[3] = pair(upper >> (step / 2), upper >> (3 * step / 4));
+    a[0] = pair(lower, lower >> first);
+    a[1] = pair(lower >> second, lower >> third);
+    a[2] = pair(upper, upper >> first);
+    a[3] = pair(upper >> second, upper >> third);
   }
   INTARSIA_DEVICE void values(std::uint32_t lower, std::uint32_t upper, float (&v)[8]) const {
     std::uint32_t a[4];
@@ -117,7 +119,7 @@ struct PairDecoder {
     const unsigned copies = copies_of(width);
     place = copies + 2;
     mask = ((1u << width) - 1) << place;
-    table = shared + 4 * (lane & ((1u << copies) - 1));
+    table = shared + simt::opaque(4 * (lane & ((1u << copies) - 1)));
   }
   INTARSIA_DEVICE std::uint32_t pair(std::uint32_t placed_code) const {
     return *reinterpret_cast<const std::uint32_t*>(table + (placed_code & mask));
@@ -151,7 +153,7 @@ struct LevelDecoder {
       to[i] = codebook[i / 32];
   }
   INTARSIA_DEVICE void set(const Byte* shared, unsigned lane, unsigned quarters) {
-    table = shared + 4 * lane;
+    table = shared + simt::opaque(4 * lane);
     width = quarters / 4;
   }
   INTARSIA_DEVICE void values(std::uint32_t lower, std::uint32_t upper, float (&v)[8]) const {
