@@ -22,14 +22,13 @@ bool is_trellis(QuantizerId id) {
 
 // Tiles are in order; only the runs are moved apart.
 void pad_runs(const QuantizedLinear& layer, const TileRow& row, std::span<std::byte> out) {
-  const std::size_t left = std::size_t(row.left_tiles) * trellis::tile_bytes(unsigned(row.left_quarters));
-  const std::size_t right = std::size_t(row.right_tiles) * trellis::tile_bytes(unsigned(row.right_quarters));
   const std::byte* from = layer.codes.data();
-  for (std::size_t i = 0; i < tiles_of(layer.shape.rows); ++i, from += left + right) {
-    std::byte* to = out.data() + i * row.bytes();
-    std::memcpy(to, from, left);
-    if (right > 0) std::memcpy(to + row.left_bytes(), from + left, right);
-  }
+  for (std::size_t i = 0; i < tiles_of(layer.shape.rows); ++i)
+    for (const TileRun& run : row.runs) {
+      const std::size_t bytes = std::size_t(run.tiles) * trellis::tile_bytes(unsigned(run.quarters));
+      if (bytes > 0) std::memcpy(out.data() + i * row.bytes + run.begin, from, bytes);
+      from += bytes;
+    }
 }
 
 // Writes `count` bits of `bits` (their others are 0) from bit `first` on; what was there is 0.
@@ -44,7 +43,7 @@ void put_bits(std::byte* to, std::size_t first, std::uint32_t bits, unsigned cou
 
 // Rows of codes, each of `vector` weights, to tiles.
 void tile_rows(const QuantizedLinear& layer, unsigned vector, const TileRow& row, std::span<std::byte> out) {
-  const unsigned quarters = unsigned(row.left_quarters), width = quarters * vector / 4;
+  const unsigned quarters = unsigned(row.runs[0].quarters), width = quarters * vector / 4;
   const std::size_t per_row = (layer.shape.columns + vector - 1) / vector;
   const std::size_t row_bytes = packed_row_bytes(per_row, width);
   std::vector<std::uint8_t> step_of(trellis::tile_weights); // of a place in the tile
@@ -55,7 +54,7 @@ void tile_rows(const QuantizedLinear& layer, unsigned vector, const TileRow& row
   parallel_ranges(tiles_of(layer.shape.rows), 1, [&](std::size_t begin, std::size_t end) {
     for (std::size_t r = begin * tile_side; r < std::min(end * tile_side, layer.shape.rows); ++r) {
       BitReader codes(std::span(layer.codes).subspan(r * row_bytes, row_bytes));
-      std::byte* tiles = out.data() + r / tile_side * row.bytes();
+      std::byte* tiles = out.data() + r / tile_side * row.bytes;
       for (std::size_t i = 0; i < per_row; ++i) {
         const std::size_t column = i * vector;
         const unsigned step = step_of[r % tile_side * tile_side + column % tile_side];
@@ -79,15 +78,20 @@ bool supports(QuantizerId id, KernelPath path, int batch) {
 }
 
 TileRow tile_row(QuantizerId id, std::size_t d_in) {
-  const int tiles = int(tiles_of(d_in));
-  if (id.family != QuantizerFamily::half_tcq) return {id.quarter_bits, id.quarter_bits, tiles, 0};
-  const int left = (tiles + 1) / 2;
-  return {id.quarter_bits - 1, id.quarter_bits + 1, left, tiles - left};
+  const int tiles = int(tiles_of(d_in)), quarters = id.quarter_bits;
+  const bool halves = id.family == QuantizerFamily::half_tcq;
+  const int left = halves ? (tiles + 1) / 2 : tiles;
+  const auto bytes = [](int rate, int count) { return unsigned(8 * rate * count + 15) / 16 * 16; };
+  const TileRun first{halves ? quarters - 1 : quarters, left, 0,
+                      bytes(halves ? quarters - 1 : quarters, left)};
+  const int rest = tiles - left, rate = halves ? quarters + 1 : quarters;
+  const TileRun second{rate, rest, first.bytes, bytes(rate, rest)};
+  return {{first, second}, first.bytes + second.bytes};
 }
 
 std::uint64_t device_code_bytes(QuantizerId id, MatrixShape shape) {
   if (id.family == QuantizerFamily::f16) return std::uint64_t(shape.rows) * f16_stride(shape.columns) * 2;
-  return std::uint64_t(tiles_of(shape.rows)) * tile_row(id, shape.columns).bytes();
+  return std::uint64_t(tiles_of(shape.rows)) * tile_row(id, shape.columns).bytes;
 }
 
 std::vector<std::byte> device_codes(const QuantizedLinear& layer) {

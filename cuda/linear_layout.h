@@ -19,10 +19,12 @@
 #include <vector>
 
 #include "core/palette/quantized_linear.h"
+#include "cuda/tile_row.h"
 
 namespace intarsia::cuda {
 
 inline constexpr int most_decode_rows = 16; // of a batch
+using Half = std::uint16_t;                 // binary16
 
 // Which units multiply. Both read the same layout.
 enum class KernelPath { tensor_core, cuda_core };
@@ -31,17 +33,6 @@ std::string_view kernel_path_name(KernelPath path); // "tensor-core", "cuda-core
 // Whether launch_linear_group() has a kernel for it.
 bool supports(QuantizerId id, KernelPath path, int batch);
 
-// The rates and lengths of a row of tiles; shared with the kernels.
-struct TileRow {
-  int left_quarters, right_quarters; // quarter bits a weight
-  int left_tiles, right_tiles;       // right: 0 but for Half-TCQ
-
-  static constexpr std::uint32_t run_bytes(int quarters, int tiles) {
-    return (std::uint32_t(tiles) * 8 * std::uint32_t(quarters) + 15) / 16 * 16;
-  }
-  constexpr std::uint32_t left_bytes() const { return run_bytes(left_quarters, left_tiles); }
-  constexpr std::uint32_t bytes() const { return left_bytes() + run_bytes(right_quarters, right_tiles); }
-};
 TileRow tile_row(QuantizerId id, std::size_t d_in); // not for f16
 
 // Elements between an f16 linear's rows.
@@ -50,5 +41,21 @@ constexpr std::size_t f16_stride(std::size_t d_in) { return (d_in + 7) / 8 * 8; 
 std::uint64_t device_code_bytes(QuantizerId id, MatrixShape shape);
 // The codes as the kernels want them.
 std::vector<std::byte> device_codes(const QuantizedLinear& layer);
+
+// A linear in device memory; the pointers are the device's.
+struct DeviceLinear {
+  QuantizerId quantizer;
+  int d_out, d_in;
+  const void* codes;      // device_codes(), 16-byte aligned
+  const Half* row_scales; // binary16, d_out of them; null for f16
+  const float* codebook;  // quantizer(id).codebook(); null for f16
+};
+struct LinearOutput {
+  float* y;
+  std::size_t stride; // elements between the rows of a batch
+};
+
+// Linears that one launch computes together: they have the same quantizer and d_in, and read the same x.
+inline constexpr int most_fused = 8;
 
 } // namespace intarsia::cuda

@@ -17,22 +17,6 @@
 
 namespace intarsia::cuda {
 
-struct DeviceLinear {
-  QuantizerId quantizer;
-  int d_out, d_in;
-  const void* codes;      // device_codes(), 16-byte aligned
-  const Half* row_scales; // binary16, d_out of them; null for f16
-  const float* codebook;  // quantizer(id).codebook(); null for f16
-};
-
-struct LinearOutput {
-  float* y;
-  std::size_t stride; // elements between the rows of a batch
-};
-
-// Linears that one launch computes together: they have the same quantizer and d_in, and read the same x.
-inline constexpr int most_fused = 8;
-
 // x: rotated activations (f16: as they are), binary16, dense rows of d_in, 16-byte aligned. outputs[i] is
 // group[i]'s. 1 <= batch <= most_decode_rows, and supports() says yes.
 void launch_linear_group(std::span<const DeviceLinear> group, const Half* x, int batch,

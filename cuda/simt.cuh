@@ -23,6 +23,7 @@
 //   load_cached(p)            read-only for the whole launch; load_streaming(p): read once, do not keep
 //   fused_multiply_add, fast_exp, fast_log, fast_rsqrt, fast_divide, sin_cos
 //   byte_permute (PTX prmt), funnel_shift_right, popcount, float_bits, float_from_bits
+//   opaque(u)                 u, kept in a register: the compiler cannot compute it again where it is used
 //   uint2, uint4, float2, float4
 #pragma once
 
