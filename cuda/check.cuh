@@ -2,16 +2,18 @@
 // Every CUDA call goes through check(): a failure becomes one sentence naming what was being done.
 #pragma once
 
-#include <cuda_runtime.h>
-#include <stdexcept>
-#include <string>
+#include <cuda_runtime_api.h>
 
 namespace intarsia::cuda {
 
+// Throws Error: resource where memory or the device is not to be had, else internal.
+[[noreturn]] void fail(cudaError_t status, const char* doing);
+
 inline void check(cudaError_t status, const char* doing) {
-  if (status == cudaSuccess) return;
-  throw std::runtime_error(std::string("CUDA failed while ") + doing + ": " + cudaGetErrorString(status) +
-                           " (" + cudaGetErrorName(status) + ")");
+  if (status != cudaSuccess) fail(status, doing);
 }
+
+// After a fault on the device every later call of this process fails, whatever it is. True once one was seen.
+bool context_is_lost();
 
 } // namespace intarsia::cuda

@@ -17,6 +17,7 @@ class DeviceMemory {
       : count_(count) {
     const std::string doing =
         "allocating " + std::to_string(count * sizeof(T)) + " bytes of device memory for " + what;
+    if (count == 0) return;
     check(cudaMalloc(reinterpret_cast<void**>(&data_), count * sizeof(T)), doing.c_str());
   }
   ~DeviceMemory() { cudaFree(data_); }

@@ -37,8 +37,7 @@ void rotate(const char* name, const Input& input, int rows, const DeviceRotation
         rotation.hadamard, shape, scale, out);
 }
 
-// Positions a block attends to: enough blocks for a device at a context of a few thousand.
-constexpr int attention_chunk = 128, attention_threads = 128;
+constexpr int attention_threads = 128;
 
 AttentionShape attention_shape(const Heads& heads, int capacity) {
   return {{heads.heads, heads.kv_heads, heads.head_dim},
@@ -59,6 +58,19 @@ void launch_gather_rows(const Table* table, std::size_t table_rows, const int* t
 void launch_add_residual(const float* x, std::size_t count, float* residual, cudaStream_t stream) {
   start("adding to the residual", &add_residual, elementwise_grid(count), elementwise_threads, 0, stream, x,
         count, residual);
+}
+
+void launch_add_bias(const float* bias, int rows, int width, float* y, std::size_t stride,
+                     cudaStream_t stream) {
+  const std::size_t count = std::size_t(rows) * std::size_t(width);
+  start("adding a bias", &add_bias, elementwise_grid(count), elementwise_threads, 0, stream, bias, width,
+        count, y, stride);
+}
+
+void launch_flip_signs(const std::uint8_t* signs, int rows, int width, float* x, cudaStream_t stream) {
+  const std::size_t count = std::size_t(rows) * std::size_t(width);
+  start("undoing a rotation's signs", &flip_signs, elementwise_grid(count), elementwise_threads, 0, stream,
+        signs, width, count, x);
 }
 
 template <typename Out>
@@ -100,11 +112,6 @@ void launch_rope_and_store(float* q, const float* k, const float* v, std::size_t
   start("applying the position embedding", &rope_and_store, grid, elementwise_threads, 0, stream, q, k, v,
         stride, frequencies, positions, HeadShape{heads.heads, heads.kv_heads, heads.head_dim},
         cache.capacity, cache.keys, cache.values);
-}
-
-std::size_t attention_scratch(const Heads& heads, int capacity, int tokens) {
-  const std::size_t chunks = std::size_t(attention_shape(heads, capacity).chunks);
-  return std::size_t(tokens) * std::size_t(heads.heads) * chunks * std::size_t(heads.head_dim + 2);
 }
 
 template <typename Out>

@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <cuda_runtime_api.h>
 
+#include "cuda/attention_scratch.h"
+
 namespace intarsia::cuda {
 
 using Half = std::uint16_t; // binary16
@@ -25,6 +27,11 @@ template <typename Table> // float or Half
 void launch_gather_rows(const Table* table, std::size_t table_rows, const int* tokens, int count, int width,
                         float* out, cudaStream_t stream);
 void launch_add_residual(const float* x, std::size_t count, float* residual, cudaStream_t stream);
+// y, rows `stride` apart, += bias.
+void launch_add_bias(const float* bias, int rows, int width, float* y, std::size_t stride,
+                     cudaStream_t stream);
+// x_i <- -x_i where bit i is set, in dense rows: what is left of an inverse rotation after H^T.
+void launch_flip_signs(const std::uint8_t* signs, int rows, int width, float* x, cudaStream_t stream);
 // `up` has gate's stride.
 template <typename Out>
 void launch_swiglu(const Rows& gate, const float* up, Out* out, cudaStream_t stream);
@@ -53,9 +60,6 @@ void launch_rotate_gated(const Rows& gate, const float* up, const DeviceRotation
 // --- attention
 // ----------------------------------------------------------------------------------------------
 
-struct Heads {
-  int heads, kv_heads, head_dim;
-};
 // The cache of one block of the model: [capacity][kv_heads x head_dim] each.
 struct DeviceCache {
   Half *keys, *values;
@@ -65,8 +69,7 @@ void launch_rope_and_store(float* q, const float* k, const float* v, std::size_t
                            const float* frequencies, const int* positions, const Heads& heads,
                            const DeviceCache& cache, cudaStream_t stream);
 
-// Floats that launch_attention needs as scratch for so many tokens.
-std::size_t attention_scratch(const Heads& heads, int capacity, int tokens);
+// scratch: attention_scratch() floats.
 template <typename Out>
 void launch_attention(const float* q, std::size_t stride, int tokens, const int* positions,
                       const Heads& heads, const DeviceCache& cache, float scale, float* scratch, Out* out,

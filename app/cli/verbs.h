@@ -23,5 +23,6 @@ Verb quantize_verb();
 Verb evaluate_verb();
 Verb chat_verb();
 Verb demo_verb();
+Verb selftest_verb();
 
 } // namespace intarsia::cli

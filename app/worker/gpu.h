@@ -3,8 +3,11 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "core/base/json.h"
+#include "core/base/kernel_check.h"
+#include "core/device/latency_table.h"
 #include "core/runtime/backend.h"
 
 namespace intarsia::worker {
@@ -14,5 +17,17 @@ OrderedJson gpu_devices();
 
 // Throws Error: no such GPU, no driver, not enough device memory.
 std::unique_ptr<LanguageModel> load_on_gpu(int index, const WeightSource& weights, const JobControl& control);
+
+// Throws Error{resource}: no such GPU, or no driver.
+void require_gpu(int index);
+
+std::vector<KernelCheck> selftest_gpu(int index, std::uint64_t seed, int cases, const JobControl& control);
+
+// The latencies of a model's shapes, for every quantizer and kernel.
+LatencyTable profile_gpu(int index, const ModelConfig& config, const LayerGraph& graph,
+                         const JobControl& control);
+
+// After a fault on the device nothing more can be done on it in this process.
+bool gpu_is_lost();
 
 } // namespace intarsia::worker

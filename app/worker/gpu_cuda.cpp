@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/worker/gpu.h"
 #include "core/base/error.h"
+#include "cuda/backend.h"
 #include "cuda/device_query.h"
+#include "cuda/profiler.h"
+#include "cuda/selftest.h"
 
 namespace intarsia::worker {
 namespace {
@@ -27,16 +30,35 @@ OrderedJson gpu_devices() {
   return {{"devices", list}, {"driver_version", report.driver_version}, {"problem", report.problem}};
 }
 
-std::unique_ptr<LanguageModel> load_on_gpu(int index, const WeightSource&, const JobControl&) {
+void require_gpu(int index) {
   const auto report = cuda::query_devices();
   if (!report.problem.empty()) throw Error(ErrorKind::resource, name_of(index) + ": " + report.problem);
   if (std::size_t(index) >= report.devices.size())
     throw Error(ErrorKind::resource, "there is no GPU " + name_of(index) + "; the last one is " +
                                          name_of(int(report.devices.size()) - 1));
-  // The CUDA backend's load goes here.
-  throw Error(ErrorKind::unsupported,
-              name_of(index) + " (" + report.devices[std::size_t(index)].name +
-                  "): this version computes on the CPU only; go on with --device cpu");
 }
+
+std::unique_ptr<LanguageModel> load_on_gpu(int index, const WeightSource& weights,
+                                           const JobControl& control) {
+  require_gpu(index);
+  return cuda::load_on_cuda(index, weights, control);
+}
+
+std::vector<KernelCheck> selftest_gpu(int index, std::uint64_t seed, int cases, const JobControl& control) {
+  require_gpu(index);
+  return cuda::selftest(index, {.seed = seed, .cases = cases}, control);
+}
+
+LatencyTable profile_gpu(int index, const ModelConfig& config, const LayerGraph& graph,
+                         const JobControl& control) {
+  require_gpu(index);
+  const auto device = cuda::query_devices().devices.at(std::size_t(index));
+  LatencyTable table = cuda::profile(index, config, graph, {}, control);
+  table.device_name = device.name;
+  table.device_memory = device.memory_total;
+  return table;
+}
+
+bool gpu_is_lost() { return cuda::gpu_is_lost(); }
 
 } // namespace intarsia::worker

@@ -19,4 +19,16 @@ std::unique_ptr<LanguageModel> load_on_gpu(int, const WeightSource&, const JobCo
   throw Error(ErrorKind::unsupported, problem);
 }
 
+void require_gpu(int) { throw Error(ErrorKind::unsupported, problem); }
+
+std::vector<KernelCheck> selftest_gpu(int, std::uint64_t, int, const JobControl&) {
+  throw Error(ErrorKind::unsupported, problem);
+}
+
+LatencyTable profile_gpu(int, const ModelConfig&, const LayerGraph&, const JobControl&) {
+  throw Error(ErrorKind::unsupported, problem);
+}
+
+bool gpu_is_lost() { return false; }
+
 } // namespace intarsia::worker

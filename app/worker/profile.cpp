@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/worker/device_choice.h"
+#include "app/worker/gpu.h"
 #include "app/worker/jobs.h"
 #include "core/base/error.h"
 
@@ -9,8 +10,13 @@ Job profile_job() {
   return {{"path", "device"}, [](const JsonObject& request, JobContext& context) -> JobResult {
             const DeviceChoice device = device_from(request);
             const OpenedModel opened = open_model(request.string("path"));
-            if (device.gpu) load_on_device(device, opened, context.control());
-            throw Error(ErrorKind::unsupported, "this version measures no latencies; import a table instead");
+            if (!device.gpu)
+              throw Error(ErrorKind::unsupported,
+                          "this version measures latencies on a GPU only; import a table instead");
+            LatencyTable table =
+                profile_gpu(device.index, opened.config(), opened.graph(), context.control());
+            table.model = opened.config().name;
+            return {{{"table", to_json(table)}}, {}};
           }};
 }
 

@@ -2,6 +2,7 @@
 #include "core/artifact/quantize_job.h"
 
 #include "app/worker/device_choice.h"
+#include "app/worker/gpu.h"
 #include "app/worker/jobs.h"
 #include "core/base/error.h"
 #include "core/worker/messages.h"
@@ -32,8 +33,11 @@ JobResult run(const JsonObject& request, JobContext& context) {
                 opened.artifact->path().string() + " is quantized already; name the original model");
   const std::string out = request.string("out");
   const Plan plan = parse_plan(request["plan"], opened.graph(), "the request: plan");
-  // The CUDA encoders go here; until then the GPU's error is that of loading on it.
-  if (device.gpu) load_on_device(device, opened, context.control());
+  // The CUDA encoders go here.
+  if (device.gpu) {
+    require_gpu(device.index);
+    throw Error(ErrorKind::unsupported, "this version quantizes on the CPU only; go on with --device cpu");
+  }
   QuantizeOptions options;
   options.seed = request.count_or("seed", 0, INT64_MAX, options.seed);
   options.resume = request.boolean_or("resume", false);

@@ -1,16 +1,42 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <cmath>
+
 #include "app/worker/device_choice.h"
+#include "app/worker/gpu.h"
 #include "app/worker/jobs.h"
-#include "core/base/error.h"
+#include "core/tensor/selftest.h"
 
 namespace intarsia::worker {
+namespace {
 
-Job selftest_job() {
-  return {{"device"}, [](const JsonObject& request, JobContext&) -> JobResult {
-            if (!device_from(request).gpu)
-              throw Error(ErrorKind::usage, "the CPU is the reference itself: name a GPU, cuda:0");
-            throw Error(ErrorKind::unsupported, "this version has no kernels to test on a GPU yet");
-          }};
+constexpr int usual_cases = 8, most_cases = 10000;
+
+OrderedJson to_json(const KernelCheck& check) {
+  return {{"kernel", check.kernel},
+          {"cases", check.cases},
+          {"worst", std::isfinite(check.worst) ? OrderedJson(check.worst) : OrderedJson(nullptr)},
+          {"tolerance", check.tolerance},
+          {"problem", check.problem},
+          {"ok", check.ok()}};
 }
+
+JobResult run(const JsonObject& request, JobContext& context) {
+  const DeviceChoice device = device_from(request);
+  const std::uint64_t seed = request.count_or("seed", 0, INT64_MAX, 0);
+  const int cases = int(request.count_or("cases", 1, most_cases, usual_cases));
+  const auto checks = device.gpu ? selftest_gpu(device.index, seed, cases, context.control())
+                                 : check_cpu_kernels(seed, cases);
+  OrderedJson list = OrderedJson::array();
+  bool good = true;
+  for (const KernelCheck& check : checks) {
+    good = good && check.ok();
+    list.push_back(to_json(check));
+  }
+  return {{{"ok", good}, {"kernels", std::move(list)}}, {}};
+}
+
+} // namespace
+
+Job selftest_job() { return {{"device", "seed", "cases"}, run}; }
 
 } // namespace intarsia::worker

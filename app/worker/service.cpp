@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <unistd.h>
 
+#include "app/worker/gpu.h"
 #include "core/worker/frame_buffer.h"
 #include "core/worker/messages.h"
 
@@ -129,6 +130,14 @@ void Service::cancel_all() {
   ::_exit(1);
 }
 
+// Whatever is tried next on the device would fail: the client starts a fresh worker. Destructors are left
+// out, as they would wait for the device.
+void Service::say_farewell(OrderedJson answer) {
+  answer["last"] = true;
+  output_.send(std::move(answer));
+  ::_exit(1);
+}
+
 void Service::work() {
   LoadedModels models;
   for (;;) {
@@ -149,6 +158,7 @@ void Service::work() {
     } catch (...) {
       answer = error_line(ticket->id);
       result.payload.clear();
+      if (gpu_is_lost()) say_farewell(std::move(answer));
     }
     {
       // Before its answer: whoever has read it may use the number again.

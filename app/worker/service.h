@@ -35,6 +35,7 @@ class Service {
   bool cancel(std::uint64_t id);
   void cancel_all();
   void work();
+  [[noreturn]] void say_farewell(OrderedJson answer);
 
   Output& output_;
   std::map<std::string, Job> jobs_;

@@ -62,6 +62,13 @@ class MappedArtifact : public Artifact {
     return values;
   }
 
+  QuantizerId quantizer_of(const LinearLayer& layer) const override { return plan_.quantizer_of(layer); }
+  std::string kernel_of(const LinearLayer& layer) const override {
+    const auto planned = plan_.layers.find(layer.name);
+    return planned == plan_.layers.end() ? std::string() : planned->second.kernel;
+  }
+  std::vector<std::vector<std::string>> fusions() const override { return plan_.fusions; }
+
   std::optional<TokenizerSpec> tokenizer() const override {
     if (!fs::exists(path_ / "tokenizer.json") && !fs::exists(path_ / "tokenizer.model") &&
         !fs::exists(path_ / "merges.txt"))

@@ -16,6 +16,7 @@ LatencyEntry parse_entry(const JsonObject& fields) {
                      parse_quantizer_id(fields.string("quantizer")), fields.string_or("kernel", "cuda-core"),
                      fields.number("seconds")};
   if (entry.seconds <= 0) throw input_error(fields.origin() + ": field \"seconds\" must be larger than 0");
+  if (fields.has("spread")) entry.spread = fields.number("spread");
   return entry;
 }
 
@@ -58,6 +59,25 @@ LatencyTable parse_latency_table(const Json& json, const std::string& origin) {
 
 LatencyTable read_latency_table(const std::filesystem::path& path) {
   return parse_latency_table(read_json_file(path), path.string());
+}
+
+OrderedJson to_json(const LatencyTable& table) {
+  OrderedJson entries = OrderedJson::array();
+  for (const LatencyEntry& entry : table.entries) {
+    entries.push_back({{"in", entry.d_in},
+                       {"out", entry.d_out},
+                       {"quantizer", to_string(entry.quantizer)},
+                       {"kernel", entry.kernel},
+                       {"seconds", entry.seconds}});
+    if (entry.spread) entries.back()["spread"] = *entry.spread;
+  }
+  return {{"format", "intarsia-latency/1"},
+          {"device",
+           {{"name", table.device_name}, {"kind", table.device_kind}, {"memory_bytes", table.device_memory}}},
+          {"model", table.model},
+          {"batch", table.batch},
+          {"constant_seconds", table.constant_seconds},
+          {"entries", std::move(entries)}};
 }
 
 } // namespace intarsia

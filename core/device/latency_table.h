@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,7 @@ struct LatencyEntry {
   QuantizerId quantizer;
   std::string kernel; // "tensor-core", "cuda-core", "cpu"
   double seconds;
+  std::optional<double> spread = {}; // of repeated measurements, as a share of `seconds`
 };
 
 struct LatencyTable {
@@ -34,5 +36,6 @@ struct LatencyTable {
 // Throws Error naming the file and the entry: seconds must be finite and > 0, no duplicate entries.
 LatencyTable parse_latency_table(const Json& json, const std::string& origin);
 LatencyTable read_latency_table(const std::filesystem::path& path);
+OrderedJson to_json(const LatencyTable& table); // what parse_latency_table reads back
 
 } // namespace intarsia

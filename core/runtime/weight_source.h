@@ -29,6 +29,12 @@ class WeightSource {
   virtual LinearWeights linear(const LinearLayer& layer) const = 0; // embedding and head too
   // Bias of a linear (d_out values), a norm's gain (hidden values).
   virtual std::vector<float> vector(std::string_view tensor_name) const = 0;
+
+  // What a plan says of its linears, for devices that allocate before they read and have several kernels. A
+  // checkpoint has no plan: every linear is f16, by any kernel.
+  virtual QuantizerId quantizer_of(const LinearLayer&) const { return {}; }
+  virtual std::string kernel_of(const LinearLayer&) const { return {}; } // "tensor-core", …; empty: any
+  virtual std::vector<std::vector<std::string>> fusions() const { return {}; }
 };
 
 // Reads from a checkpoint, which must outlive it. Linears come as DenseLinear.

@@ -126,7 +126,10 @@ WorkerAnswer WorkerConnection::call(OrderedJson request, const JobControl& contr
   for (;;) {
     Frame frame = wait(pending, registration.id(), verb, control, deadline);
     const JsonObject answer(frame.json, "the worker's answer");
-    if (answer.has("error")) throw error_from(answer.object("error"));
+    if (answer.has("error")) {
+      if (answer.boolean_or("last", false)) await_death();
+      throw error_from(answer.object("error"));
+    }
     if (answer.has("result")) return {frame.json["result"], std::move(frame.payload)};
     if (answer.has("progress")) {
       const JsonObject progress = answer.object("progress");
@@ -138,6 +141,14 @@ WorkerAnswer WorkerConnection::call(OrderedJson request, const JobControl& contr
                                            "\" is none; it is no intarsia-worker of this version");
     }
   }
+}
+
+// Of a worker that has said its last word: the next call must not reach it.
+void WorkerConnection::await_death() {
+  std::unique_lock lock(mutex_);
+  if (died_.wait_for(lock, options_.grace, [&] { return dead_; })) return;
+  child_.kill();
+  died_.wait(lock, [&] { return dead_; });
 }
 
 WorkerConnection::Frame WorkerConnection::wait(Pending& pending, std::uint64_t id, const std::string& verb,

@@ -68,6 +68,7 @@ class WorkerConnection {
   std::uint64_t send(OrderedJson request, Pending* pending);
   Frame wait(Pending& pending, std::uint64_t id, const std::string& verb, const JobControl& control,
              Deadline& deadline);
+  void await_death();
   void read_until_end();
   void read_output();
   bool read_errors(); // false at their end

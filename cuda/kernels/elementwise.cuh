@@ -26,6 +26,20 @@ INTARSIA_KERNEL void add_residual(const float* x, std::size_t count, float* resi
   for (std::size_t i = first_element(); i < count; i += element_step()) residual[i] += x[i];
 }
 
+// y += bias in every row; rows of `width`, `stride` elements apart.
+INTARSIA_KERNEL void add_bias(const float* bias, int width, std::size_t count, float* y, std::size_t stride) {
+  for (std::size_t i = first_element(); i < count; i += element_step())
+    y[i / std::size_t(width) * stride + i % std::size_t(width)] += bias[i % std::size_t(width)];
+}
+
+// x_i <- -x_i where bit i of the row is set; dense rows.
+INTARSIA_KERNEL void flip_signs(const std::uint8_t* signs, int width, std::size_t count, float* x) {
+  for (std::size_t i = first_element(); i < count; i += element_step()) {
+    const unsigned column = unsigned(i % std::size_t(width));
+    if (unsigned(signs[column / 8]) >> (column % 8) & 1u) x[i] = -x[i];
+  }
+}
+
 // Row tokens[t] of the table becomes row t of out; a token outside the table gives NaN, not a fault.
 template <typename Table>
 INTARSIA_KERNEL void gather_rows(const Table* table, std::size_t rows, const int* tokens, int width,

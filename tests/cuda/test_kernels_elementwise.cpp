@@ -60,6 +60,29 @@ class TestKernelsElementwise : public QObject {
     QVERIFY(close(residual, expected, 0));
   }
 
+  void a_bias_is_added_to_every_row() {
+    const std::vector<float> before = gaussian(3 * 50, 5), bias = gaussian(37, 6);
+    std::vector<float> expected(before);
+    for (std::size_t t = 0; t < 3; ++t)
+      for (std::size_t i = 0; i < 37; ++i) expected[t * 50 + i] += bias[i];
+    Buffer<float> in(bias), y(before);
+    launch_checked(&kernels::add_bias, {2}, 32, 0, {updated(y)}, in.data(), 37, std::size_t(3 * 37), y.data(),
+                   std::size_t(50));
+    QVERIFY(close(y, expected, 0));
+  }
+
+  void signs_are_flipped() {
+    const std::vector<float> before = gaussian(3 * 19, 7);
+    const std::vector<std::uint8_t> signs{0x81, 0x3C, 0x05};
+    std::vector<float> expected(before);
+    for (std::size_t i = 0; i < expected.size(); ++i)
+      if (signs[i % 19 / 8] >> (i % 19 % 8) & 1) expected[i] = -expected[i];
+    Buffer<std::uint8_t> bits(signs);
+    Buffer<float> x(before);
+    launch_checked(&kernels::flip_signs, {1}, 64, 0, {updated(x)}, bits.data(), 19, x.size(), x.data());
+    QVERIFY(close(x, expected, 0));
+  }
+
   void rows_are_gathered() {
     const std::vector<float> table = gaussian(11 * 19, 3);
     QVERIFY(gather_agrees(table, 19, {0, 10, 3, 3}));

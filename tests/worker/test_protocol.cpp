@@ -106,7 +106,7 @@ class TestProtocol : public QObject {
     QVERIFY(bad(R"("evaluate","model":1,"tokens":[1,2],"context":8,"bos":1536)", "bos"));
     QVERIFY(bad(R"("quantize","path":")" + model + R"(","device":"cpu","plan":{},"out":"/x")", "plan"));
     QVERIFY(bad(R"("profile","path":")" + model + R"(","device":"cpu")", ""));
-    QVERIFY(bad(R"("selftest","device":"cpu")", "reference"));
+    QVERIFY(bad(R"("selftest","device":"cpu","cases":0)", "cases"));
     QVERIFY(worker.ask(R"({"id":10,"do":"forward","sequence":2,"tokens":[1]})").contains("result"));
   }
 

@@ -8,6 +8,7 @@
 
 #include "core/worker/worker_client.h"
 #include "tests/support/test_support.h"
+#include "tests/support/worker_client.h"
 
 using namespace intarsia;
 using namespace intarsia::test;
@@ -100,6 +101,25 @@ class TestWorkerClient : public QObject {
     }
     const std::string echo = error_from_script("exec cat\n");
     QVERIFY2(echo.find("no intarsia-worker") != std::string::npos, echo.c_str());
+  }
+
+  // After a fault on the GPU: its own words arrive, and the next job never meets it.
+  void one_that_says_its_last_word() {
+    WorkerClient client(script("read line\necho '{\"id\":1,\"error\":{\"kind\":\"internal\",\"message\":"
+                               "\"CUDA failed\"},\"last\":true}'\nsleep 0.2\nexit 1\n"));
+    for (int i = 0; i < 3; ++i) {
+      const pid_t pid = client.pid();
+      QCOMPARE(error_of([&] { client.call({{"do", "juggle"}}); }), std::string("CUDA failed"));
+      QCOMPARE(process_state(pid), char(0));
+    }
+  }
+
+  void one_that_lingers_after_its_last_word() {
+    WorkerClient client(script("read line\necho '{\"id\":1,\"error\":{\"kind\":\"internal\",\"message\":"
+                               "\"CUDA failed\"},\"last\":true}'\nwhile true; do sleep 1; done\n"));
+    const pid_t pid = client.pid();
+    QCOMPARE(error_of([&] { client.call({{"do", "juggle"}}); }), std::string("CUDA failed"));
+    QCOMPARE(process_state(pid), char(0));
   }
 
   void a_flood_of_errors_does_not_stop_it() {

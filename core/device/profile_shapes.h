@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What has to be measured so that every linear of a model, and every group that may be fused, has a latency.
+#pragma once
+
+#include <vector>
+
+#include "core/model/layer_graph.h"
+
+namespace intarsia {
+
+struct ProfileShape {
+  std::size_t d_in;
+  std::vector<std::size_t> d_outs; // of the members of a group
+
+  std::size_t d_out() const; // what a latency table calls it
+};
+
+// Each (d_in, sum of d_out) once, in the order of the graph; single linears first.
+std::vector<ProfileShape> profile_shapes(const LayerGraph& graph);
+
+} // namespace intarsia

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Every kernel against the CPU: random shapes, fresh random inputs, poisoned outputs. No CUDA type shows
+// here.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/base/kernel_check.h"
+#include "core/base/progress.h"
+
+namespace intarsia::cuda {
+
+struct SelftestOptions {
+  std::uint64_t seed = 0;
+  int cases = 8; // of each kernel
+};
+
+// A fault on the device ends it: the results so far are lost, and the error says at which kernel.
+std::vector<KernelCheck> selftest(int device, const SelftestOptions& options, const JobControl& control);
+
+} // namespace intarsia::cuda

@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The CUDA backend over a runtime played on the host, against the CPU backend.
+#include <cmath>
+
+#include "core/allocation/sensitivity.h"
+#include "core/artifact/open_model.h"
+#include "core/artifact/quantize_job.h"
+#include "core/base/error.h"
+#include "core/device/profile_shapes.h"
+#include "cuda/backend.h"
+#include "cuda/linear_layout.h"
+#include "cuda/memory_plan.h"
+#include "cuda/profiler.h"
+#include "cuda/selftest.h"
+#include "tests/cuda/fake_cuda/fake_runtime.h"
+#include "tests/support/test_support.h"
+#include "tests/support/tiny_model.h"
+
+using namespace intarsia;
+using namespace intarsia::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+double largest_difference(std::span<const float> a, std::span<const float> b) {
+  if (a.size() != b.size()) return INFINITY;
+  double largest = 0, scale = 1e-6;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (!std::isfinite(a[i])) return INFINITY;
+    largest = std::max(largest, std::abs(double(a[i]) - double(b[i])));
+    scale = std::max(scale, std::abs(double(b[i])));
+  }
+  return largest / scale;
+}
+
+constexpr double tolerance = 4e-3; // activations are rounded to binary16 here
+
+std::vector<int> some_tokens(std::size_t count, std::size_t vocabulary) {
+  std::vector<int> tokens;
+  for (std::size_t i = 0; i < count; ++i) tokens.push_back(int((i * i + 7 * i + 3) % vocabulary));
+  return tokens;
+}
+
+} // namespace
+
+class TestBackend : public QObject {
+  Q_OBJECT
+
+  QTemporaryDir folder_;
+  fs::path path(const char* name) const { return fs::path(folder_.path().toStdString()) / name; }
+
+  // A quantized tiny model; embedding and head in codes where asked for.
+  fs::path artifact(const char* name, const TinyModel& tiny, bool vocabulary) {
+    write_tiny_model(path("checkpoint"), tiny);
+    const auto checkpoint = open_checkpoint(path("checkpoint"));
+    Plan plan = mixed_plan(checkpoint->graph());
+    if (vocabulary)
+      for (const LinearLayer* layer : checkpoint->graph().vocabulary_layers())
+        plan.layers[layer->name] = {parse_quantizer_id("tcq-3.25"), "cpu"};
+    quantize_model(*checkpoint, plan, path(name), {}, {});
+    return path(name);
+  }
+
+  void verify_agrees(const OpenedModel& opened) {
+    const auto cpu = load_on_cpu(opened.weights(), cpu_options(opened), {});
+    const auto gpu = cuda::load_on_cuda(0, opened.weights(), {});
+    const std::size_t vocabulary = gpu->config().vocabulary;
+    const auto one = cpu->new_sequence(60), other = gpu->new_sequence(60);
+    const auto tokens = some_tokens(45, vocabulary);
+    const std::span all(tokens);
+    // A prompt by cuBLAS, one by the decode kernels, and single tokens: launch by launch, captured, replayed.
+    const auto compare = [&](std::span<const int> part, bool last_only) {
+      const auto expected = one->forward(part, last_only, {}), got = other->forward(part, last_only, {});
+      const double difference = largest_difference(got, expected);
+      QVERIFY2(difference < tolerance, std::to_string(difference).c_str());
+    };
+    compare(all.first(20), false);
+    compare(all.subspan(20, 7), true);
+    const std::size_t graphs = fake::state().graph_launches, allocations = fake::state().allocations;
+    for (std::size_t i = 27; i < 32; ++i) compare(all.subspan(i, 1), true);
+    QCOMPARE(fake::state().graph_launches, graphs + 4);
+    QCOMPARE(fake::state().allocations, allocations); // none in the decode loop
+    one->truncate(10);
+    other->truncate(10);
+    QCOMPARE(other->length(), std::size_t(10));
+    compare(all.subspan(40, 1), true);
+    compare(all.subspan(0, 33), true);
+  }
+
+ private slots:
+  void cleanup() {
+    QCOMPARE(fake::state().memory_used, std::size_t(0));
+    fake::state() = {};
+  }
+
+  void a_checkpoint_computes_as_on_the_cpu_data() {
+    QTest::addColumn<QString>("name");
+    for (const char* name : {"gqa", "tied", "biased", "llama3-rope", "qwen2"}) QTest::newRow(name) << name;
+  }
+  void a_checkpoint_computes_as_on_the_cpu() {
+    QFETCH(QString, name);
+    verify_agrees(open_model(tests_folder() / "golden/runtime" / name.toStdString()));
+  }
+
+  void an_artifact_computes_as_on_the_cpu_data() {
+    QTest::addColumn<bool>("tied");
+    QTest::addColumn<bool>("vocabulary");
+    QTest::newRow("f16 embedding") << false << false;
+    QTest::newRow("tied") << true << false;
+    QTest::newRow("embedding and head in codes") << false << true;
+    QTest::newRow("tied, in codes") << true << true;
+  }
+  void an_artifact_computes_as_on_the_cpu() {
+    QFETCH(bool, tied);
+    QFETCH(bool, vocabulary);
+    TinyModel tiny;
+    tiny.hidden = 40; // 20 x 2: a dense factor that is not symmetric
+    tiny.intermediate = 56;
+    tiny.heads = 4;
+    tiny.kv_heads = 2;
+    tiny.tied = tied;
+    const auto name = "artifact" + std::to_string(tied) + std::to_string(vocabulary);
+    verify_agrees(open_model(artifact(name.c_str(), tiny, vocabulary)));
+  }
+
+  void without_cublas_prompts_go_through_in_small_steps() {
+    fake::state().cublas_there = false;
+    verify_agrees(open_model(tests_folder() / "golden/runtime/gqa"));
+    QCOMPARE(fake::state().gemms, std::size_t(0));
+  }
+
+  void fused_linears_are_one_launch() {
+    const OpenedModel opened = open_model(tests_folder() / "golden/runtime/gqa"); // f16: all are alike
+    const auto gpu = cuda::load_on_cuda(0, opened.weights(), {});
+    const auto sequence = gpu->new_sequence(8);
+    const std::size_t before = fake::state().groups;
+    sequence->forward(std::vector<int>{1}, true, {});
+    QCOMPARE(fake::state().groups - before, 4 * gpu->config().blocks + 1);
+  }
+
+  void a_prompt_of_several_chunks() {
+    TinyModel tiny;
+    tiny.max_positions = 1200;
+    write_tiny_model(path("long"), tiny);
+    const OpenedModel opened = open_model(path("long"));
+    const auto cpu = load_on_cpu(opened.weights(), cpu_options(opened), {});
+    const auto gpu = cuda::load_on_cuda(0, opened.weights(), {});
+    const auto one = cpu->new_sequence(1200), other = gpu->new_sequence(1200);
+    const auto tokens = some_tokens(1100, 64);
+    QVERIFY(largest_difference(other->forward(tokens, false, {}), one->forward(tokens, false, {})) <
+            tolerance);
+    QCOMPARE(other->length(), tokens.size());
+  }
+
+  void in_parts_it_is_the_same() {
+    const OpenedModel opened = open_model(artifact("parts", {}, true));
+    const auto gpu = cuda::load_on_cuda(0, opened.weights(), {});
+    const auto sequence = gpu->new_sequence(64);
+    const auto tokens = some_tokens(30, 64);
+    const auto whole = sequence->forward(tokens, false, {});
+    auto residual = sequence->embed(tokens);
+    sequence->run_blocks(residual, 0, 1, {});
+    sequence->run_blocks(residual, 1, 2, {});
+    QVERIFY(largest_difference(sequence->to_logits(residual), whole) < 1e-5);
+    QCOMPARE(sequence->length(), std::size_t(0));
+  }
+
+  void inputs_are_observed() {
+    const OpenedModel opened = open_model(artifact("observed", {}, false));
+    const auto cpu = load_on_cpu(opened.weights(), cpu_options(opened), {});
+    const auto gpu = cuda::load_on_cuda(0, opened.weights(), {});
+    const auto tokens = some_tokens(30, 64);
+    const auto inputs = [&](LanguageModel& model) {
+      std::map<std::string, std::vector<float>> seen;
+      model.observe_inputs([&](const std::string& input, std::span<const float> x, std::size_t count) {
+        if (count == 30) seen[input].assign(x.begin(), x.end());
+      });
+      model.new_sequence(40)->forward(tokens, true, {});
+      model.observe_inputs({});
+      return seen;
+    };
+    const auto expected = inputs(*cpu), got = inputs(*gpu);
+    QCOMPARE(got.size(), std::size_t(8));
+    for (const auto& [name, x] : expected)
+      QVERIFY2(largest_difference(got.at(name), x) < tolerance, name.c_str());
+  }
+
+  void linears_are_replaced_and_put_back() {
+    const OpenedModel opened = open_model(artifact("replaced", {}, false));
+    const auto cpu = load_on_cpu(opened.weights(), cpu_options(opened), {});
+    const auto gpu = cuda::load_on_cuda(0, opened.weights(), {});
+    const auto one = cpu->new_sequence(20), other = gpu->new_sequence(20);
+    const auto step = [](Sequence& sequence) {
+      sequence.truncate(0);
+      return sequence.forward(std::vector<int>{5}, true, {});
+    };
+    const auto before = step(*other);
+    for (int i = 0; i < 3; ++i) step(*other);
+    const LinearLayer& layer = gpu->graph().linears[0];
+    DenseLinear dense{{layer.d_out, layer.d_in}, gaussian(layer.weights(), 3)};
+    std::vector<float> copy = dense.weights;
+    QuantizedLinear coded = quantize_linear(copy, dense.shape, parse_quantizer_id("nuq-6"),
+                                            std::make_shared<const Rotation>(layer.d_in, 99), layer.name, {});
+    for (const LinearWeights& weights : {LinearWeights(dense), LinearWeights(coded)}) {
+      cpu->replace_linear(layer.name, weights);
+      gpu->replace_linear(layer.name, weights);
+      for (int i = 0; i < 3; ++i) QVERIFY(largest_difference(step(*other), step(*one)) < tolerance);
+      const auto tokens = some_tokens(18, 64);
+      one->truncate(0);
+      other->truncate(0);
+      QVERIFY(largest_difference(other->forward(tokens, true, {}), one->forward(tokens, true, {})) <
+              tolerance);
+    }
+    gpu->replace_linear(layer.name, opened.weights().linear(layer));
+    QVERIFY(step(*other) == before);
+  }
+
+  void memory_is_as_predicted() {
+    const OpenedModel opened = open_model(artifact("memory", {}, true));
+    const auto plan = cuda::device_memory_plan(
+        opened.config(), opened.graph(),
+        [&](const LinearLayer& layer) { return opened.weights().quantizer_of(layer); }, 50);
+    const auto gpu = cuda::load_on_cuda(0, opened.weights(), {});
+    const auto sequence = gpu->new_sequence(50);
+    sequence->forward(some_tokens(40, 64), false, {});
+    QCOMPARE(fake::state().memory_peak, std::size_t(plan.total()));
+  }
+
+  void too_little_memory_is_said_before_any_is_taken() {
+    const OpenedModel opened = open_model(tests_folder() / "golden/runtime/gqa");
+    fake::state().memory_total = 1 << 20;
+    const std::string sentence = error_of([&] { cuda::load_on_cuda(0, opened.weights(), {}); });
+    QVERIFY2(sentence.find("the model needs") != std::string::npos &&
+                 sentence.find("--device cpu") != std::string::npos,
+             sentence.c_str());
+    QCOMPARE(fake::state().allocations, std::size_t(0));
+  }
+
+  // Others may take it between the question and the allocation.
+  void a_failed_allocation_is_named_and_frees_the_rest() {
+    const OpenedModel opened = open_model(tests_folder() / "golden/runtime/gqa");
+    for (const auto& [number, words] :
+         {std::pair{1, "the model's weights"}, {2, "the model's workspace"}, {3, "a context of 64 tokens"}}) {
+      fake::state() = {};
+      fake::state().fail_allocation = std::size_t(number);
+      try {
+        cuda::load_on_cuda(0, opened.weights(), {})->new_sequence(64);
+        QFAIL("it came through");
+      } catch (const Error& error) {
+        QVERIFY(error.kind() == ErrorKind::resource);
+        const std::string sentence = error.what();
+        QVERIFY2(sentence.find(words) != std::string::npos &&
+                     sentence.find("smaller context") != std::string::npos,
+                 sentence.c_str());
+      }
+      QCOMPARE(fake::state().memory_used, std::size_t(0));
+    }
+  }
+
+  void wrong_use_is_refused() {
+    const OpenedModel opened = open_model(tests_folder() / "golden/runtime/gqa");
+    QVERIFY(!error_of([&] { cuda::load_on_cuda(3, opened.weights(), {}); }).empty());
+    const auto gpu = cuda::load_on_cuda(0, opened.weights(), {});
+    const auto sequence = gpu->new_sequence(4);
+    QVERIFY(!error_of([&] { sequence->forward({}, true, {}); }).empty());
+    QVERIFY(!error_of([&] { sequence->forward(std::vector<int>(5, 1), true, {}); }).empty());
+    QVERIFY(!error_of([&] { sequence->forward(std::vector<int>{-1}, true, {}); }).empty());
+    QVERIFY(!error_of([&] { gpu->replace_linear("nothing", DenseLinear{}); }).empty());
+    QVERIFY(!error_of([&] { gpu->replace_linear(gpu->graph().linears[0].name, DenseLinear{}); }).empty());
+    std::stop_source stop;
+    stop.request_stop();
+    QCOMPARE(error_of([&] {
+               sequence->forward(std::vector<int>{1, 2}, true, stop.get_token());
+             }),
+             std::string("cancelled"));
+    QVERIFY(!sequence->forward(std::vector<int>{1, 2}, true, {}).empty());
+  }
+
+  // The selftest's references against those of the played launches; and a kernel that is wrong is found.
+  void the_selftest_tells_right_from_wrong() {
+    const auto checks = cuda::selftest(0, {.seed = 3, .cases = 2}, {});
+    QVERIFY(checks.size() > 2 * palette().size());
+    for (const KernelCheck& check : checks) {
+      const std::string said = check.kernel + ": " + std::to_string(check.worst) + " " + check.problem;
+      QVERIFY2(check.ok() && check.cases == 2, said.c_str());
+    }
+    fake::state().swiglu_is_wrong = true;
+    std::vector<std::string> wrong;
+    for (const KernelCheck& check : cuda::selftest(0, {.seed = 3, .cases = 2}, {}))
+      if (!check.ok()) wrong.push_back(check.kernel);
+    QCOMPARE(wrong, (std::vector<std::string>{"swiglu, f32", "swiglu, f16"}));
+  }
+
+  void the_profiler_times_every_shape() {
+    const OpenedModel opened = open_model(tests_folder() / "golden/runtime/gqa");
+    const auto shapes = profile_shapes(opened.graph());
+    LatencyTable table = cuda::profile(0, opened.config(), opened.graph(), {1, 2, 64}, {});
+    table.device_name = "played";
+    std::size_t kernels = 0;
+    for (const Quantizer* member : palette())
+      for (const auto path : {cuda::KernelPath::tensor_core, cuda::KernelPath::cuda_core})
+        kernels += cuda::supports(member->id(), path, 1);
+    QCOMPARE(table.entries.size(), shapes.size() * kernels);
+    QVERIFY(table.constant_seconds > 0);
+    const LatencyTable read = parse_latency_table(Json::parse(to_json(table).dump()), "the profile");
+    QCOMPARE(read.entries.size(), table.entries.size());
+  }
+
+  // Last: a lost context stays lost.
+  void zz_a_fault_on_the_device_is_noticed() {
+    const OpenedModel opened = open_model(tests_folder() / "golden/runtime/gqa");
+    const auto gpu = cuda::load_on_cuda(0, opened.weights(), {});
+    const auto sequence = gpu->new_sequence(4);
+    QVERIFY(!cuda::gpu_is_lost());
+    fake::state().fail_sync = cudaErrorIllegalAddress;
+    QVERIFY(error_of([&] { sequence->forward(std::vector<int>{1}, true, {}); }).find("load the model") !=
+            std::string::npos);
+    QVERIFY(cuda::gpu_is_lost());
+  }
+};
+
+QTEST_APPLESS_MAIN(TestBackend)
+#include "test_backend.moc"
