@@ -46,7 +46,7 @@ struct ActivationRow {
 
   INTARSIA_DEVICE void set(const LinearGroup& group, int n, int t) {
     const int row = n < group.batch ? n : group.batch - 1;
-    x = group.x + std::size_t(row) * std::size_t(group.d_in) + 2 * t;
+    x = group.x + simt::opaque(unsigned(row) * unsigned(group.d_in) + 2 * unsigned(t));
     d_in = group.d_in - 2 * t;
   }
   INTARSIA_DEVICE std::uint32_t bounded_pair(int k) const {
@@ -255,6 +255,28 @@ struct WarpChunks {
   }
 };
 
+// The same chunks in tiles of x.
+struct WarpTiles {
+  int tile, end, right; // right: tiles of the second run, until it is reached
+
+  INTARSIA_DEVICE void set(const TileRow& row, int warp) {
+    tile = tiles_a_chunk * warp;
+    end = row.runs[0].tiles;
+    right = row.runs[1].tiles;
+    turn();
+  }
+  INTARSIA_DEVICE void turn() {
+    if (tile < end || right == 0) return;
+    tile -= (end + tiles_a_chunk - 1) / tiles_a_chunk * tiles_a_chunk - end;
+    end += right;
+    right = 0;
+  }
+  INTARSIA_DEVICE void next(int warps) {
+    tile += tiles_a_chunk * warps;
+    turn();
+  }
+};
+
 // grid: each member's rows over 16 tiles_high, one after another; y: the batch over Product::columns.
 // linear_shared_bytes().
 template <typename Decoder, int tiles_high, typename Product>
@@ -263,9 +285,10 @@ INTARSIA_KERNEL void INTARSIA_LAUNCH_BOUNDS(512) linear_group(LinearGroup group)
   const int largest = group.row.runs[0].quarters > group.row.runs[1].quarters ? group.row.runs[0].quarters
                                                                               : group.row.runs[1].quarters;
   const unsigned stage_bytes = tiles_a_chunk * 8 * unsigned(largest);
-  const int lane = simt::lane(), warps = int(simt::block_dim().x) / simt::warp_size;
-  Byte* ring =
-      table + group.table_bytes + unsigned(simt::warp()) * unsigned(ring_stages * tiles_high) * stage_bytes;
+  const int lane = int(simt::opaque(unsigned(simt::lane()))),
+            warps = int(simt::block_dim().x) / simt::warp_size;
+  Byte* ring = table + simt::opaque(group.table_bytes + unsigned(simt::warp()) *
+                                                            unsigned(ring_stages * tiles_high) * stage_bytes);
 
   int block = int(simt::block_index().x);
   const LinearMember& member = group.members[find_member(group, block)];
@@ -315,16 +338,22 @@ INTARSIA_KERNEL void INTARSIA_LAUNCH_BOUNDS(512) linear_group(LinearGroup group)
     codes.set(unsigned(run.quarters), unsigned(lane));
   };
   set_run(group.row.runs[0]);
+  using Activations = typename Product::Activations;
+  const int whole_tiles = group.d_in % 2 == 0 ? group.d_in / 16 : 0;
+  const auto read = [&](const WarpTiles& at, Activations(&x)[tiles_a_chunk]) {
+    if (at.tile >= at.end) return;
+    if (at.tile + tiles_a_chunk <= (at.end < whole_tiles ? at.end : whole_tiles)) {
+      INTARSIA_UNROLL
+      for (int i = 0; i < tiles_a_chunk; ++i) x[i].template read<true>(input, at.tile, i);
+    } else {
+      INTARSIA_UNROLL
+      for (int i = 0; i < tiles_a_chunk; ++i)
+        x[i].template read<false>(input, at.tile, at.tile + i < at.end ? i : 0);
+    }
+  };
   int stage = 0, free_stage = stages_bytes - int(tiles_high * stage_bytes); // where they begin in the ring
-  // One chunk from `tile` on; `whole`: of four tiles, with no bound of d_in among them.
-  const auto multiply = [&]<bool whole>(int tile, int count) {
-    typename Product::Activations x[tiles_a_chunk];
-    INTARSIA_UNROLL
-    for (int i = 0; i < tiles_a_chunk; ++i)
-      x[i].template read<whole>(input, tile, whole || i < count ? i : 0);
-    simt::cp_async_wait<ring_stages - 2>();
-    simt::warp_barrier(); // everyone's copies of this stage are there, and the one before it is free
-    fetch(free_stage);
+  // The first `count` tiles of the stage; `whole`: all four.
+  const auto multiply = [&]<bool whole>(const Activations(&x)[tiles_a_chunk], int count) {
     INTARSIA_UNROLL
     for (int i = 0; i < tiles_a_chunk; ++i)
       if (whole || i < count) {
@@ -337,27 +366,32 @@ INTARSIA_KERNEL void INTARSIA_LAUNCH_BOUNDS(512) linear_group(LinearGroup group)
           products[high].add(a, x[i]);
         }
       }
+  };
+  WarpTiles now;
+  now.set(group.row, warp);
+  int run_end = group.row.runs[0].tiles;
+  Activations x[tiles_a_chunk] = {};
+  read(now, x);
+  while (now.tile < now.end) {
+    WarpTiles next = now;
+    next.next(warps);
+    Activations next_x[tiles_a_chunk] = {};
+    read(next, next_x); // a chunk ahead, as they come from far
+    simt::cp_async_wait<ring_stages - 2>();
+    simt::warp_barrier(); // everyone's copies of this stage are there, and the one before it is free
+    fetch(free_stage);
+    if (now.end != run_end) set_run(group.row.runs[1]);
+    run_end = now.end;
+    if (now.tile + tiles_a_chunk <= now.end)
+      multiply.template operator()<true>(x, tiles_a_chunk);
+    else
+      multiply.template operator()<false>(x, now.end - now.tile);
     free_stage = stage;
     stage += int(tiles_high * stage_bytes);
     if (stage == stages_bytes) stage = 0;
-  };
-  const int whole_tiles = group.d_in % 2 == 0 ? group.d_in / 16 : 0;
-  int run_begin = 0, run_end = group.row.runs[0].tiles, tile = tiles_a_chunk * warp;
-  for (;; tile += tiles_a_chunk * warps) {
-    if (tile >= run_end) {
-      const int right = group.row.runs[1].tiles;
-      if (run_begin > 0 || right == 0) break;
-      // The chunks of the second run follow those of the first.
-      run_begin = run_end;
-      tile -= (run_end + tiles_a_chunk - 1) / tiles_a_chunk * tiles_a_chunk - run_end;
-      run_end += right;
-      if (tile >= run_end) break;
-      set_run(group.row.runs[1]);
-    }
-    if (tile + tiles_a_chunk <= run_end && tile + tiles_a_chunk <= whole_tiles)
-      multiply.template operator()<true>(tile, tiles_a_chunk);
-    else
-      multiply.template operator()<false>(tile, run_end - tile);
+    now = next;
+    INTARSIA_UNROLL
+    for (int i = 0; i < tiles_a_chunk; ++i) x[i] = next_x[i];
   }
   simt::cp_async_wait<0>();
   write_sums(products, member, block * tiles_high * 16, first_column, group.batch);
