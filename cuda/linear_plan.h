@@ -52,7 +52,8 @@ void choose_threads(LinearLaunch& launch) {
   const TileRow& row = launch.group.row;
   const int chunks =
       (row.runs[0].tiles + row.runs[1].tiles + kernels::tiles_a_chunk - 1) / kernels::tiles_a_chunk;
-  launch.threads = 512;
+  // Two blocks of 512 fill a multiprocessor at 64 registers a thread; the larger products need more.
+  launch.threads = tiles_high == 1 && Product::columns == 8 ? 512 : 256;
   while (launch.threads > simt::warp_size &&
          (kernels::linear_shared_bytes<Decoder, tiles_high, Product>(largest_rate(row), launch.threads) >
               simt::shared_memory_limit ||

@@ -86,7 +86,7 @@ bool agrees(QuantizerId id, const Case& c) {
                              kernels::linear_shared_bytes<Decoder, tiles_high, Product>(rate, launch.threads),
                              group.all_outputs(), launch.group);
       });
-  return group.agrees(c, id.family == QuantizerFamily::nuq ? 0x1p-11 : 0);
+  return group.agrees(c, id.family == QuantizerFamily::nuq ? 0x1p-12 : 0);
 }
 
 bool agrees_f16(const Case& c) {
