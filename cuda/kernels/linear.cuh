@@ -277,10 +277,16 @@ struct WarpTiles {
   }
 };
 
+// Threads a block at most: two blocks of 512 fill a multiprocessor at 64 registers a thread; the larger
+// products need more.
+template <int tiles_high, typename Product>
+inline constexpr int linear_threads = tiles_high == 1 && Product::columns == 8 ? 512 : 256;
+
 // grid: each member's rows over 16 tiles_high, one after another; y: the batch over Product::columns.
 // linear_shared_bytes().
 template <typename Decoder, int tiles_high, typename Product>
-INTARSIA_KERNEL void INTARSIA_LAUNCH_BOUNDS(512) linear_group(LinearGroup group) {
+INTARSIA_KERNEL void INTARSIA_LAUNCH_BOUNDS(linear_threads<tiles_high, Product>, 2)
+    linear_group(LinearGroup group) {
   auto* table = simt::shared_memory<Byte>();
   const int largest = group.row.runs[0].quarters > group.row.runs[1].quarters ? group.row.runs[0].quarters
                                                                               : group.row.runs[1].quarters;
@@ -307,15 +313,16 @@ INTARSIA_KERNEL void INTARSIA_LAUNCH_BOUNDS(512) linear_group(LinearGroup group)
   ahead.set(group.row, warp);
   const auto fetch = [&](int to) {
     ahead.turn(group.row);
-    if (ahead.at < ahead.end) {
-      INTARSIA_UNROLL
-      for (unsigned piece = 0; piece < most_chunk_bytes; piece += 16 * simt::warp_size) {
-        const unsigned in_chunk = piece + 16 * unsigned(lane), at = ahead.at + in_chunk;
-        if (in_chunk < ahead.bytes && at < ahead.end) {
-          INTARSIA_UNROLL
-          for (int high = 0; high < tiles_high; ++high)
-            simt::cp_async_16(ring + unsigned(to) + unsigned(high) * stage_bytes + in_chunk, rows[high] + at);
-        }
+    const unsigned left = ahead.at < ahead.end ? ahead.end - ahead.at : 0;
+    const unsigned bytes = left < ahead.bytes ? left : ahead.bytes;
+    INTARSIA_UNROLL
+    for (unsigned piece = 0; piece < most_chunk_bytes; piece += 16 * simt::warp_size) {
+      const unsigned in_chunk = piece + 16 * unsigned(lane);
+      if (bytes > piece && in_chunk < bytes) {
+        INTARSIA_UNROLL
+        for (int high = 0; high < tiles_high; ++high)
+          simt::cp_async_16(ring + unsigned(to) + unsigned(high) * stage_bytes + in_chunk,
+                            rows[high] + (ahead.at + in_chunk));
       }
     }
     ahead.next(warps);
@@ -414,13 +421,14 @@ INTARSIA_DEVICE simt::uint4 eight_halves(const Half* row, int k, int d_in) {
   return {pair[0], pair[1], pair[2], pair[3]};
 }
 
+inline constexpr int f16_threads = 256;
 inline constexpr int f16_step = 32, f16_steps_at_once = 4; // columns; steps whose loads go out together
 
 // Row-major f16, rows (d_in + 7) / 8 * 8 apart. A lane reads 16 bytes of rows g and g + 8 and of x's row n.
 // Which columns make up an mma's k is free as long as A and B agree: lane t's eight are columns
 // 2 t, 2 t + 1, 2 t + 8 and 2 t + 9 of two of them. grid and y: as linear_group, of 16 rows. sums_bytes().
 template <int eights>
-INTARSIA_KERNEL void INTARSIA_LAUNCH_BOUNDS(512) f16_linear_group(LinearGroup group) {
+INTARSIA_KERNEL void INTARSIA_LAUNCH_BOUNDS(f16_threads, 2) f16_linear_group(LinearGroup group) {
   const int lane = simt::lane(), warps = int(simt::block_dim().x) / simt::warp_size;
   int block = int(simt::block_index().x);
   const LinearMember& member = group.members[find_member(group, block)];

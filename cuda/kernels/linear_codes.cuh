@@ -44,9 +44,9 @@ struct LaneCodes {
 //   set(table, lane, quarters); and
 //   weights(lower, upper, a): the fragment, or values(lower, upper, v): the same eight unrounded.
 
-// TCQ. The values of the upper half of the curve, 1024 of them, each 32 times in a row: lanes 2 i and 2 i + 1
-// share a word. Looking up is a step less than half of what computing the curve takes: a lane would look up
-// its piece all the same. The hash comes out doubled, so that its bits are the address already.
+// TCQ. The values of the curve's upper half, 1024 of them, each 32 times in a row: lanes 2 i and 2 i + 1
+// share a word. Computing the curve instead would take half as many instructions more, and look up its piece
+// all the same. The hash comes out doubled, so that its bits are the address already.
 struct TrellisDecoder {
   const Byte* table;
   unsigned place;                // of this lane's copies
