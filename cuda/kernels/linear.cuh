@@ -277,15 +277,18 @@ struct WarpTiles {
   }
 };
 
-// Threads a block at most: two blocks of 512 fill a multiprocessor at 64 registers a thread; the larger
-// products need more.
+// Threads a block at most, and blocks that share a multiprocessor: two of 512 leave each thread 64 registers;
+// the larger products need more.
 template <int tiles_high, typename Product>
 inline constexpr int linear_threads = tiles_high == 1 && Product::columns == 8 ? 512 : 256;
+template <int tiles_high, typename Product>
+inline constexpr int linear_blocks = tiles_high == 2 && Product::columns == 8 ? 3 : 2;
 
 // grid: each member's rows over 16 tiles_high, one after another; y: the batch over Product::columns.
 // linear_shared_bytes().
 template <typename Decoder, int tiles_high, typename Product>
-INTARSIA_KERNEL void INTARSIA_LAUNCH_BOUNDS(linear_threads<tiles_high, Product>, 2)
+INTARSIA_KERNEL void INTARSIA_LAUNCH_BOUNDS(linear_threads<tiles_high, Product>,
+                                            linear_blocks<tiles_high, Product>)
     linear_group(LinearGroup group) {
   auto* table = simt::shared_memory<Byte>();
   const int largest = group.row.runs[0].quarters > group.row.runs[1].quarters ? group.row.runs[0].quarters
