@@ -52,7 +52,7 @@ void choose_threads(LinearLaunch& launch) {
   const TileRow& row = launch.group.row;
   const int chunks =
       (row.runs[0].tiles + row.runs[1].tiles + kernels::tiles_a_chunk - 1) / kernels::tiles_a_chunk;
-  launch.threads = 512;
+  launch.threads = kernels::linear_threads<tiles_high, Product>;
   while (launch.threads > simt::warp_size &&
          (kernels::linear_shared_bytes<Decoder, tiles_high, Product>(largest_rate(row), launch.threads) >
               simt::shared_memory_limit ||
@@ -61,8 +61,9 @@ void choose_threads(LinearLaunch& launch) {
   launch.group.table_bytes = unsigned(Decoder::table_bytes(largest_rate(row)));
 }
 
-// Calls visit.operator()<Decoder>() with what reads the codes of `id`.
-template <typename Visitor>
+// Calls visit.operator()<Decoder>() with what reads the codes of `id`: NUQ's as pairs where their table fits,
+// or, if `exact`, one by one, as their levels must not be rounded to binary16 before they are scaled.
+template <bool exact, typename Visitor>
 void with_decoder(QuantizerId id, const Visitor& visit) {
   using namespace kernels;
   switch (id.family) {
@@ -72,20 +73,13 @@ void with_decoder(QuantizerId id, const Visitor& visit) {
   case QuantizerFamily::vq:
     return visit.template operator()<PairDecoder<false>>();
   case QuantizerFamily::nuq:
-    // A table of pairs of 7 bits does not fit.
-    if (id.quarter_bits <= 24) return visit.template operator()<PairDecoder<true>>();
+    if constexpr (!exact)
+      if (id.quarter_bits <= 24) return visit.template operator()<PairDecoder<true>>();
     return visit.template operator()<LevelDecoder>();
   case QuantizerFamily::f16:
     break;
   }
   throw std::invalid_argument("f16 has no codes");
-}
-
-// The same for values that are not rounded to binary16 before they are scaled.
-template <typename Visitor>
-void with_exact_decoder(QuantizerId id, const Visitor& visit) {
-  if (id.family == QuantizerFamily::nuq) return visit.template operator()<kernels::LevelDecoder>();
-  with_decoder(id, visit);
 }
 
 // Blocks that decode rows [first, first + count): no more than there is work for.
@@ -102,7 +96,7 @@ inline unsigned decode_blocks(const kernels::DecodedLinear& linear, int first, i
 template <typename Visitor>
 void with_linear_kernel(QuantizerId id, KernelPath path, int batch, int tiles_high, const Visitor& visit) {
   using namespace kernels;
-  with_decoder(id, [&]<typename Decoder>() {
+  with_decoder<false>(id, [&]<typename Decoder>() {
     if (path == KernelPath::cuda_core) {
       if constexpr (!std::is_same_v<Decoder, TrellisDecoder>) {
         if (batch == 1) return visit.template operator()<Decoder, 1, PlainProduct<1>>();

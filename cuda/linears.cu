@@ -38,8 +38,6 @@ void refuse_unlike(std::span<const DeviceLinear> group, std::span<const LinearOu
     throw std::invalid_argument("there is no kernel for this quantizer, path and batch");
 }
 
-constexpr int f16_threads = 256;
-
 template <int eights>
 void launch_f16(const LinearLaunch& launch, cudaStream_t stream) {
   start("multiplying f16 linears", &f16_linear_group<eights>, dim3(launch.blocks), f16_threads,
@@ -93,7 +91,7 @@ void launch_decode_rows(const DeviceLinear& linear, int first, int count, Half* 
     return;
   }
   const DecodedLinear what = decoded(linear);
-  with_exact_decoder(linear.quantizer, [&]<typename Decoder>() {
+  with_decoder<true>(linear.quantizer, [&]<typename Decoder>() {
     constexpr int threads = 512;
     const dim3 grid(decode_blocks(what, first, count, threads, 2 * multiprocessors()));
     start("decoding a linear", &decode_linear<Decoder>, grid, threads,

@@ -49,7 +49,8 @@ struct Half2 {
 #ifdef __CUDACC__
 #define INTARSIA_KERNEL [[maybe_unused]] static __global__
 #define INTARSIA_DEVICE __device__ __forceinline__
-#define INTARSIA_LAUNCH_BOUNDS(threads) __launch_bounds__(threads)
+// Threads a block at most, and blocks that a multiprocessor is to hold at least.
+#define INTARSIA_LAUNCH_BOUNDS(...) __launch_bounds__(__VA_ARGS__)
 #define INTARSIA_UNROLL _Pragma("unroll")
 // A constant table at namespace scope: INTARSIA_CONSTANT float table[2] = {0, 1};
 #define INTARSIA_CONSTANT [[maybe_unused]] static __constant__ constexpr
@@ -57,7 +58,7 @@ struct Half2 {
 #else
 #define INTARSIA_KERNEL inline
 #define INTARSIA_DEVICE inline
-#define INTARSIA_LAUNCH_BOUNDS(threads)
+#define INTARSIA_LAUNCH_BOUNDS(...)
 #define INTARSIA_UNROLL
 #define INTARSIA_CONSTANT inline constexpr
 #include "tests/cuda/simt/host_simt.h"

@@ -46,17 +46,18 @@ struct ActivationRow {
 
   INTARSIA_DEVICE void set(const LinearGroup& group, int n, int t) {
     const int row = n < group.batch ? n : group.batch - 1;
-    x = group.x + std::size_t(row) * std::size_t(group.d_in) + 2 * t;
+    x = group.x + simt::opaque(unsigned(row) * unsigned(group.d_in) + 2 * unsigned(t));
     d_in = group.d_in - 2 * t;
   }
   INTARSIA_DEVICE std::uint32_t bounded_pair(int k) const {
     return simt::pack(k < d_in ? x[k] : std::uint16_t(0), k + 1 < d_in ? x[k + 1] : std::uint16_t(0)).bits;
   }
-  // `whole`: the tile is within the row, and pairs are aligned.
+  // Tile first + i. `whole`: it is within the row, and pairs are aligned.
   template <bool whole>
-  INTARSIA_DEVICE void read(int tile, std::uint32_t (&b)[2]) const {
+  INTARSIA_DEVICE void read(int first, int i, std::uint32_t (&b)[2]) const {
+    const int tile = first + i;
     if constexpr (whole) {
-      const auto* pairs = reinterpret_cast<const std::uint32_t*>(x + 16 * tile);
+      const auto* pairs = reinterpret_cast<const std::uint32_t*>(x + 16 * first) + 8 * i;
       b[0] = simt::load_cached(pairs);
       b[1] = simt::load_cached(pairs + 4);
     } else {
@@ -86,9 +87,9 @@ struct TensorProduct {
   struct Activations {
     std::uint32_t b[eights][2];
     template <bool whole>
-    INTARSIA_DEVICE void read(const Input& input, int tile) {
+    INTARSIA_DEVICE void read(const Input& input, int first, int i) {
       INTARSIA_UNROLL
-      for (int i = 0; i < eights; ++i) input.row[i].template read<whole>(tile, b[i]);
+      for (int n = 0; n < eights; ++n) input.row[n].template read<whole>(first, i, b[n]);
     }
   };
 
@@ -120,13 +121,13 @@ struct PlainProduct {
   struct Activations {
     float x[count][4];
     template <bool whole>
-    INTARSIA_DEVICE void read(const Input& input, int tile) {
+    INTARSIA_DEVICE void read(const Input& input, int first, int i) {
       INTARSIA_UNROLL
-      for (int i = 0; i < count; ++i) {
+      for (int n = 0; n < count; ++n) {
         std::uint32_t b[2];
-        input.row[i].template read<whole>(tile, b);
+        input.row[n].template read<whole>(first, i, b);
         INTARSIA_UNROLL
-        for (int e = 0; e < 4; ++e) x[i][e] = e % 2 ? simt::high({b[e / 2]}) : simt::low({b[e / 2]});
+        for (int e = 0; e < 4; ++e) x[n][e] = e % 2 ? simt::high({b[e / 2]}) : simt::low({b[e / 2]});
       }
     }
   };
@@ -231,17 +232,72 @@ INTARSIA_DEVICE int chunk_count(const TileRun (&runs)[2]) {
          (runs[1].tiles + tiles_a_chunk - 1) / tiles_a_chunk;
 }
 
+// The chunks of a row of tiles that are one warp's, in bytes: where the next begins, and its run ends.
+struct WarpChunks {
+  unsigned at, end, bytes;
+  int chunk; // number within the run
+
+  INTARSIA_DEVICE void set(const TileRow& row, int first) { begin_run(row.runs[0], first); }
+  INTARSIA_DEVICE void begin_run(const TileRun& run, int first) {
+    chunk = first;
+    bytes = tiles_a_chunk * 8 * unsigned(run.quarters);
+    at = run.begin + unsigned(first) * bytes;
+    end = run.begin + run.bytes;
+  }
+  // To the second run, once the first is done.
+  INTARSIA_DEVICE void turn(const TileRow& row) {
+    if (at >= end && end == row.runs[0].bytes && row.runs[1].tiles > 0)
+      begin_run(row.runs[1], chunk - (row.runs[0].tiles + tiles_a_chunk - 1) / tiles_a_chunk);
+  }
+  INTARSIA_DEVICE void next(int warps) {
+    chunk += warps;
+    at += unsigned(warps) * bytes;
+  }
+};
+
+// The same chunks in tiles of x.
+struct WarpTiles {
+  int tile, end, right; // right: tiles of the second run, until it is reached
+
+  INTARSIA_DEVICE void set(const TileRow& row, int warp) {
+    tile = tiles_a_chunk * warp;
+    end = row.runs[0].tiles;
+    right = row.runs[1].tiles;
+    turn();
+  }
+  INTARSIA_DEVICE void turn() {
+    if (tile < end || right == 0) return;
+    tile -= (end + tiles_a_chunk - 1) / tiles_a_chunk * tiles_a_chunk - end;
+    end += right;
+    right = 0;
+  }
+  INTARSIA_DEVICE void next(int warps) {
+    tile += tiles_a_chunk * warps;
+    turn();
+  }
+};
+
+// Threads a block at most, and blocks that share a multiprocessor: two of 512 leave each thread 64 registers;
+// the larger products need more.
+template <int tiles_high, typename Product>
+inline constexpr int linear_threads = tiles_high == 1 && Product::columns == 8 ? 512 : 256;
+template <int tiles_high, typename Product>
+inline constexpr int linear_blocks = tiles_high == 2 && Product::columns == 8 ? 3 : 2;
+
 // grid: each member's rows over 16 tiles_high, one after another; y: the batch over Product::columns.
 // linear_shared_bytes().
 template <typename Decoder, int tiles_high, typename Product>
-INTARSIA_KERNEL void INTARSIA_LAUNCH_BOUNDS(512) linear_group(LinearGroup group) {
+INTARSIA_KERNEL void INTARSIA_LAUNCH_BOUNDS(linear_threads<tiles_high, Product>,
+                                            linear_blocks<tiles_high, Product>)
+    linear_group(LinearGroup group) {
   auto* table = simt::shared_memory<Byte>();
   const int largest = group.row.runs[0].quarters > group.row.runs[1].quarters ? group.row.runs[0].quarters
                                                                               : group.row.runs[1].quarters;
   const unsigned stage_bytes = tiles_a_chunk * 8 * unsigned(largest);
-  const int lane = simt::lane(), warps = int(simt::block_dim().x) / simt::warp_size;
-  Byte* ring =
-      table + group.table_bytes + unsigned(simt::warp()) * unsigned(ring_stages * tiles_high) * stage_bytes;
+  const int lane = int(simt::opaque(unsigned(simt::lane()))),
+            warps = int(simt::block_dim().x) / simt::warp_size;
+  Byte* ring = table + simt::opaque(group.table_bytes + unsigned(simt::warp()) *
+                                                            unsigned(ring_stages * tiles_high) * stage_bytes);
 
   int block = int(simt::block_index().x);
   const LinearMember& member = group.members[find_member(group, block)];
@@ -254,25 +310,29 @@ INTARSIA_KERNEL void INTARSIA_LAUNCH_BOUNDS(512) linear_group(LinearGroup group)
         member.codes + std::size_t(tile_row < tile_rows ? tile_row : tile_rows - 1) * group.row.bytes;
   }
 
-  const int chunks = chunk_count(group.row.runs);
-  const auto fetch = [&](int number, int stage) {
-    if (number < chunks) {
-      const Chunk chunk = chunk_at(group.row.runs, number);
-      INTARSIA_UNROLL
-      for (int high = 0; high < tiles_high; ++high) {
-        Byte* to = ring + unsigned(stage * tiles_high + high) * stage_bytes;
+  // Copies this warp's next chunk to the stage that begins at `to`, or nothing when there is none left.
+  const int warp = simt::warp(), stages_bytes = int(ring_stages * tiles_high * stage_bytes);
+  WarpChunks ahead;
+  ahead.set(group.row, warp);
+  const auto fetch = [&](int to) {
+    ahead.turn(group.row);
+    const unsigned left = ahead.at < ahead.end ? ahead.end - ahead.at : 0;
+    const unsigned bytes = left < ahead.bytes ? left : ahead.bytes;
+    INTARSIA_UNROLL
+    for (unsigned piece = 0; piece < most_chunk_bytes; piece += 16 * simt::warp_size) {
+      const unsigned in_chunk = piece + 16 * unsigned(lane);
+      if (bytes > piece && in_chunk < bytes) {
         INTARSIA_UNROLL
-        for (unsigned piece = 0; piece < most_chunk_bytes; piece += 16 * simt::warp_size) {
-          const unsigned at = piece + 16 * unsigned(lane);
-          if (at < chunk.bytes) simt::cp_async_16(to + at, rows[high] + chunk.begin + at);
-        }
+        for (int high = 0; high < tiles_high; ++high)
+          simt::cp_async_16(ring + unsigned(to) + unsigned(high) * stage_bytes + in_chunk,
+                            rows[high] + (ahead.at + in_chunk));
       }
     }
+    ahead.next(warps);
     simt::cp_async_commit();
   };
-  int number = simt::warp();
   INTARSIA_UNROLL
-  for (int stage = 0; stage < ring_stages - 1; ++stage) fetch(number + stage * warps, stage);
+  for (int i = 0; i < ring_stages - 1; ++i) fetch(i * int(tiles_high * stage_bytes));
 
   Decoder::fill(table, group.codebook, largest);
   const int first_column = int(simt::block_index().y) * Product::columns;
@@ -288,38 +348,60 @@ INTARSIA_KERNEL void INTARSIA_LAUNCH_BOUNDS(512) linear_group(LinearGroup group)
     codes.set(unsigned(run.quarters), unsigned(lane));
   };
   set_run(group.row.runs[0]);
-  int run = 0, stage = 0;
-  // One chunk; `whole`: of four tiles, with no bound of d_in among them.
-  const auto multiply = [&]<bool whole>(const Chunk& chunk) {
-    typename Product::Activations x[tiles_a_chunk];
+  using Activations = typename Product::Activations;
+  const int whole_tiles = group.d_in % 2 == 0 ? group.d_in / 16 : 0;
+  const auto read = [&](const WarpTiles& at, Activations(&x)[tiles_a_chunk]) {
+    if (at.tile >= at.end) return;
+    if (at.tile + tiles_a_chunk <= (at.end < whole_tiles ? at.end : whole_tiles)) {
+      INTARSIA_UNROLL
+      for (int i = 0; i < tiles_a_chunk; ++i) x[i].template read<true>(input, at.tile, i);
+    } else {
+      INTARSIA_UNROLL
+      for (int i = 0; i < tiles_a_chunk; ++i)
+        x[i].template read<false>(input, at.tile, at.tile + i < at.end ? i : 0);
+    }
+  };
+  int stage = 0, free_stage = stages_bytes - int(tiles_high * stage_bytes); // where they begin in the ring
+  // The first `count` tiles of the stage; `whole`: all four.
+  const auto multiply = [&]<bool whole>(const Activations(&x)[tiles_a_chunk], int count) {
     INTARSIA_UNROLL
     for (int i = 0; i < tiles_a_chunk; ++i)
-      x[i].template read<whole>(input, chunk.tile + (whole || i < chunk.count ? i : 0));
-    simt::cp_async_wait<ring_stages - 2>();
-    simt::warp_barrier(); // everyone's copies of this stage are there, and the next stage to fill is free
-    fetch(number + (ring_stages - 1) * warps, stage == 0 ? ring_stages - 1 : stage - 1);
-    const Byte* tiles = ring + unsigned(stage * tiles_high) * stage_bytes;
-    INTARSIA_UNROLL
-    for (int i = 0; i < tiles_a_chunk; ++i)
-      if (whole || i < chunk.count) {
+      if (whole || i < count) {
         INTARSIA_UNROLL
         for (int high = 0; high < tiles_high; ++high) {
           std::uint32_t lower, upper, a[4];
-          codes.read(tiles + unsigned(high) * stage_bytes + unsigned(i) * 8 * codes.quarters, lower, upper);
+          codes.read(ring + unsigned(stage) + unsigned(high) * stage_bytes + unsigned(i) * 8 * codes.quarters,
+                     lower, upper);
           decoder.weights(lower, upper, a);
           products[high].add(a, x[i]);
         }
       }
-    stage = stage == ring_stages - 1 ? 0 : stage + 1;
   };
-  const int whole_tiles = group.d_in % 2 == 0 ? group.d_in / 16 : 0;
-  for (; number < chunks; number += warps) {
-    const Chunk chunk = chunk_at(group.row.runs, number);
-    if (chunk.run != run) set_run(group.row.runs[run = chunk.run]);
-    if (chunk.count == tiles_a_chunk && chunk.tile + tiles_a_chunk <= whole_tiles)
-      multiply.template operator()<true>(chunk);
+  WarpTiles now;
+  now.set(group.row, warp);
+  int run_end = group.row.runs[0].tiles;
+  Activations x[tiles_a_chunk] = {};
+  read(now, x);
+  while (now.tile < now.end) {
+    WarpTiles next = now;
+    next.next(warps);
+    Activations next_x[tiles_a_chunk] = {};
+    read(next, next_x); // a chunk ahead, as they come from far
+    simt::cp_async_wait<ring_stages - 2>();
+    simt::warp_barrier(); // everyone's copies of this stage are there, and the one before it is free
+    fetch(free_stage);
+    if (now.end != run_end) set_run(group.row.runs[1]);
+    run_end = now.end;
+    if (now.tile + tiles_a_chunk <= now.end)
+      multiply.template operator()<true>(x, tiles_a_chunk);
     else
-      multiply.template operator()<false>(chunk);
+      multiply.template operator()<false>(x, now.end - now.tile);
+    free_stage = stage;
+    stage += int(tiles_high * stage_bytes);
+    if (stage == stages_bytes) stage = 0;
+    now = next;
+    INTARSIA_UNROLL
+    for (int i = 0; i < tiles_a_chunk; ++i) x[i] = next_x[i];
   }
   simt::cp_async_wait<0>();
   write_sums(products, member, block * tiles_high * 16, first_column, group.batch);
@@ -342,13 +424,14 @@ INTARSIA_DEVICE simt::uint4 eight_halves(const Half* row, int k, int d_in) {
   return {pair[0], pair[1], pair[2], pair[3]};
 }
 
+inline constexpr int f16_threads = 256;
 inline constexpr int f16_step = 32, f16_steps_at_once = 4; // columns; steps whose loads go out together
 
 // Row-major f16, rows (d_in + 7) / 8 * 8 apart. A lane reads 16 bytes of rows g and g + 8 and of x's row n.
 // Which columns make up an mma's k is free as long as A and B agree: lane t's eight are columns
 // 2 t, 2 t + 1, 2 t + 8 and 2 t + 9 of two of them. grid and y: as linear_group, of 16 rows. sums_bytes().
 template <int eights>
-INTARSIA_KERNEL void INTARSIA_LAUNCH_BOUNDS(512) f16_linear_group(LinearGroup group) {
+INTARSIA_KERNEL void INTARSIA_LAUNCH_BOUNDS(f16_threads, 2) f16_linear_group(LinearGroup group) {
   const int lane = simt::lane(), warps = int(simt::block_dim().x) / simt::warp_size;
   int block = int(simt::block_index().x);
   const LinearMember& member = group.members[find_member(group, block)];

@@ -44,11 +44,12 @@ struct LaneCodes {
 //   set(table, lane, quarters); and
 //   weights(lower, upper, a): the fragment, or values(lower, upper, v): the same eight unrounded.
 
-// TCQ. The values of the upper half of the curve, 1024 of them, each 32 times in a row: lanes 2 i and 2 i + 1
-// share a word. Looking up is a step less than half of what computing the curve takes: a lane would look up
-// its piece all the same. The hash comes out doubled, so that its bits are the address already.
+// TCQ. The values of the curve's upper half, 1024 of them, each 32 times in a row: lanes 2 i and 2 i + 1
+// share a word. Computing the curve instead would take half as many instructions more, and look up its piece
+// all the same. The hash comes out doubled, so that its bits are the address already.
 struct TrellisDecoder {
   const Byte* table;
+  unsigned place;                // of this lane's copies
   unsigned first, second, third; // bits from a weight to those after it
 
   static constexpr std::size_t table_bytes(int) { return 1024 * 32 * sizeof(Half); }
@@ -61,7 +62,8 @@ struct TrellisDecoder {
     }
   }
   INTARSIA_DEVICE void set(const Byte* shared, unsigned lane, unsigned quarters) {
-    table = shared + simt::opaque(2 * lane);
+    table = shared;
+    place = simt::opaque(2 * lane);
     first = simt::opaque(quarters / 4);
     second = simt::opaque(quarters / 2);
     third = simt::opaque(3 * quarters / 4);
@@ -72,8 +74,8 @@ struct TrellisDecoder {
   }
   INTARSIA_DEVICE std::uint32_t pair(std::uint32_t state, std::uint32_t next) const {
     const std::uint32_t u = doubled_hash(state), v = doubled_hash(next);
-    const std::uint16_t low = *reinterpret_cast<const Half*>(table + (u & 0xFFC0u));
-    const std::uint16_t high = *reinterpret_cast<const Half*>(table + (v & 0xFFC0u));
+    const std::uint16_t low = *reinterpret_cast<const Half*>(table + ((u & 0xFFC0u) | place));
+    const std::uint16_t high = *reinterpret_cast<const Half*>(table + ((v & 0xFFC0u) | place));
     const std::uint32_t signs = simt::byte_permute(u, v, 0x6020) << 7; // bit 16 of each to bits 15 and 31
     return simt::pack(low, high).bits ^ (signs & 0x80008000u);
   }
@@ -96,7 +98,8 @@ struct TrellisDecoder {
 template <bool scalar_codebook>
 struct PairDecoder {
   const Byte* table;
-  unsigned width, place, mask; // of a pair's code in bits; log2 of an entry's bytes; of the address
+  unsigned place;              // of this lane's copies
+  unsigned width, shift, mask; // of a pair's code in bits; log2 of an entry's bytes; of the address
 
   static constexpr std::size_t table_bytes(int quarters) {
     return quarters <= 16 ? 128u << (quarters / 2) : 32768u;
@@ -117,17 +120,18 @@ struct PairDecoder {
   INTARSIA_DEVICE void set(const Byte* shared, unsigned lane, unsigned quarters) {
     width = quarters / 2;
     const unsigned copies = copies_of(width);
-    place = copies + 2;
-    mask = ((1u << width) - 1) << place;
-    table = shared + simt::opaque(4 * (lane & ((1u << copies) - 1)));
+    shift = copies + 2;
+    mask = ((1u << width) - 1) << shift;
+    table = shared;
+    place = simt::opaque(4 * (lane & ((1u << copies) - 1)));
   }
   INTARSIA_DEVICE std::uint32_t pair(std::uint32_t placed_code) const {
-    return *reinterpret_cast<const std::uint32_t*>(table + (placed_code & mask));
+    return *reinterpret_cast<const std::uint32_t*>(table + ((placed_code & mask) | place));
   }
   // Two codes and the address's shift are 31 bits at most.
   INTARSIA_DEVICE void weights(std::uint32_t lower, std::uint32_t upper, std::uint32_t (&a)[4]) const {
-    lower <<= place;
-    upper <<= place;
+    lower <<= shift;
+    upper <<= shift;
     a[0] = pair(lower);
     a[1] = pair(lower >> width);
     a[2] = pair(upper);
@@ -144,7 +148,7 @@ struct PairDecoder {
 // NUQ one by one: 7 and 8 bits, and all rates where the levels must not be rounded to binary16.
 struct LevelDecoder {
   const Byte* table;
-  unsigned width;
+  unsigned place, width; // of this lane's copies; of a code in bits
 
   static constexpr std::size_t table_bytes(int quarters) { return (sizeof(float) * 32) << (quarters / 4); }
   INTARSIA_DEVICE static void fill(Byte* table, const float* codebook, int quarters) {
@@ -153,7 +157,8 @@ struct LevelDecoder {
       to[i] = codebook[i / 32];
   }
   INTARSIA_DEVICE void set(const Byte* shared, unsigned lane, unsigned quarters) {
-    table = shared + simt::opaque(4 * lane);
+    table = shared;
+    place = simt::opaque(4 * lane);
     width = quarters / 4;
   }
   INTARSIA_DEVICE void values(std::uint32_t lower, std::uint32_t upper, float (&v)[8]) const {
@@ -161,7 +166,7 @@ struct LevelDecoder {
     INTARSIA_UNROLL
     for (unsigned i = 0; i < 8; ++i) {
       const unsigned code = ((i < 4 ? lower : upper) >> (i % 4 * width)) & mask;
-      v[i] = *reinterpret_cast<const float*>(table + 128 * code);
+      v[i] = *reinterpret_cast<const float*>(table + (128 * code | place));
     }
   }
   INTARSIA_DEVICE void weights(std::uint32_t lower, std::uint32_t upper, std::uint32_t (&a)[4]) const {

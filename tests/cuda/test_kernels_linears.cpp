@@ -178,7 +178,7 @@ bool decodes(QuantizerId id, MatrixShape shape, std::size_t first, std::size_t c
   const kernels::DecodedLinear linear{codes.data(),    scales.data(),
                                       codebook.data(), cuda::tile_row(id, shape.columns),
                                       int(shape.rows), int(shape.columns)};
-  cuda::with_exact_decoder(id, [&]<typename Decoder>() {
+  cuda::with_decoder<true>(id, [&]<typename Decoder>() {
     const unsigned grid = cuda::decode_blocks(linear, int(first), int(count), 64, int(blocks));
     test::launch_checked(&kernels::decode_linear<Decoder>, {grid}, 64,
                          Decoder::table_bytes(cuda::largest_rate(linear.row)), {updated(out)}, linear,
@@ -250,6 +250,23 @@ class TestKernelsLinears : public QObject {
       }
     QVERIFY(agrees(parse_quantizer_id("nuq-4"), {{48, 16, 17}, 96, 3, KernelPath::cuda_core}));
     QVERIFY(agrees_f16({{48, 1, 17}, 96, 2}));
+  }
+
+  void every_state_of_the_trellis_has_cores_value() {
+    const auto codebook = quantizer(parse_quantizer_id("tcq-4")).codebook();
+    std::vector<std::uint16_t> table;
+    for (std::size_t i = 0; i < 1024; ++i) table.insert(table.end(), 32, float_to_half(codebook[i]));
+    const auto expected = [](std::uint32_t state) {
+      return float(trellis::state_value(state)) * trellis::unit;
+    };
+    kernels::TrellisDecoder decoder;
+    decoder.set(reinterpret_cast<const kernels::Byte*>(table.data()), 31, 4);
+    for (std::uint32_t state = 0; state < trellis::states; ++state) {
+      const std::uint32_t other = (state ^ 0x5A5A) | 0xABC0000; // what lies above a state does not matter
+      const simt::Half2 pair{decoder.pair(state, other)};
+      QCOMPARE(simt::low(pair), expected(state));
+      QCOMPARE(simt::high(pair), expected(other & 0xFFFF));
+    }
   }
 
   void ranges_of_rows_are_decoded() {
