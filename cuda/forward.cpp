@@ -6,6 +6,11 @@
 #include <cmath>
 
 namespace intarsia::cuda {
+namespace {
+
+constexpr int tile_rows = 16;
+
+}
 
 // --- embedding
 // ----------------------------------------------------------------------------------------------
@@ -190,7 +195,8 @@ void Forward::multiply(const CudaLinear& linear, const LinearOutput& output, con
     return;
   }
   Half* decoded = model_.workspace.at<Half>("decoded");
-  const int step = int(std::min<std::uint64_t>(fits, std::uint64_t(w.d_out)));
+  int step = int(std::min<std::uint64_t>(fits, std::uint64_t(w.d_out)));
+  if (step > tile_rows) step = step / tile_rows * tile_rows; // no tile is decoded twice
   for (int first = 0; first < w.d_out; first += step) {
     const int count = std::min(step, w.d_out - first);
     launch_decode_rows(w, first, count, decoded, stride, model_.stream);

@@ -24,5 +24,6 @@ Verb evaluate_verb();
 Verb chat_verb();
 Verb demo_verb();
 Verb selftest_verb();
+Verb profile_verb();
 
 } // namespace intarsia::cli

@@ -8,8 +8,8 @@ using namespace intarsia::test;
 namespace fs = std::filesystem;
 
 namespace {
-const QStringList verbs{"inspect",  "devices",  "palette", "sensitivity", "allocate",
-                        "quantize", "evaluate", "chat",    "demo"};
+const QStringList verbs{"inspect",  "devices", "palette", "sensitivity", "allocate", "quantize",
+                        "evaluate", "chat",    "demo",    "selftest",    "profile"};
 }
 
 class TestUsage : public QObject {
