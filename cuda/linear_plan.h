@@ -12,6 +12,8 @@
 
 namespace intarsia::cuda {
 
+static_assert(most_fused == kernels::most_members);
+
 struct LinearLaunch {
   kernels::LinearGroup group;
   unsigned blocks; // of y: grid.y

@@ -350,15 +350,13 @@ INTARSIA_KERNEL void INTARSIA_LAUNCH_BOUNDS(linear_threads<tiles_high, Product>,
   set_run(group.row.runs[0]);
   using Activations = typename Product::Activations;
   const int whole_tiles = group.d_in % 2 == 0 ? group.d_in / 16 : 0;
-  const auto read = [&](const WarpTiles& at, Activations(&x)[tiles_a_chunk]) {
-    if (at.tile >= at.end) return;
-    if (at.tile + tiles_a_chunk <= (at.end < whole_tiles ? at.end : whole_tiles)) {
+  const auto read = [&](int tile, int end, Activations(&x)[tiles_a_chunk]) {
+    if (tile + tiles_a_chunk <= (end < whole_tiles ? end : whole_tiles)) {
       INTARSIA_UNROLL
-      for (int i = 0; i < tiles_a_chunk; ++i) x[i].template read<true>(input, at.tile, i);
+      for (int i = 0; i < tiles_a_chunk; ++i) x[i].template read<true>(input, tile, i);
     } else {
       INTARSIA_UNROLL
-      for (int i = 0; i < tiles_a_chunk; ++i)
-        x[i].template read<false>(input, at.tile, at.tile + i < at.end ? i : 0);
+      for (int i = 0; i < tiles_a_chunk; ++i) x[i].template read<false>(input, tile, tile + i < end ? i : 0);
     }
   };
   int stage = 0, free_stage = stages_bytes - int(tiles_high * stage_bytes); // where they begin in the ring
@@ -380,13 +378,14 @@ INTARSIA_KERNEL void INTARSIA_LAUNCH_BOUNDS(linear_threads<tiles_high, Product>,
   WarpTiles now;
   now.set(group.row, warp);
   int run_end = group.row.runs[0].tiles;
-  Activations x[tiles_a_chunk] = {};
-  read(now, x);
+  Activations x[tiles_a_chunk], next_x[tiles_a_chunk];
+  read(now.tile < now.end ? now.tile : 0, now.end, x); // without a chunk: for nothing
   while (now.tile < now.end) {
     WarpTiles next = now;
     next.next(warps);
-    Activations next_x[tiles_a_chunk] = {};
-    read(next, next_x); // a chunk ahead, as they come from far
+    const bool more = next.tile < next.end;
+    read(more ? next.tile : now.tile, more ? next.end : now.end,
+         next_x); // a chunk ahead, as they come from far
     simt::cp_async_wait<ring_stages - 2>();
     simt::warp_barrier(); // everyone's copies of this stage are there, and the one before it is free
     fetch(free_stage);
