@@ -153,6 +153,7 @@ void Service::work() {
     JobResult result;
     try {
       context.control().throw_if_stopped();
+      context.event({{"started", true}});
       result = ticket->job->run(JsonObject(ticket->request, "the request"), context);
       answer["result"] = std::move(result.result);
     } catch (...) {

@@ -33,11 +33,19 @@ WorkerClient::Life WorkerClient::present(bool start) {
 
 WorkerAnswer WorkerClient::call(OrderedJson request, const JobControl& control, const WorkerEvents& events,
                                 std::uint64_t life) {
-  const Life now = present(life == 0);
-  if (life != 0 && now.number != life)
-    throw Error(ErrorKind::resource,
-                "the worker process that held the model has ended: load the model again");
-  return now.connection->call(std::move(request), control, events);
+  for (int attempt = 0;; ++attempt) {
+    const Life now = present(life == 0);
+    if (life != 0 && now.number != life)
+      throw Error(ErrorKind::resource,
+                  "the worker process that held the model has ended: load the model again");
+    try {
+      WorkerAnswer answer = now.connection->call(request, control, events);
+      answer.life = now.number;
+      return answer;
+    } catch (const NotTakenUp&) {
+      if (life == 0 && attempt > 0) throw;
+    }
+  }
 }
 
 void WorkerClient::post(OrderedJson request, std::uint64_t life) noexcept {

@@ -20,8 +20,8 @@ class WorkerClient {
  public:
   explicit WorkerClient(WorkerOptions options); // starts nothing yet
 
-  // As WorkerConnection::call, in whichever worker lives. `life`: in this one only, for requests about what
-  // it holds; throws Error{resource} when it has ended.
+  // As WorkerConnection::call, in whichever worker lives, or a fresh one where that has just died. `life`: in
+  // this one only, for requests about what it holds; throws Error{resource} when it has ended.
   WorkerAnswer call(OrderedJson request, const JobControl& control = {}, const WorkerEvents& events = {},
                     std::uint64_t life = 0);
   void post(OrderedJson request, std::uint64_t life) noexcept;

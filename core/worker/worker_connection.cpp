@@ -130,7 +130,8 @@ WorkerAnswer WorkerConnection::call(OrderedJson request, const JobControl& contr
       if (answer.boolean_or("last", false)) await_death();
       throw error_from(answer.object("error"));
     }
-    if (answer.has("result")) return {frame.json["result"], std::move(frame.payload)};
+    if (answer.has("result")) return {frame.json["result"], std::move(frame.payload), 0};
+    if (answer.has("started")) continue;
     if (answer.has("progress")) {
       const JsonObject progress = answer.object("progress");
       control.report(progress.string("stage"), progress.number_or("done", 0), progress.number_or("total", 0));
@@ -170,10 +171,13 @@ WorkerConnection::Frame WorkerConnection::wait(Pending& pending, std::uint64_t i
   }
   if (pending.frames.empty()) {
     if (deadline) throw Error(ErrorKind::cancelled, "cancelled");
-    throw how_it_ended(verb);
+    const Error error = how_it_ended(verb);
+    if (pending.taken_up) throw error;
+    throw NotTakenUp(error.kind(), error.what());
   }
   Frame frame = std::move(pending.frames.front());
   pending.frames.pop_front();
+  pending.taken_up = true;
   return frame;
 }
 

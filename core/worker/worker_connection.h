@@ -29,7 +29,13 @@ struct WorkerOptions {
 
 struct WorkerAnswer {
   Json result;
-  std::string payload; // raw bytes behind the answer; empty for most
+  std::string payload;    // raw bytes behind the answer; empty for most
+  std::uint64_t life = 0; // number of the worker that gave it
+};
+
+// The worker ended before it took the request up: nothing has happened, and another may be asked.
+struct NotTakenUp : Error {
+  using Error::Error;
 };
 
 // A line about a running job that is neither its progress nor its end: tokens, layers.
@@ -47,7 +53,7 @@ class WorkerConnection {
 
   // Sends the request, gives it an id, and waits for its answer. Progress and events are called on this
   // thread. A stop cancels the job and, where that does not help in time, kills the worker. Throws the
-  // worker's Error, Error{cancelled}, or one that says how the worker ended.
+  // worker's Error, Error{cancelled}, or one that says how the worker ended, NotTakenUp where it can.
   WorkerAnswer call(OrderedJson request, const JobControl& control, const WorkerEvents& events);
   // Sends a request whose answer is of no interest, if it can be sent.
   void post(OrderedJson request) noexcept;
@@ -60,6 +66,7 @@ class WorkerConnection {
   struct Pending {
     std::deque<Frame> frames;
     std::condition_variable_any came;
+    bool taken_up = false;
   };
   class Registration;
   // Set once a stop was passed on: when the worker is killed.

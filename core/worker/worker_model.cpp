@@ -8,13 +8,13 @@
 
 namespace intarsia {
 
-WorkerModel::WorkerModel(std::shared_ptr<WorkerClient> client, std::uint64_t life, const Json& loaded,
+WorkerModel::WorkerModel(std::shared_ptr<WorkerClient> client, const WorkerAnswer& loaded,
                          const OpenedModel& opened)
     : client_(std::move(client))
-    , life_(life)
+    , life_(loaded.life)
     , config_(opened.config())
     , graph_(opened.graph()) {
-  const JsonObject result(loaded, "the worker's answer");
+  const JsonObject result(loaded.result, "the worker's answer");
   handle_ = result.count("model", 1, largest_request_id);
   weight_bytes_ = result.count("weight_bytes", 0, INT64_MAX);
   if (result.count("vocabulary", 1, INT32_MAX) != config_.vocabulary)
@@ -48,11 +48,9 @@ std::unique_ptr<WorkerModel> load_in_worker(std::shared_ptr<WorkerClient> client
                                             const std::string& device, const JobControl& control) {
   opened.weights(); // refuses a bare config.json here
   const auto path = opened.artifact ? opened.artifact->path() : opened.checkpoint->path();
-  const std::uint64_t life = client->life();
-  const auto answer =
-      client->call({{"do", "load"}, {"path", std::filesystem::absolute(path).string()}, {"device", device}},
-                   control, {}, life);
-  return std::make_unique<WorkerModel>(std::move(client), life, answer.result, opened);
+  const auto answer = client->call(
+      {{"do", "load"}, {"path", std::filesystem::absolute(path).string()}, {"device", device}}, control);
+  return std::make_unique<WorkerModel>(std::move(client), answer, opened);
 }
 
 } // namespace intarsia

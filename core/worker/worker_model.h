@@ -13,8 +13,7 @@ namespace intarsia {
 class WorkerModel : public LanguageModel {
  public:
   // See load_in_worker().
-  WorkerModel(std::shared_ptr<WorkerClient> client, std::uint64_t life, const Json& loaded,
-              const OpenedModel& opened);
+  WorkerModel(std::shared_ptr<WorkerClient> client, const WorkerAnswer& loaded, const OpenedModel& opened);
   ~WorkerModel() override; // gives the device's memory back
 
   const ModelConfig& config() const override { return config_; }

@@ -105,7 +105,8 @@ class TestDeaths : public QObject {
     QTest::addColumn<QString>("words");
     QTest::newRow("kill -9, or out of memory") << SIGKILL << "killed (SIGKILL), most likely because memory";
     QTest::newRow("abort") << SIGABRT << "crashed (SIGABRT)";
-    QTest::newRow("segmentation fault") << SIGSEGV << "crashed (SIGSEGV)";
+    // Not SIGSEGV, which a sanitizer takes for itself.
+    QTest::newRow("illegal instruction") << SIGILL << "crashed (SIGILL)";
   }
   void killed_or_crashed() {
     QFETCH(int, signal);
@@ -133,14 +134,13 @@ class TestDeaths : public QObject {
     verify_works(client);
     const pid_t pid = client->pid();
     ::kill(pid, SIGKILL);
-    while (process_state(pid) != 0 && process_state(pid) != 'Z') std::this_thread::sleep_for(1ms);
-    verify_works(client);
+    verify_works(client); // whether its death is known yet or not
     QVERIFY(client->pid() != pid);
   }
 
   void killed_again_and_again() {
     const auto client = worker_client();
-    for (int wait = 0; wait < 60; wait += 5) {
+    for (int wait = 0; wait < 60; wait += 10) {
       const pid_t pid = client->pid();
       std::thread killer([&] {
         std::this_thread::sleep_for(std::chrono::milliseconds(wait));
@@ -148,10 +148,11 @@ class TestDeaths : public QObject {
       });
       const std::string sentence = error_of([&] {
         const auto model = load_in_worker(client, opened_, "cpu", {});
-        perplexity_anywhere(*model, tokens_, 512, -1, {});
+        perplexity_anywhere(*model, std::vector<int>(4000, 7), 512, -1, {});
       });
       killer.join();
-      QVERIFY2(sentence.find("SIGKILL") != std::string::npos ||
+      // Empty: it came before anything had begun, and a fresh worker took over.
+      QVERIFY2(sentence.empty() || sentence.find("SIGKILL") != std::string::npos ||
                    sentence.find("load the model") != std::string::npos,
                sentence.c_str());
     }
@@ -208,6 +209,7 @@ class TestDeaths : public QObject {
     write_tiny_model(path("tiny"), tiny);
     const auto checkpoint = open_checkpoint(path("tiny"));
     Plan plan = mixed_plan(checkpoint->graph());
+    for (auto& [name, layer] : plan.layers) layer.quantizer = parse_quantizer_id("vq-2.5"); // quick
     quantize_model(*checkpoint, plan, path("alone"), {}, {});
     const auto client = worker_client();
     WorkerQuantizeOptions options;

@@ -152,6 +152,7 @@ class TestProtocol : public QObject {
     for (int i = 0; i < 200000; ++i) tokens += ",2";
     worker.write(R"({"id":2,"do":"evaluate","model":1,"context":512,"tokens":[)" + tokens + "]}");
     worker.write(R"({"id":3,"do":"evaluate","model":1,"context":512,"tokens":[)" + tokens + "]}");
+    QVERIFY(worker.line().contains("started"));
     QVERIFY(worker.line().contains("progress"));
     QVERIFY(kind(worker.ask(R"({"id":3,"do":"devices"})")) == "usage"); // 3 is waiting
     worker.write(R"({"id":4,"do":"cancel","job":3})");
@@ -176,6 +177,7 @@ class TestProtocol : public QObject {
     std::string tokens = "1";
     for (int i = 0; i < 500000; ++i) tokens += ",2";
     worker.write(R"({"id":2,"do":"evaluate","model":1,"context":512,"tokens":[)" + tokens + "]}");
+    QVERIFY(worker.line().contains("started"));
     QVERIFY(worker.line().contains("progress"));
     QElapsedTimer timer;
     timer.start();

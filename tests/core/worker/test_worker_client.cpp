@@ -195,7 +195,7 @@ class TestWorkerClient : public QObject {
   }
 
   void the_next_request_starts_a_fresh_one() {
-    WorkerClient client(script("read line\nkill -KILL $$\n"));
+    WorkerClient client(script("read line\necho '{\"id\":1,\"started\":true}'\nkill -KILL $$\n"));
     const std::uint64_t life = client.life();
     const std::string sentence = error_of([&] { client.call({{"do", "juggle"}}, {}, {}, life); });
     QVERIFY2(sentence.find("SIGKILL") != std::string::npos && sentence.find("memory") != std::string::npos,
@@ -204,6 +204,21 @@ class TestWorkerClient : public QObject {
               client.call({{"do", "juggle"}}, {}, {}, life);
             }).find("load the model again") != std::string::npos);
     QVERIFY(client.life() != life);
+  }
+
+  // A worker may die unseen just before a request: the next takes it. One that was taken up is not done
+  // twice.
+  void a_request_is_repeated_only_where_nothing_has_happened() {
+    const fs::path mark = fs::path(folder_.path().toStdString()) / "mark";
+    const std::string once = "read line\nif [ -e " + mark.string() +
+                             " ]; then echo '{\"id\":1,\"result\":{}}'; " + "read line; exit; fi\ntouch " +
+                             mark.string() + "\n";
+    WorkerClient client(script(once + "kill -KILL $$\n"));
+    QCOMPARE(client.call({{"do", "juggle"}}).life, std::uint64_t(2));
+    fs::remove(mark);
+    WorkerClient other(script(once + "echo '{\"id\":1,\"started\":true}'\nkill -KILL $$\n"));
+    QVERIFY(error_of([&] { other.call({{"do", "juggle"}}); }).find("SIGKILL") != std::string::npos);
+    QCOMPARE(other.call({{"do", "juggle"}}).life, std::uint64_t(2));
   }
 
   void a_request_that_is_stopped_already_is_not_sent() {
