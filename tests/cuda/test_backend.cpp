@@ -6,7 +6,9 @@
 #include "core/artifact/open_model.h"
 #include "core/artifact/quantize_job.h"
 #include "core/base/error.h"
+#include "core/base/mapped_file.h"
 #include "core/device/profile_shapes.h"
+#include "core/evaluation/evaluation.h"
 #include "cuda/backend.h"
 #include "cuda/linear_layout.h"
 #include "cuda/memory_plan.h"
@@ -121,6 +123,19 @@ class TestBackend : public QObject {
     tiny.tied = tied;
     const auto name = "artifact" + std::to_string(tied) + std::to_string(vocabulary);
     verify_agrees(open_model(artifact(name.c_str(), tiny, vocabulary)));
+  }
+
+  // What rounding to binary16 between the linears costs.
+  void the_built_in_model_says_the_same() {
+    const OpenedModel opened = open_model(resources_folder() / "demo-model");
+    const auto cpu = load_on_cpu(opened.weights(), cpu_options(opened), {});
+    const auto gpu = cuda::load_on_cuda(0, opened.weights(), {});
+    std::vector<int> tokens =
+        opened.tokenizer->encode(read_text_file(resources_folder() / "demo-model/heldout.txt"));
+    tokens.resize(128);
+    const double kl = divergence(*gpu, *cpu, tokens, 64, -1, {}).mean_kl;
+    qInfo("mean KL %.2g", kl);
+    QVERIFY(kl < 1e-4);
   }
 
   void without_cublas_prompts_go_through_in_small_steps() {
