@@ -3,6 +3,7 @@
 #include "core/base/error.h"
 #include "cuda/backend.h"
 #include "cuda/device_query.h"
+#include "cuda/memory_plan.h"
 #include "cuda/profiler.h"
 #include "cuda/selftest.h"
 
@@ -47,6 +48,16 @@ std::unique_ptr<LanguageModel> load_on_gpu(int index, const WeightSource& weight
 std::vector<KernelCheck> selftest_gpu(int index, std::uint64_t seed, int cases, const JobControl& control) {
   require_gpu(index);
   return cuda::selftest(index, {.seed = seed, .cases = cases}, control);
+}
+
+OrderedJson gpu_memory(const WeightSource& weights, std::size_t context) {
+  const auto plan = cuda::device_memory_plan(
+      weights.config(), weights.graph(),
+      [&](const LinearLayer& layer) { return weights.quantizer_of(layer); }, context);
+  OrderedJson parts = OrderedJson::object();
+  for (int use = 0; use < cuda::memory_uses; ++use)
+    parts[cuda::use_name(cuda::MemoryUse(use))] = plan.bytes(cuda::MemoryUse(use));
+  return {{"total", plan.total()}, {"parts", std::move(parts)}};
 }
 
 LatencyTable profile_gpu(int index, const ModelConfig& config, const LayerGraph& graph,

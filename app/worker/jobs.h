@@ -59,6 +59,7 @@ Job evaluate_job();
 Job quantize_job();
 Job profile_job();
 Job selftest_job();
+Job memory_job();
 
 std::map<std::string, Job> all_jobs();
 

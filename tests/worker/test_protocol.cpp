@@ -38,6 +38,25 @@ class TestProtocol : public QObject {
     QCOMPARE(worker.end(), 0);
   }
 
+  // Of a build with CUDA; no GPU is needed.
+  void device_memory_is_predicted() {
+    WorkerPipes worker;
+    const auto ask = [&](int context) {
+      return worker.ask(R"({"id":1,"do":"memory","path":")" + model + R"(","context":)" +
+                        std::to_string(context) + "}");
+    };
+    const Json small = ask(400), large = ask(401);
+    if (small.contains("error")) {
+      QCOMPARE(kind(small), std::string("unsupported"));
+      return;
+    }
+    std::uint64_t sum = 0;
+    for (const auto& [use, bytes] : small["result"]["parts"].items()) sum += bytes.get<std::uint64_t>();
+    QCOMPARE(small["result"]["total"].get<std::uint64_t>(), sum);
+    QVERIFY(large["result"]["total"].get<std::uint64_t>() > sum);
+    QCOMPARE(kind(ask(0)), std::string("input"));
+  }
+
   // Each is answered with an error, and the next is read.
   void bad_lines() {
     WorkerPipes worker;
