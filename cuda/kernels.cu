@@ -3,33 +3,19 @@
 
 #include <algorithm>
 #include <cmath>
-#include <stdexcept>
 
-#include "cuda/check.cuh"
 #include "cuda/kernels/attention.cuh"
 #include "cuda/kernels/elementwise.cuh"
 #include "cuda/kernels/rms_norm.cuh"
 #include "cuda/kernels/rope.cuh"
 #include "cuda/kernels/rotation.cuh"
 #include "cuda/kernels/sampling.cuh"
+#include "cuda/start.cuh"
 
 namespace intarsia::cuda {
 namespace {
 
 using namespace intarsia::kernels;
-
-// Launches, and asks for as much shared memory as the kernel needs.
-template <typename... Parameters, typename... Arguments>
-void start(const char* name, void (*kernel)(Parameters...), dim3 grid, int threads, std::size_t shared_bytes,
-           cudaStream_t stream, Arguments... arguments) {
-  if (grid.x == 0 || grid.y == 0 || grid.z == 0) return;
-  if (shared_bytes > simt::shared_memory_limit)
-    throw std::runtime_error(std::string("the shape is too large for the kernel ") + name);
-  if (shared_bytes > simt::shared_memory_default)
-    check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, int(shared_bytes)), name);
-  kernel<<<grid, unsigned(threads), shared_bytes, stream>>>(arguments...);
-  check(cudaGetLastError(), name);
-}
 
 int whole_warps(int threads, int most) {
   return std::clamp((threads + simt::warp_size - 1) / simt::warp_size * simt::warp_size, simt::warp_size,

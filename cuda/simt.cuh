@@ -23,6 +23,7 @@
 //   load_cached(p)            read-only for the whole launch; load_streaming(p): read once, do not keep
 //   fused_multiply_add, fast_exp, fast_log, fast_rsqrt, fast_divide, sin_cos
 //   byte_permute (PTX prmt), funnel_shift_right, popcount, float_bits, float_from_bits
+//   opaque(u)                 u, kept in a register: the compiler cannot compute it again where it is used
 //   uint2, uint4, float2, float4
 #pragma once
 
@@ -48,7 +49,8 @@ struct Half2 {
 #ifdef __CUDACC__
 #define INTARSIA_KERNEL [[maybe_unused]] static __global__
 #define INTARSIA_DEVICE __device__ __forceinline__
-#define INTARSIA_LAUNCH_BOUNDS(threads) __launch_bounds__(threads)
+// Threads a block at most, and blocks that a multiprocessor is to hold at least.
+#define INTARSIA_LAUNCH_BOUNDS(...) __launch_bounds__(__VA_ARGS__)
 #define INTARSIA_UNROLL _Pragma("unroll")
 // A constant table at namespace scope: INTARSIA_CONSTANT float table[2] = {0, 1};
 #define INTARSIA_CONSTANT [[maybe_unused]] static __constant__ constexpr
@@ -56,7 +58,7 @@ struct Half2 {
 #else
 #define INTARSIA_KERNEL inline
 #define INTARSIA_DEVICE inline
-#define INTARSIA_LAUNCH_BOUNDS(threads)
+#define INTARSIA_LAUNCH_BOUNDS(...)
 #define INTARSIA_UNROLL
 #define INTARSIA_CONSTANT inline constexpr
 #include "tests/cuda/simt/host_simt.h"

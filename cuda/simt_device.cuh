@@ -187,6 +187,10 @@ INTARSIA_DEVICE unsigned byte_permute(unsigned a, unsigned b, unsigned selector)
 INTARSIA_DEVICE unsigned funnel_shift_right(unsigned lower, unsigned upper, unsigned shift) {
   return __funnelshift_r(lower, upper, shift);
 }
+INTARSIA_DEVICE unsigned opaque(unsigned value) {
+  asm volatile("" : "+r"(value));
+  return value;
+}
 INTARSIA_DEVICE int popcount(unsigned bits) { return __popc(bits); }
 INTARSIA_DEVICE std::uint32_t float_bits(float value) { return __float_as_uint(value); }
 INTARSIA_DEVICE float float_from_bits(std::uint32_t bits) { return __uint_as_float(bits); }

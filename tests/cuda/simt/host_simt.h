@@ -281,6 +281,7 @@ inline unsigned byte_permute(unsigned a, unsigned b, unsigned selector) {
 inline unsigned funnel_shift_right(unsigned lower, unsigned upper, unsigned shift) {
   return unsigned((lower | std::uint64_t(upper) << 32) >> (shift & 31u));
 }
+inline unsigned opaque(unsigned value) { return value; }
 inline int popcount(unsigned bits) { return std::popcount(bits); }
 inline std::uint32_t float_bits(float value) { return std::bit_cast<std::uint32_t>(value); }
 inline float float_from_bits(std::uint32_t bits) { return std::bit_cast<float>(bits); }

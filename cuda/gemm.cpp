@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// cuBLAS behind dlopen: the library is some hundred megabytes, and all else runs without it.
+#include <cublas_v2.h>
+#include <dlfcn.h>
+#include <stdexcept>
+#include <string>
+
+#include "cuda/linears.h"
+
+namespace intarsia::cuda {
+namespace {
+
+void check_blas(cublasStatus_t status, const char* doing) {
+  if (status == CUBLAS_STATUS_SUCCESS) return;
+  throw std::runtime_error(std::string("cuBLAS failed while ") + doing + " (status " +
+                           std::to_string(int(status)) + ")");
+}
+
+// In C++ the header gives the name to two functions; the library has this one.
+using GemmEx = cublasStatus_t (*)(cublasHandle_t, cublasOperation_t, cublasOperation_t, int, int, int,
+                                  const void*, const void*, cudaDataType, int, const void*, cudaDataType, int,
+                                  const void*, void*, cudaDataType, int, cublasComputeType_t,
+                                  cublasGemmAlgo_t);
+
+struct Close {
+  void operator()(void* library) const { dlclose(library); }
+};
+
+} // namespace
+
+struct Gemm::Library {
+  std::unique_ptr<void, Close> library;
+  cublasHandle_t handle = nullptr;
+  decltype(&cublasDestroy_v2) destroy = nullptr;
+  decltype(&cublasSetStream_v2) set_stream = nullptr;
+  decltype(&cublasSetWorkspace_v2) set_workspace = nullptr;
+  GemmEx multiply = nullptr;
+  void* workspace = nullptr;
+  std::size_t workspace_bytes = 0;
+
+  template <typename Function>
+  void find(Function& function, const char* name) const {
+    function = reinterpret_cast<Function>(dlsym(library.get(), name));
+    if (!function) throw std::runtime_error(std::string("the cuBLAS library found has no ") + name);
+  }
+};
+
+Gemm::Gemm(void* workspace, std::size_t workspace_bytes)
+    : library_(std::make_unique<Library>()) {
+  const std::string name = "libcublas.so." + std::to_string(CUBLAS_VER_MAJOR);
+  library_->library.reset(dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL));
+  if (!library_->library) throw std::runtime_error("cuBLAS (" + name + ") cannot be loaded: " + dlerror());
+  decltype(&cublasCreate_v2) create = nullptr;
+  library_->find(create, "cublasCreate_v2");
+  library_->find(library_->destroy, "cublasDestroy_v2");
+  library_->find(library_->set_stream, "cublasSetStream_v2");
+  library_->find(library_->set_workspace, "cublasSetWorkspace_v2");
+  library_->find(library_->multiply, "cublasGemmEx");
+  library_->workspace = workspace;
+  library_->workspace_bytes = workspace_bytes;
+  check_blas(create(&library_->handle), "starting");
+}
+
+Gemm::~Gemm() {
+  if (library_->handle) library_->destroy(library_->handle);
+}
+
+void Gemm::multiply(const Half* w, std::size_t w_stride, int rows, const Half* x, std::size_t x_stride,
+                    int tokens, int d_in, float* y, std::size_t y_stride, cudaStream_t stream) const {
+  if (rows == 0 || tokens == 0) return;
+  check_blas(library_->set_stream(library_->handle, stream), "changing to a stream");
+  if (library_->workspace) // a change of stream takes it away
+    check_blas(library_->set_workspace(library_->handle, library_->workspace, library_->workspace_bytes),
+               "taking its workspace");
+  // cuBLAS counts by columns: y^T [rows, tokens] = (w^T)^T x^T.
+  const float one = 1, zero = 0;
+  check_blas(library_->multiply(library_->handle, CUBLAS_OP_T, CUBLAS_OP_N, rows, tokens, d_in, &one, w,
+                                CUDA_R_16F, int(w_stride), x, CUDA_R_16F, int(x_stride), &zero, y, CUDA_R_32F,
+                                int(y_stride), CUBLAS_COMPUTE_32F, CUBLAS_GEMM_DEFAULT),
+             "multiplying matrices");
+}
+
+} // namespace intarsia::cuda

@@ -1,0 +1,544 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// y = W~ x~ for a batch of few rows, from the codes: a block computes `tiles_high` rows of tiles, its warps
+// take every other chunk of tiles along d_in. A warp streams its codes into a ring in shared memory
+// (cp.async, so that many loads are under way without registers), decodes each lane's weights in registers,
+// where they are the A fragment of mma.m16n8k16 already, and multiplies by activations that it reads through
+// the cache. Warps' sums meet in shared memory, in a fixed order, and the row scales come last.
+#pragma once
+
+#include "cuda/kernels/linear_codes.cuh"
+#include "cuda/tile_row.h"
+
+namespace intarsia::kernels {
+
+using cuda::TileRow;
+using cuda::TileRun;
+
+inline constexpr int most_members = 8;
+inline constexpr int tiles_a_chunk = 4, ring_stages = 3;
+inline constexpr unsigned most_chunk_bytes = 32 * 32; // at 8 bits a weight
+
+struct LinearMember {
+  const Byte* codes;
+  const Half* scales; // null for f16
+  float* y;
+  std::size_t stride; // elements between y's rows
+  int rows, end;      // end: blocks of this member and those before
+};
+
+struct LinearGroup {
+  LinearMember members[most_members];
+  TileRow row;
+  unsigned table_bytes; // Decoder::table_bytes() of the larger rate
+  int d_in, batch;
+  const Half* x; // [batch, d_in]
+  const float* codebook;
+};
+
+// --- activations
+// --------------------------------------------------------------------------------------------
+
+// Row n of x as a lane reads it: columns 2 t, 2 t + 1 and those + 8 of a tile. A row behind the batch reads
+// its last one: a column of B reaches but its own column of the product, which is not stored.
+struct ActivationRow {
+  const Half* x; // from column 2 t on
+  int d_in;      // less 2 t
+
+  INTARSIA_DEVICE void set(const LinearGroup& group, int n, int t) {
+    const int row = n < group.batch ? n : group.batch - 1;
+    x = group.x + simt::opaque(unsigned(row) * unsigned(group.d_in) + 2 * unsigned(t));
+    d_in = group.d_in - 2 * t;
+  }
+  INTARSIA_DEVICE std::uint32_t bounded_pair(int k) const {
+    return simt::pack(k < d_in ? x[k] : std::uint16_t(0), k + 1 < d_in ? x[k + 1] : std::uint16_t(0)).bits;
+  }
+  // Tile first + i. `whole`: it is within the row, and pairs are aligned.
+  template <bool whole>
+  INTARSIA_DEVICE void read(int first, int i, std::uint32_t (&b)[2]) const {
+    const int tile = first + i;
+    if constexpr (whole) {
+      const auto* pairs = reinterpret_cast<const std::uint32_t*>(x + 16 * first) + 8 * i;
+      b[0] = simt::load_cached(pairs);
+      b[1] = simt::load_cached(pairs + 4);
+    } else {
+      b[0] = bounded_pair(16 * tile);
+      b[1] = bounded_pair(16 * tile + 8);
+    }
+  }
+};
+
+// --- products: sums of a tile's 16 rows with up to `columns` rows of the batch
+// -----------------------------
+
+// Rows between two of the batch where warps' sums meet: a warp's stores fall on 32 banks.
+template <int tiles_high>
+inline constexpr int sums_pitch = 16 * tiles_high + 4;
+
+template <int eights>
+struct TensorProduct {
+  static constexpr int columns = 8 * eights;
+  struct Input {
+    ActivationRow row[eights];
+    INTARSIA_DEVICE void set(const LinearGroup& group, int first_column, int lane) {
+      INTARSIA_UNROLL
+      for (int i = 0; i < eights; ++i) row[i].set(group, first_column + 8 * i + lane / 4, lane % 4);
+    }
+  };
+  struct Activations {
+    std::uint32_t b[eights][2];
+    template <bool whole>
+    INTARSIA_DEVICE void read(const Input& input, int first, int i) {
+      INTARSIA_UNROLL
+      for (int n = 0; n < eights; ++n) input.row[n].template read<whole>(first, i, b[n]);
+    }
+  };
+
+  float d[eights][4] = {};
+  INTARSIA_DEVICE void add(const std::uint32_t (&a)[4], const Activations& x) {
+    INTARSIA_UNROLL
+    for (int i = 0; i < eights; ++i) simt::mma_m16n8k16(d[i], a, x.b[i]);
+  }
+  INTARSIA_DEVICE void store(float* sums, int pitch, int lane) const {
+    INTARSIA_UNROLL
+    for (int i = 0; i < eights; ++i) {
+      INTARSIA_UNROLL
+      for (int e = 0; e < 4; ++e)
+        sums[(8 * i + lane % 4 * 2 + e % 2) * pitch + lane / 4 + e / 2 * 8] = d[i][e];
+    }
+  }
+};
+
+template <int count>
+struct PlainProduct {
+  static constexpr int columns = count;
+  struct Input {
+    ActivationRow row[count];
+    INTARSIA_DEVICE void set(const LinearGroup& group, int first_column, int lane) {
+      INTARSIA_UNROLL
+      for (int i = 0; i < count; ++i) row[i].set(group, first_column + i, lane % 4);
+    }
+  };
+  struct Activations {
+    float x[count][4];
+    template <bool whole>
+    INTARSIA_DEVICE void read(const Input& input, int first, int i) {
+      INTARSIA_UNROLL
+      for (int n = 0; n < count; ++n) {
+        std::uint32_t b[2];
+        input.row[n].template read<whole>(first, i, b);
+        INTARSIA_UNROLL
+        for (int e = 0; e < 4; ++e) x[n][e] = e % 2 ? simt::high({b[e / 2]}) : simt::low({b[e / 2]});
+      }
+    }
+  };
+
+  float d[count][2] = {}; // of rows g and g + 8
+  INTARSIA_DEVICE void add(const std::uint32_t (&a)[4], const Activations& x) {
+    INTARSIA_UNROLL
+    for (int e = 0; e < 4; ++e) { // a[e]: row g + 8 (e % 2), columns from 8 (e / 2) on
+      const float first = simt::low({a[e]}), second = simt::high({a[e]});
+      INTARSIA_UNROLL
+      for (int i = 0; i < count; ++i) {
+        float& sum = d[i][e % 2];
+        sum = simt::fused_multiply_add(first, x.x[i][e / 2 * 2], sum);
+        sum = simt::fused_multiply_add(second, x.x[i][e / 2 * 2 + 1], sum);
+      }
+    }
+  }
+  INTARSIA_DEVICE void store(float* sums, int pitch, int lane) const {
+    INTARSIA_UNROLL
+    for (int i = 0; i < count; ++i) {
+      INTARSIA_UNROLL
+      for (int half = 0; half < 2; ++half) {
+        float sum = d[i][half];
+        sum += simt::shuffle_xor(sum, 1);
+        sum += simt::shuffle_xor(sum, 2);
+        if (lane % 4 == 0) sums[i * pitch + lane / 4 + 8 * half] = sum;
+      }
+    }
+  }
+};
+
+// Adds the warps' sums up and writes the block's part of y. All threads; the shared memory is used anew.
+template <int tiles_high, typename Product>
+INTARSIA_DEVICE void write_sums(const Product (&products)[tiles_high], const LinearMember& member, int row,
+                                int first_column, int batch) {
+  constexpr int pitch = sums_pitch<tiles_high>, rows = 16 * tiles_high;
+  const int warps = int(simt::block_dim().x) / simt::warp_size;
+  auto* sums = simt::shared_memory<float>();
+  simt::block_barrier();
+  INTARSIA_UNROLL
+  for (int high = 0; high < tiles_high; ++high)
+    products[high].store(sums + simt::warp() * Product::columns * pitch + 16 * high, pitch, simt::lane());
+  simt::block_barrier();
+  for (int i = int(simt::thread_index().x); i < rows * Product::columns; i += int(simt::block_dim().x)) {
+    const int n = i / rows, r = i % rows;
+    if (first_column + n >= batch || row + r >= member.rows) continue;
+    float sum = 0;
+    for (int w = 0; w < warps; ++w) sum += sums[(w * Product::columns + n) * pitch + r];
+    const float scale = member.scales ? simt::half_to_float(member.scales[row + r]) : 1.f;
+    member.y[std::size_t(first_column + n) * member.stride + std::size_t(row + r)] = scale * sum;
+  }
+}
+
+template <int tiles_high, typename Product>
+constexpr std::size_t sums_bytes(int threads) {
+  return sizeof(float) * std::size_t(threads / simt::warp_size) * Product::columns * sums_pitch<tiles_high>;
+}
+
+// The member that this block belongs to, and the block's number within it.
+INTARSIA_DEVICE int find_member(const LinearGroup& group, int& block) {
+  int member = 0, before = 0;
+  while (block >= group.members[member].end) before = group.members[member++].end;
+  block -= before;
+  return member;
+}
+
+// --- quantized linears
+// --------------------------------------------------------------------------------------
+
+constexpr std::size_t ring_bytes(int quarters, int tiles_high) {
+  return std::size_t(ring_stages) * tiles_a_chunk * 8 * std::size_t(quarters) * std::size_t(tiles_high);
+}
+// quarters: the group's larger rate.
+template <typename Decoder, int tiles_high, typename Product>
+constexpr std::size_t linear_shared_bytes(int quarters, int threads) {
+  const std::size_t stream = Decoder::table_bytes(quarters) +
+                             std::size_t(threads / simt::warp_size) * ring_bytes(quarters, tiles_high);
+  const std::size_t sums = sums_bytes<tiles_high, Product>(threads);
+  return stream > sums ? stream : sums;
+}
+
+// A chunk: up to four tiles of one run.
+struct Chunk {
+  int tile, count;       // of x, and how many
+  int run;               // number
+  unsigned begin, bytes; // in the row of tiles
+};
+
+INTARSIA_DEVICE Chunk chunk_at(const TileRun (&runs)[2], int number) {
+  const int left = (runs[0].tiles + tiles_a_chunk - 1) / tiles_a_chunk, run = number >= left;
+  const int first = (run ? number - left : number) * tiles_a_chunk;
+  const int quarters = run ? runs[1].quarters : runs[0].quarters;
+  const int left_over = (run ? runs[1].tiles : runs[0].tiles) - first;
+  const unsigned begin = unsigned(first) * 8 * unsigned(quarters);
+  const unsigned to_end = (run ? runs[1].bytes : runs[0].bytes) - begin;
+  const unsigned whole = tiles_a_chunk * 8 * unsigned(quarters);
+  return {first + (run ? runs[0].tiles : 0), left_over < tiles_a_chunk ? left_over : tiles_a_chunk, run,
+          begin + (run ? runs[1].begin : 0), to_end < whole ? to_end : whole};
+}
+INTARSIA_DEVICE int chunk_count(const TileRun (&runs)[2]) {
+  return (runs[0].tiles + tiles_a_chunk - 1) / tiles_a_chunk +
+         (runs[1].tiles + tiles_a_chunk - 1) / tiles_a_chunk;
+}
+
+// The chunks of a row of tiles that are one warp's, in bytes: where the next begins, and its run ends.
+struct WarpChunks {
+  unsigned at, end, bytes;
+  int chunk; // number within the run
+
+  INTARSIA_DEVICE void set(const TileRow& row, int first) { begin_run(row.runs[0], first); }
+  INTARSIA_DEVICE void begin_run(const TileRun& run, int first) {
+    chunk = first;
+    bytes = tiles_a_chunk * 8 * unsigned(run.quarters);
+    at = run.begin + unsigned(first) * bytes;
+    end = run.begin + run.bytes;
+  }
+  // To the second run, once the first is done.
+  INTARSIA_DEVICE void turn(const TileRow& row) {
+    if (at >= end && end == row.runs[0].bytes && row.runs[1].tiles > 0)
+      begin_run(row.runs[1], chunk - (row.runs[0].tiles + tiles_a_chunk - 1) / tiles_a_chunk);
+  }
+  INTARSIA_DEVICE void next(int warps) {
+    chunk += warps;
+    at += unsigned(warps) * bytes;
+  }
+};
+
+// The same chunks in tiles of x.
+struct WarpTiles {
+  int tile, end, right; // right: tiles of the second run, until it is reached
+
+  INTARSIA_DEVICE void set(const TileRow& row, int warp) {
+    tile = tiles_a_chunk * warp;
+    end = row.runs[0].tiles;
+    right = row.runs[1].tiles;
+    turn();
+  }
+  INTARSIA_DEVICE void turn() {
+    if (tile < end || right == 0) return;
+    tile -= (end + tiles_a_chunk - 1) / tiles_a_chunk * tiles_a_chunk - end;
+    end += right;
+    right = 0;
+  }
+  INTARSIA_DEVICE void next(int warps) {
+    tile += tiles_a_chunk * warps;
+    turn();
+  }
+};
+
+// Threads a block at most, and blocks that share a multiprocessor: two of 512 leave each thread 64 registers;
+// the larger products need more.
+template <int tiles_high, typename Product>
+inline constexpr int linear_threads = tiles_high == 1 && Product::columns == 8 ? 512 : 256;
+template <int tiles_high, typename Product>
+inline constexpr int linear_blocks = tiles_high == 2 && Product::columns == 8 ? 3 : 2;
+
+// grid: each member's rows over 16 tiles_high, one after another; y: the batch over Product::columns.
+// linear_shared_bytes().
+template <typename Decoder, int tiles_high, typename Product>
+INTARSIA_KERNEL void INTARSIA_LAUNCH_BOUNDS(linear_threads<tiles_high, Product>,
+                                            linear_blocks<tiles_high, Product>)
+    linear_group(LinearGroup group) {
+  auto* table = simt::shared_memory<Byte>();
+  const int largest = group.row.runs[0].quarters > group.row.runs[1].quarters ? group.row.runs[0].quarters
+                                                                              : group.row.runs[1].quarters;
+  const unsigned stage_bytes = tiles_a_chunk * 8 * unsigned(largest);
+  const int lane = int(simt::opaque(unsigned(simt::lane()))),
+            warps = int(simt::block_dim().x) / simt::warp_size;
+  Byte* ring = table + simt::opaque(group.table_bytes + unsigned(simt::warp()) *
+                                                            unsigned(ring_stages * tiles_high) * stage_bytes);
+
+  int block = int(simt::block_index().x);
+  const LinearMember& member = group.members[find_member(group, block)];
+  const int tile_rows = (member.rows + 15) / 16;
+  const Byte* rows[tiles_high]; // a tile row behind the end reads the last one, for nothing
+  INTARSIA_UNROLL
+  for (int high = 0; high < tiles_high; ++high) {
+    const int tile_row = block * tiles_high + high;
+    rows[high] =
+        member.codes + std::size_t(tile_row < tile_rows ? tile_row : tile_rows - 1) * group.row.bytes;
+  }
+
+  // Copies this warp's next chunk to the stage that begins at `to`, or nothing when there is none left.
+  const int warp = simt::warp(), stages_bytes = int(ring_stages * tiles_high * stage_bytes);
+  WarpChunks ahead;
+  ahead.set(group.row, warp);
+  const auto fetch = [&](int to) {
+    ahead.turn(group.row);
+    const unsigned left = ahead.at < ahead.end ? ahead.end - ahead.at : 0;
+    const unsigned bytes = left < ahead.bytes ? left : ahead.bytes;
+    INTARSIA_UNROLL
+    for (unsigned piece = 0; piece < most_chunk_bytes; piece += 16 * simt::warp_size) {
+      const unsigned in_chunk = piece + 16 * unsigned(lane);
+      if (bytes > piece && in_chunk < bytes) {
+        INTARSIA_UNROLL
+        for (int high = 0; high < tiles_high; ++high)
+          simt::cp_async_16(ring + unsigned(to) + unsigned(high) * stage_bytes + in_chunk,
+                            rows[high] + (ahead.at + in_chunk));
+      }
+    }
+    ahead.next(warps);
+    simt::cp_async_commit();
+  };
+  INTARSIA_UNROLL
+  for (int i = 0; i < ring_stages - 1; ++i) fetch(i * int(tiles_high * stage_bytes));
+
+  Decoder::fill(table, group.codebook, largest);
+  const int first_column = int(simt::block_index().y) * Product::columns;
+  typename Product::Input input;
+  input.set(group, first_column, lane);
+  simt::block_barrier();
+
+  Product products[tiles_high] = {};
+  Decoder decoder;
+  LaneCodes codes;
+  const auto set_run = [&](const TileRun& run) {
+    decoder.set(table, unsigned(lane), unsigned(run.quarters));
+    codes.set(unsigned(run.quarters), unsigned(lane));
+  };
+  set_run(group.row.runs[0]);
+  using Activations = typename Product::Activations;
+  const int whole_tiles = group.d_in % 2 == 0 ? group.d_in / 16 : 0;
+  const auto read = [&](int tile, int end, Activations(&x)[tiles_a_chunk]) {
+    if (tile + tiles_a_chunk <= (end < whole_tiles ? end : whole_tiles)) {
+      INTARSIA_UNROLL
+      for (int i = 0; i < tiles_a_chunk; ++i) x[i].template read<true>(input, tile, i);
+    } else {
+      INTARSIA_UNROLL
+      for (int i = 0; i < tiles_a_chunk; ++i) x[i].template read<false>(input, tile, tile + i < end ? i : 0);
+    }
+  };
+  int stage = 0, free_stage = stages_bytes - int(tiles_high * stage_bytes); // where they begin in the ring
+  // The first `count` tiles of the stage; `whole`: all four.
+  const auto multiply = [&]<bool whole>(const Activations(&x)[tiles_a_chunk], int count) {
+    INTARSIA_UNROLL
+    for (int i = 0; i < tiles_a_chunk; ++i)
+      if (whole || i < count) {
+        INTARSIA_UNROLL
+        for (int high = 0; high < tiles_high; ++high) {
+          std::uint32_t lower, upper, a[4];
+          codes.read(ring + unsigned(stage) + unsigned(high) * stage_bytes + unsigned(i) * 8 * codes.quarters,
+                     lower, upper);
+          decoder.weights(lower, upper, a);
+          products[high].add(a, x[i]);
+        }
+      }
+  };
+  WarpTiles now;
+  now.set(group.row, warp);
+  int run_end = group.row.runs[0].tiles;
+  Activations x[tiles_a_chunk], next_x[tiles_a_chunk];
+  read(now.tile < now.end ? now.tile : 0, now.end, x); // without a chunk: for nothing
+  while (now.tile < now.end) {
+    WarpTiles next = now;
+    next.next(warps);
+    const bool more = next.tile < next.end;
+    read(more ? next.tile : now.tile, more ? next.end : now.end,
+         next_x); // a chunk ahead, as they come from far
+    simt::cp_async_wait<ring_stages - 2>();
+    simt::warp_barrier(); // everyone's copies of this stage are there, and the one before it is free
+    fetch(free_stage);
+    if (now.end != run_end) set_run(group.row.runs[1]);
+    run_end = now.end;
+    if (now.tile + tiles_a_chunk <= now.end)
+      multiply.template operator()<true>(x, tiles_a_chunk);
+    else
+      multiply.template operator()<false>(x, now.end - now.tile);
+    free_stage = stage;
+    stage += int(tiles_high * stage_bytes);
+    if (stage == stages_bytes) stage = 0;
+    now = next;
+    INTARSIA_UNROLL
+    for (int i = 0; i < tiles_a_chunk; ++i) x[i] = next_x[i];
+  }
+  simt::cp_async_wait<0>();
+  write_sums(products, member, block * tiles_high * 16, first_column, group.batch);
+}
+
+// --- f16
+// ----------------------------------------------------------------------------------------------------
+
+// Eight neighbours of a row, or of one that ends on the way.
+INTARSIA_DEVICE simt::uint4 eight_halves(const Half* row, int k, int d_in) {
+  if (d_in % 8 == 0 && k < d_in) return simt::load_cached(reinterpret_cast<const simt::uint4*>(row + k));
+  std::uint32_t pair[4];
+  INTARSIA_UNROLL
+  for (int i = 0; i < 4; ++i) {
+    const int at = k + 2 * i;
+    pair[i] =
+        simt::pack(at < d_in ? row[at] : std::uint16_t(0), at + 1 < d_in ? row[at + 1] : std::uint16_t(0))
+            .bits;
+  }
+  return {pair[0], pair[1], pair[2], pair[3]};
+}
+
+inline constexpr int f16_threads = 256;
+inline constexpr int f16_step = 32, f16_steps_at_once = 4; // columns; steps whose loads go out together
+
+// Row-major f16, rows (d_in + 7) / 8 * 8 apart. A lane reads 16 bytes of rows g and g + 8 and of x's row n.
+// Which columns make up an mma's k is free as long as A and B agree: lane t's eight are columns
+// 2 t, 2 t + 1, 2 t + 8 and 2 t + 9 of two of them. grid and y: as linear_group, of 16 rows. sums_bytes().
+template <int eights>
+INTARSIA_KERNEL void INTARSIA_LAUNCH_BOUNDS(f16_threads, 2) f16_linear_group(LinearGroup group) {
+  const int lane = simt::lane(), warps = int(simt::block_dim().x) / simt::warp_size;
+  int block = int(simt::block_index().x);
+  const LinearMember& member = group.members[find_member(group, block)];
+  const int stride = (group.d_in + 7) / 8 * 8;
+  const simt::uint4* w[2];
+  INTARSIA_UNROLL
+  for (int half = 0; half < 2; ++half) {
+    const int row = 16 * block + lane / 4 + 8 * half, last = member.rows - 1;
+    w[half] =
+        reinterpret_cast<const simt::uint4*>(reinterpret_cast<const Half*>(member.codes) +
+                                             std::size_t(row < last ? row : last) * std::size_t(stride));
+  }
+  TensorProduct<eights> products[1] = {};
+  const int steps = (stride + f16_step - 1) / f16_step;
+  for (int first = simt::warp() * f16_steps_at_once; first < steps; first += warps * f16_steps_at_once) {
+    simt::uint4 rows[f16_steps_at_once][2], x[f16_steps_at_once][eights];
+    INTARSIA_UNROLL
+    for (int s = 0; s < f16_steps_at_once; ++s) {
+      const int k = (first + s) * f16_step + 8 * (lane % 4);
+      INTARSIA_UNROLL
+      for (int half = 0; half < 2; ++half)
+        rows[s][half] = k < stride ? simt::load_streaming(w[half] + k / 8) : simt::uint4{0, 0, 0, 0};
+      INTARSIA_UNROLL
+      for (int i = 0; i < eights; ++i) {
+        const int n = 8 * i + lane / 4;
+        x[s][i] = n < group.batch && k < group.d_in
+                      ? eight_halves(group.x + std::size_t(n) * std::size_t(group.d_in), k, group.d_in)
+                      : simt::uint4{0, 0, 0, 0};
+      }
+    }
+    INTARSIA_UNROLL
+    for (int s = 0; s < f16_steps_at_once; ++s) {
+      const std::uint32_t a[4] = {rows[s][0].x, rows[s][1].x, rows[s][0].y, rows[s][1].y};
+      const std::uint32_t c[4] = {rows[s][0].z, rows[s][1].z, rows[s][0].w, rows[s][1].w};
+      INTARSIA_UNROLL
+      for (int i = 0; i < eights; ++i) {
+        const std::uint32_t b[2] = {x[s][i].x, x[s][i].y}, e[2] = {x[s][i].z, x[s][i].w};
+        simt::mma_m16n8k16(products[0].d[i], a, b);
+        simt::mma_m16n8k16(products[0].d[i], c, e);
+      }
+    }
+  }
+  write_sums(products, member, 16 * block, 0, group.batch);
+}
+
+// --- a linear as a matrix
+// -----------------------------------------------------------------------------------
+
+struct DecodedLinear {
+  const Byte* codes;
+  const Half* scales;
+  const float* codebook;
+  TileRow row;
+  int rows, d_in;
+};
+
+INTARSIA_DEVICE void store_pair(Half* out, float first, float second, int room, bool aligned) {
+  if (aligned && room >= 2) {
+    *reinterpret_cast<std::uint32_t*>(out) = simt::make_half2(first, second).bits;
+    return;
+  }
+  if (room >= 1) out[0] = simt::float_to_half(first);
+  if (room >= 2) out[1] = simt::float_to_half(second);
+}
+
+// Rows [first, first + count) as binary16, rows of out `stride` apart. Warps of the grid take chunks of
+// tiles. Decoder::table_bytes().
+template <typename Decoder>
+INTARSIA_KERNEL void decode_linear(DecodedLinear linear, int first, int count, Half* out,
+                                   std::size_t stride) {
+  auto* table = simt::shared_memory<Byte>();
+  const int largest = linear.row.runs[0].quarters > linear.row.runs[1].quarters ? linear.row.runs[0].quarters
+                                                                                : linear.row.runs[1].quarters;
+  Decoder::fill(table, linear.codebook, largest);
+  simt::block_barrier();
+  const int lane = simt::lane(), warps = int(simt::block_dim().x) / simt::warp_size;
+  const int chunks = chunk_count(linear.row.runs), first_tile = first / 16;
+  const int tile_rows = (first + count + 15) / 16 - first_tile;
+  const bool aligned = stride % 2 == 0 && reinterpret_cast<std::uintptr_t>(out) % 4 == 0;
+  const auto tasks = std::size_t(tile_rows) * std::size_t(chunks);
+  for (std::size_t task = std::size_t(simt::block_index().x) * std::size_t(warps) + std::size_t(simt::warp());
+       task < tasks; task += std::size_t(simt::grid_dim().x) * std::size_t(warps)) {
+    const int tile_row = first_tile + int(task / std::size_t(chunks));
+    const Chunk chunk = chunk_at(linear.row.runs, int(task % std::size_t(chunks)));
+    const auto quarters = unsigned(chunk.run ? linear.row.runs[1].quarters : linear.row.runs[0].quarters);
+    Decoder decoder;
+    LaneCodes codes;
+    decoder.set(table, unsigned(lane), quarters);
+    codes.set(quarters, unsigned(lane));
+    const Byte* tile = linear.codes + std::size_t(tile_row) * linear.row.bytes + chunk.begin;
+    for (int i = 0; i < chunk.count; ++i, tile += 8 * quarters) {
+      std::uint32_t lower, upper;
+      float v[8];
+      codes.read(tile, lower, upper);
+      decoder.values(lower, upper, v);
+      const int column = 16 * (chunk.tile + i) + 2 * (lane % 4);
+      INTARSIA_UNROLL
+      for (int half = 0; half < 2; ++half) {
+        const int row = 16 * tile_row + lane / 4 + 8 * half;
+        if (row < first || row >= first + count) continue;
+        const float scale = simt::half_to_float(linear.scales[row]);
+        Half* to = out + std::size_t(row - first) * stride + std::size_t(column);
+        store_pair(to, v[2 * half] * scale, v[2 * half + 1] * scale, linear.d_in - column, aligned);
+        store_pair(to + 8, v[4 + 2 * half] * scale, v[5 + 2 * half] * scale, linear.d_in - column - 8,
+                   aligned);
+      }
+    }
+  }
+}
+
+} // namespace intarsia::kernels

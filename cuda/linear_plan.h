@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Which instance of the kernels computes a group of linears, and what it is given. Shared by the launches of
+// cuda/linears.cu and the tests on the host.
+#pragma once
+
+#include <algorithm>
+#include <span>
+#include <stdexcept>
+
+#include "cuda/kernels/linear.cuh"
+#include "cuda/linear_layout.h"
+
+namespace intarsia::cuda {
+
+static_assert(most_fused == kernels::most_members);
+
+struct LinearLaunch {
+  kernels::LinearGroup group;
+  unsigned blocks; // of y: grid.y
+  int threads;
+};
+
+// Blocks compute 16 tiles_high rows. The caller says what was checked: at most most_fused linears alike.
+inline LinearLaunch plan_group(std::span<const DeviceLinear> linears, const Half* x, int batch,
+                               std::span<const LinearOutput> outputs, int tiles_high) {
+  LinearLaunch launch{};
+  kernels::LinearGroup& group = launch.group;
+  const QuantizerId id = linears[0].quantizer;
+  int end = 0;
+  for (std::size_t i = 0; i < linears.size(); ++i) {
+    const int rows = 16 * tiles_high;
+    end += (linears[i].d_out + rows - 1) / rows;
+    group.members[i] = {static_cast<const kernels::Byte*>(linears[i].codes),
+                        linears[i].row_scales,
+                        outputs[i].y,
+                        outputs[i].stride,
+                        linears[i].d_out,
+                        end};
+  }
+  if (id.family != QuantizerFamily::f16) group.row = tile_row(id, std::size_t(linears[0].d_in));
+  group.d_in = linears[0].d_in;
+  group.batch = batch;
+  group.x = x;
+  group.codebook = linears[0].codebook;
+  launch.blocks = unsigned(end);
+  return launch;
+}
+
+inline int largest_rate(const TileRow& row) { return std::max(row.runs[0].quarters, row.runs[1].quarters); }
+
+// Warps that share a block's rows: as many as there is room and work for.
+template <typename Decoder, int tiles_high, typename Product>
+void choose_threads(LinearLaunch& launch) {
+  const TileRow& row = launch.group.row;
+  const int chunks =
+      (row.runs[0].tiles + row.runs[1].tiles + kernels::tiles_a_chunk - 1) / kernels::tiles_a_chunk;
+  launch.threads = kernels::linear_threads<tiles_high, Product>;
+  while (launch.threads > simt::warp_size &&
+         (kernels::linear_shared_bytes<Decoder, tiles_high, Product>(largest_rate(row), launch.threads) >
+              simt::shared_memory_limit ||
+          launch.threads / 2 >= chunks * simt::warp_size))
+    launch.threads /= 2;
+  launch.group.table_bytes = unsigned(Decoder::table_bytes(largest_rate(row)));
+}
+
+// Calls visit.operator()<Decoder>() with what reads the codes of `id`: NUQ's as pairs where their table fits,
+// or, if `exact`, one by one, as their levels must not be rounded to binary16 before they are scaled.
+template <bool exact, typename Visitor>
+void with_decoder(QuantizerId id, const Visitor& visit) {
+  using namespace kernels;
+  switch (id.family) {
+  case QuantizerFamily::tcq:
+  case QuantizerFamily::half_tcq:
+    return visit.template operator()<TrellisDecoder>();
+  case QuantizerFamily::vq:
+    return visit.template operator()<PairDecoder<false>>();
+  case QuantizerFamily::nuq:
+    if constexpr (!exact)
+      if (id.quarter_bits <= 24) return visit.template operator()<PairDecoder<true>>();
+    return visit.template operator()<LevelDecoder>();
+  case QuantizerFamily::f16:
+    break;
+  }
+  throw std::invalid_argument("f16 has no codes");
+}
+
+// Blocks that decode rows [first, first + count): no more than there is work for.
+inline unsigned decode_blocks(const kernels::DecodedLinear& linear, int first, int count, int threads,
+                              int most) {
+  const int chunks = (linear.row.runs[0].tiles + kernels::tiles_a_chunk - 1) / kernels::tiles_a_chunk +
+                     (linear.row.runs[1].tiles + kernels::tiles_a_chunk - 1) / kernels::tiles_a_chunk;
+  const auto tasks = std::int64_t((first + count + 15) / 16 - first / 16) * chunks;
+  const std::int64_t warps = threads / simt::warp_size;
+  return unsigned(std::min<std::int64_t>((tasks + warps - 1) / warps, most));
+}
+
+// Calls visit.operator()<Decoder, tiles_high, Product>().
+template <typename Visitor>
+void with_linear_kernel(QuantizerId id, KernelPath path, int batch, int tiles_high, const Visitor& visit) {
+  using namespace kernels;
+  with_decoder<false>(id, [&]<typename Decoder>() {
+    if (path == KernelPath::cuda_core) {
+      if constexpr (!std::is_same_v<Decoder, TrellisDecoder>) {
+        if (batch == 1) return visit.template operator()<Decoder, 1, PlainProduct<1>>();
+        return visit.template operator()<Decoder, 1, PlainProduct<2>>();
+      }
+      throw std::invalid_argument("a trellis has no CUDA-core kernel");
+    }
+    const auto with_height = [&]<int high>() {
+      if (batch <= 8) return visit.template operator()<Decoder, high, TensorProduct<1>>();
+      return visit.template operator()<Decoder, high, TensorProduct<2>>();
+    };
+    return tiles_high == 2 ? with_height.template operator()<2>() : with_height.template operator()<1>();
+  });
+}
+
+} // namespace intarsia::cuda

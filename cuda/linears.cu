@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "cuda/linears.h"
+
+#include "cuda/linear_plan.h"
+#include "cuda/start.cuh"
+
+namespace intarsia::cuda {
+namespace {
+
+using namespace intarsia::kernels;
+
+int multiprocessors() {
+  int device = 0, count = 0;
+  check(cudaGetDevice(&device), "asking for the current device");
+  check(cudaDeviceGetAttribute(&count, cudaDevAttrMultiProcessorCount, device),
+        "counting the device's multiprocessors");
+  return count;
+}
+
+// Blocks of two rows of tiles read the activations half as often, but there must be enough of them that the
+// last ones do not leave much of the device idle.
+constexpr int blocks_each = 4;
+int choose_height(std::span<const DeviceLinear> group, KernelPath path) {
+  if (path == KernelPath::cuda_core || group[0].quantizer.family == QuantizerFamily::f16) return 1;
+  int blocks = 0;
+  for (const DeviceLinear& linear : group) blocks += (linear.d_out + 31) / 32;
+  return blocks >= blocks_each * multiprocessors() ? 2 : 1;
+}
+
+void refuse_unlike(std::span<const DeviceLinear> group, std::span<const LinearOutput> outputs, int batch,
+                   KernelPath path) {
+  if (group.empty() || group.size() > most_fused || outputs.size() != group.size())
+    throw std::invalid_argument("a fused group has 1 to 8 linears and an output for each");
+  for (const DeviceLinear& linear : group)
+    if (linear.quantizer != group[0].quantizer || linear.d_in != group[0].d_in)
+      throw std::invalid_argument("the linears of a fused group have one quantizer and one input");
+  if (!supports(group[0].quantizer, path, batch))
+    throw std::invalid_argument("there is no kernel for this quantizer, path and batch");
+}
+
+template <int eights>
+void launch_f16(const LinearLaunch& launch, cudaStream_t stream) {
+  start("multiplying f16 linears", &f16_linear_group<eights>, dim3(launch.blocks), f16_threads,
+        sums_bytes<1, TensorProduct<eights>>(f16_threads), stream, launch.group);
+}
+
+DecodedLinear decoded(const DeviceLinear& linear) {
+  return {static_cast<const Byte*>(linear.codes),
+          linear.row_scales,
+          linear.codebook,
+          tile_row(linear.quantizer, std::size_t(linear.d_in)),
+          linear.d_out,
+          linear.d_in};
+}
+
+} // namespace
+
+void launch_linear_group(std::span<const DeviceLinear> group, const Half* x, int batch,
+                         std::span<const LinearOutput> outputs, KernelPath path, cudaStream_t stream) {
+  refuse_unlike(group, outputs, batch, path);
+  const QuantizerId id = group[0].quantizer;
+  const int tiles_high = choose_height(group, path);
+  LinearLaunch launch = plan_group(group, x, batch, outputs, tiles_high);
+  if (id.family == QuantizerFamily::f16) {
+    if (batch <= 8)
+      launch_f16<1>(launch, stream);
+    else
+      launch_f16<2>(launch, stream);
+    return;
+  }
+  with_linear_kernel(id, path, batch, tiles_high, [&]<typename Decoder, int height, typename Product>() {
+    choose_threads<Decoder, height, Product>(launch);
+    const auto columns = unsigned(Product::columns);
+    start("multiplying quantized linears", &linear_group<Decoder, height, Product>,
+          dim3(launch.blocks, (unsigned(batch) + columns - 1) / columns), launch.threads,
+          linear_shared_bytes<Decoder, height, Product>(largest_rate(launch.group.row), launch.threads),
+          stream, launch.group);
+  });
+}
+
+void launch_decode_rows(const DeviceLinear& linear, int first, int count, Half* out, std::size_t stride,
+                        cudaStream_t stream) {
+  if (count <= 0) return;
+  if (linear.quantizer.family == QuantizerFamily::f16) {
+    const std::size_t pitch = f16_stride(std::size_t(linear.d_in));
+    check(cudaMemcpy2DAsync(out, stride * sizeof(Half),
+                            static_cast<const Half*>(linear.codes) + std::size_t(first) * pitch,
+                            pitch * sizeof(Half), std::size_t(linear.d_in) * sizeof(Half), std::size_t(count),
+                            cudaMemcpyDeviceToDevice, stream),
+          "copying rows of an f16 linear");
+    return;
+  }
+  const DecodedLinear what = decoded(linear);
+  with_decoder<true>(linear.quantizer, [&]<typename Decoder>() {
+    constexpr int threads = 512;
+    const dim3 grid(decode_blocks(what, first, count, threads, 2 * multiprocessors()));
+    start("decoding a linear", &decode_linear<Decoder>, grid, threads,
+          Decoder::table_bytes(largest_rate(what.row)), stream, what, first, count, out, stride);
+  });
+}
+
+} // namespace intarsia::cuda

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Linears of random codes, as the CPU has them and as the kernels take them.
+#pragma once
+
+#include "core/base/random.h"
+#include "core/palette/quantized_linear.h"
+#include "cuda/kernels/linear.cuh"
+#include "cuda/linear_layout.h"
+#include "tests/cuda/kernel_test.h"
+
+namespace intarsia::test {
+
+// Any bytes are codes of some weights. f16's are weights of variance 1.
+inline QuantizedLinear random_linear(QuantizerId id, MatrixShape shape, std::uint64_t seed) {
+  Random random(seed);
+  QuantizedLinear layer{id, shape, std::vector<std::byte>(quantizer(id).code_bytes(shape)), {}, nullptr,
+                        0,  {}};
+  if (id.family == QuantizerFamily::f16) {
+    std::vector<float> weights = gaussian(shape.size(), seed);
+    quantizer(id).encode(weights, shape, layer.codes, {});
+    return layer;
+  }
+  for (std::byte& byte : layer.codes) byte = std::byte(random.next() >> 56);
+  for (std::size_t r = 0; r < shape.rows; ++r)
+    layer.row_scales.push_back(float_to_half(r % 11 == 9 ? 0 : 0.5f + float(r % 7) / 8));
+  return layer;
+}
+
+inline std::vector<kernels::Byte> device_bytes(const QuantizedLinear& layer) {
+  const auto codes = cuda::device_codes(layer);
+  std::vector<kernels::Byte> bytes(codes.size());
+  std::memcpy(bytes.data(), codes.data(), codes.size());
+  return bytes;
+}
+
+inline Buffer<float> codebook_buffer(QuantizerId id) {
+  const auto values = quantizer(id).codebook();
+  return Buffer<float>(std::vector<float>(values.begin(), values.end()), "the codebook");
+}
+
+} // namespace intarsia::test
