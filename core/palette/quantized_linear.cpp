@@ -25,9 +25,7 @@ void refuse_non_finite(std::span<const float> weights, const std::string& name) 
       return;
     }
   });
-  if (first < weights.size())
-    throw input_error("layer " + name + ": weight " + std::to_string(first.load()) +
-                      " is not a finite number; the model's file is damaged or its training diverged");
+  if (first < weights.size()) throw non_finite_weight(name, first);
 }
 
 double square_sum(std::span<const float> values) {
@@ -93,6 +91,11 @@ double f16_distortion(std::span<const float> weights, const QuantizedLinear& lay
 }
 
 } // namespace
+
+Error non_finite_weight(const std::string& name, std::size_t index) {
+  return input_error("layer " + name + ": weight " + std::to_string(index) +
+                     " is not a finite number; the model's file is damaged or its training diverged");
+}
 
 QuantizedLinear quantize_linear(std::span<float> weights, MatrixShape shape, QuantizerId id,
                                 std::shared_ptr<const Rotation> rotation, const std::string& name,
