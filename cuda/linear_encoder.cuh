@@ -54,7 +54,7 @@ inline bool is_trellis(QuantizerId id) {
 // Device memory that coding takes, whatever the slab.
 inline std::size_t encoder_fixed_bytes(QuantizerId id, std::size_t columns, std::size_t blocks) {
   const std::size_t words = trellis::states / 2 + blocks * kernels::trellis_choices<ProductTrellis>();
-  return (is_trellis(id) ? 4 * words : 0) + (1 << 16) + 4 * (kernels::panel_columns + 2) * columns;
+  return (is_trellis(id) ? 4 * words : 0) + (1 << 17) + 4 * (kernels::panel_columns + 2) * columns;
 }
 
 // And for each row of the slab: twice in f32, codes, and what the panels of feedback need.
@@ -277,23 +277,21 @@ class LinearEncoder {
   // -----------------------------------------------------------------------------------
 
   void code_with_feedback(std::size_t first_row, std::size_t count) {
-    constexpr std::size_t width = kernels::panel_columns, rest = 16; // panels between looks at Cancel
+    constexpr std::size_t width = kernels::panel_columns;
     if (source_.hessian->dimension() != columns_)
       throw Error(ErrorKind::internal, "a Hessian of another width was given");
     device_.clear(fits_.get(), 2 * rows_, "clearing sums of errors");
     for (std::size_t first = 0; first < columns_; first += width) {
-      code_panel(first, std::min(width, columns_ - first), count);
-      if (first / width % rest != rest - 1) continue;
-      device_.wait();
       report(first_row + count * first / columns_);
+      code_panel(first, std::min(width, columns_ - first), count);
     }
     report(first_row + count);
   }
 
   void code_panel(std::size_t first, std::size_t width, std::size_t count) {
-    for (std::size_t j = 0; j < width; ++j)
-      device_.upload(factor_.get() + j * columns_, source_.hessian->column(first + j), first + width,
-                     "copying the Hessian's factor");
+    // Waits for the panel before, so that Cancel need not wait for more than one.
+    device_.upload(factor_.get(), source_.hessian->column(first), width * columns_,
+                   "copying the Hessian's factor");
     const std::size_t size = count * kernels::panel_columns;
     float *feedback = panel_.get(), *plain = feedback + size, *targets = plain + size;
     multiply(raw_.get(), first, width, count, feedback);

@@ -111,6 +111,12 @@ constexpr std::size_t trellis_choices() {
 // Where a group's cost lies: pieces of 16 bytes change places within 128, so that threads whose runs lie 32
 // or 64 bytes apart use all banks.
 INTARSIA_DEVICE std::uint32_t trellis_place(std::uint32_t group) { return group ^ (group >> 3 & 0x18u); }
+// Of group + (row << shift), group < 1 << shift: where it can be, an offset known to the compiler.
+template <int shift>
+INTARSIA_DEVICE std::uint32_t trellis_place(std::uint32_t group, int row) {
+  if constexpr (shift >= 8) return trellis_place(group) + (std::uint32_t(row) << shift);
+  return trellis_place(group) ^ trellis_place(std::uint32_t(row) << shift);
+}
 
 // `count` neighbouring costs, two a word.
 template <int count>
@@ -178,8 +184,9 @@ INTARSIA_DEVICE std::uint32_t trellis_cost(std::uint32_t number, const TrellisTa
 // neighbours in each of `parts` parts; the state of row h, place r has group (part h % parts, r).
 template <typename Code, int bits, int next_bits>
 struct TrellisStep {
+  static constexpr int row_bits = Code::state_bits - Code::most_bits;
   static constexpr int parts = 1 << (Code::most_bits - next_bits), groups = Code::run * parts;
-  static constexpr int most_together = 16, together = Code::run < most_together ? Code::run : most_together;
+  static constexpr int most_together = 8, together = Code::run < most_together ? Code::run : most_together;
   static constexpr int costs_together = together >> bits > 0 ? together >> bits : 1;
 
   std::uint32_t after[groups / 2]; // costs, two a word
@@ -207,10 +214,9 @@ struct TrellisStep {
                             const std::uint16_t* costs, int choice, int first,
                             std::uint32_t (&best)[together]) {
     const int row = choice * parts + first / Code::run, place = first % Code::run;
-    const std::uint32_t state = (std::uint32_t(row) << (Code::state_bits - Code::most_bits)) +
-                                simt::thread_index().x * unsigned(Code::run) + unsigned(place);
+    const std::uint32_t state = simt::thread_index().x * unsigned(Code::run) + unsigned(place); // of row 0
     TrellisCosts<costs_together> before;
-    before.load(costs + trellis_place(state >> bits));
+    before.load(costs + trellis_place<row_bits - bits>(state >> bits, row));
     const std::uint32_t base = std::uint32_t(choice) - 32u * (offset + trellis_square_bits);
     INTARSIA_UNROLL
     for (int i = 0; i < together; ++i) {
@@ -240,9 +246,8 @@ struct TrellisStep {
       TrellisCosts<piece> some;
       INTARSIA_UNROLL
       for (int i = 0; i < piece / 2; ++i) some.words[i] = after[first / 2 + i];
-      const std::uint32_t group = (std::uint32_t(first / Code::run) << (Code::state_bits - Code::most_bits)) +
-                                  simt::thread_index().x * unsigned(Code::run) + unsigned(first % Code::run);
-      some.store(costs + trellis_place(group));
+      const std::uint32_t group = simt::thread_index().x * unsigned(Code::run) + unsigned(first % Code::run);
+      some.store(costs + trellis_place<row_bits>(group, first / Code::run));
     }
   }
 };

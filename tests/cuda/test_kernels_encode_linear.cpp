@@ -136,13 +136,13 @@ class TestKernelsEncodeLinear : public QObject {
   }
   void tiles() {
     using enum QuantizerFamily;
-    QVERIFY(agree({{tcq, 13}, {19, 24}, false, 16}));
-    QVERIFY(agree({{half_tcq, 9}, {7, 40}, false, 16}));
+    QVERIFY(agree({{tcq, 13}, {17, 12}, false, 16}));
+    QVERIFY(agree({{half_tcq, 9}, {7, 30}, false, 16}));
   }
   void tiles_with_feedback() {
     using enum QuantizerFamily;
     QVERIFY(agree({{tcq, 8}, {9, 20}, true, 16}));
-    QVERIFY(agree({{half_tcq, 17}, {5, 40}, true, 16}));
+    QVERIFY(agree({{half_tcq, 17}, {5, 24}, true, 16}));
   }
 
   void a_weight_that_is_no_number_is_named() {

@@ -225,9 +225,9 @@ class TestKernelsEncodeTrellis : public QObject {
   }
 
   void a_whole_trellis_as_core_codes_it() {
-    for (const unsigned quarters : {6u, 7u, 8u, 10u, 12u, 13u, 16u, 17u, 18u, 20u})
+    for (const unsigned quarters : {7u, 12u, 13u, 20u})
       QVERIFY2(agrees_with_core(quarters, 1), qPrintable(QString::number(quarters)));
-    QVERIFY(agrees_with_core(9, 3));
+    QVERIFY(agrees_with_core(18, 3));
   }
 };
 
