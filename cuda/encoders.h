@@ -42,7 +42,4 @@ class DeviceEncoder {
   std::size_t memory_;
 };
 
-// The same on the CPU, for f16 layers: slab by slab.
-QuantizedLinear store_as_f16(const LinearSource& source, std::size_t slab_rows, const JobControl& control);
-
 } // namespace intarsia::cuda

@@ -161,6 +161,24 @@ class TestKernelsEncodeLinear : public QObject {
     QVERIFY2(error.find("blk.3.down: weight 269 is not a finite number") != std::string::npos, error.c_str());
   }
 
+  void f16_slab_by_slab() {
+    const MatrixShape shape{10, 9};
+    std::vector<float> weights = gaussian(shape.size(), 4);
+    weights[12] = 1e6f; // more than binary16 holds
+    cuda::LinearSource source{
+        {}, shape, nullptr, "lm_head", [&](std::size_t first, std::size_t count, std::span<float> to) {
+          std::copy_n(weights.data() + first * 9, count * 9, to.data());
+        }};
+    const QuantizedLinear slabs = cuda::store_as_f16(source, 4, {});
+    std::vector<float> copy = weights;
+    const QuantizedLinear whole = quantize_linear(copy, shape, {}, nullptr, "lm_head", {});
+    QVERIFY(slabs.codes == whole.codes && slabs.row_scales.empty() && !slabs.rotation);
+    QVERIFY(std::abs(slabs.distortion - whole.distortion) <= 1e-9 * whole.distortion);
+    weights[85] = INFINITY;
+    const std::string error = error_of([&] { cuda::store_as_f16(source, 4, {}); });
+    QVERIFY2(error.find("lm_head: weight 85 is") != std::string::npos, error.c_str());
+  }
+
   void slabs_are_bounded_by_memory() {
     const QuantizerId id{QuantizerFamily::tcq, 8};
     const MatrixShape shape{8192, 28672}; // of a 70B model
