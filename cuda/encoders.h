@@ -28,7 +28,7 @@ struct LinearSource {
 // but where rounding in the rotation (and with a Hessian in the feedback) decides between neighbours.
 class DeviceEncoder {
  public:
-  static constexpr std::size_t usual_memory = std::size_t(2) << 30;
+  static constexpr std::size_t usual_memory = std::size_t(1) << 30;
 
   // `memory`: the most device memory to take, in bytes; less where less is free.
   explicit DeviceEncoder(int device, std::size_t memory = usual_memory);
