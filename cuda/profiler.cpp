@@ -7,11 +7,11 @@
 
 #include "core/base/error.h"
 #include "core/base/random.h"
-#include "core/device/profile_shapes.h"
 #include "cuda/arena.h"
 #include "cuda/decode_graph.h"
 #include "cuda/linears.h"
 #include "cuda/memory_plan.h"
+#include "cuda/profile_groups.h"
 #include "cuda/rotation_split.h"
 #include "cuda/timer.h"
 #include "cuda/upload.h"
@@ -25,15 +25,15 @@ constexpr std::uint64_t least_pool = std::uint64_t(256) << 20;
 
 std::uint64_t rounded(std::uint64_t bytes) { return (bytes + 255) / 256 * 256; }
 
-std::uint64_t group_bytes(const ProfileShape& shape, QuantizerId id) {
+std::uint64_t group_bytes(const ProfileGroup& shape, QuantizerId id) {
   std::uint64_t bytes = 0;
   for (const std::size_t d_out : shape.d_outs) bytes += rounded(device_code_bytes(id, {d_out, shape.d_in}));
   return bytes;
 }
 
-std::uint64_t pool_bytes(const std::vector<ProfileShape>& shapes) {
+std::uint64_t pool_bytes(const std::vector<ProfileGroup>& shapes) {
   std::uint64_t largest = least_pool;
-  for (const ProfileShape& shape : shapes)
+  for (const ProfileGroup& shape : shapes)
     for (const Quantizer* member : palette()) largest = std::max(largest, group_bytes(shape, member->id()));
   return largest;
 }
@@ -53,7 +53,7 @@ void fill(std::byte* to, std::uint64_t bytes, const Stream& stream) {
 // Memory that serves every measurement.
 class Pool {
  public:
-  Pool(const Stream& stream, const std::vector<ProfileShape>& shapes)
+  Pool(const Stream& stream, const std::vector<ProfileGroup>& shapes)
       : arena_(plan(shapes), "the profiler") {
     for (const char* name : {"codes", "scales", "books", "x"})
       fill(arena_.at<std::byte>(name), arena_.plan().part(name).bytes, stream);
@@ -61,7 +61,7 @@ class Pool {
 
   std::uint64_t code_bytes() const { return arena_.plan().part("codes").bytes; }
   // A group whose codes begin at `offset`.
-  std::vector<DeviceLinear> group(const ProfileShape& shape, QuantizerId id, std::uint64_t offset) const {
+  std::vector<DeviceLinear> group(const ProfileGroup& shape, QuantizerId id, std::uint64_t offset) const {
     std::vector<DeviceLinear> linears;
     const bool coded = id.family != QuantizerFamily::f16;
     for (const std::size_t d_out : shape.d_outs) {
@@ -73,7 +73,7 @@ class Pool {
     return linears;
   }
   const Half* x() const { return arena_.at<Half>("x"); }
-  std::vector<LinearOutput> outputs(const ProfileShape& shape) const {
+  std::vector<LinearOutput> outputs(const ProfileGroup& shape) const {
     std::vector<LinearOutput> outputs;
     float* y = arena_.at<float>("y");
     for (const std::size_t d_out : shape.d_outs) {
@@ -84,9 +84,9 @@ class Pool {
   }
 
  private:
-  static ArenaPlan plan(const std::vector<ProfileShape>& shapes) {
+  static ArenaPlan plan(const std::vector<ProfileGroup>& shapes) {
     std::size_t widest = 0, largest = 0, book = 1;
-    for (const ProfileShape& shape : shapes) {
+    for (const ProfileGroup& shape : shapes) {
       widest = std::max(widest, shape.d_in);
       largest = std::max(largest, shape.d_out());
     }
@@ -104,7 +104,7 @@ class Pool {
 };
 
 // As in a decode step: launches of a graph, one behind the other.
-Timing time_group(const Stream& stream, const Pool& pool, const ProfileShape& shape, QuantizerId id,
+Timing time_group(const Stream& stream, const Pool& pool, const ProfileGroup& shape, QuantizerId id,
                   KernelPath path, const ProfileOptions& options) {
   const std::uint64_t bytes = group_bytes(shape, id);
   const std::uint64_t places = std::max<std::uint64_t>(pool.code_bytes() / bytes, 1);
@@ -120,6 +120,7 @@ Timing time_group(const Stream& stream, const Pool& pool, const ProfileShape& sh
   });
   Timing timing = time_of(stream, options.samples, 1, [&] { graph.launch(stream); });
   timing.seconds /= options.launches;
+  timing.spread /= options.launches;
   return timing;
 }
 
@@ -240,12 +241,12 @@ LatencyTable profile(int device, const ModelConfig& config, const LayerGraph& gr
   const Stream stream(device);
   LatencyTable table;
   table.device_kind = "cuda";
-  const auto shapes = profile_shapes(graph);
+  const auto shapes = profile_groups(graph);
   const double total = double(shapes.size() * palette().size());
   double done = 0;
   {
     const Pool pool(stream, shapes);
-    for (const ProfileShape& shape : shapes)
+    for (const ProfileGroup& shape : shapes)
       for (const Quantizer* member : palette()) {
         control.throw_if_stopped();
         const std::string stage = to_string(member->id()) + ", " + std::to_string(shape.d_in) + " x " +

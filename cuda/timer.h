@@ -29,7 +29,7 @@ class Event {
 
 struct Timing {
   double seconds; // the median
-  double spread;  // between the 10th and the 90th part of a hundred, as a share of the median
+  double spread;  // half the distance of the quartiles
 };
 
 // Of one call of `enqueue`, which is called many times; warms up first.
@@ -46,8 +46,7 @@ Timing time_of(const Stream& stream, int samples, int launches, const Enqueue& e
   }
   std::sort(times.begin(), times.end());
   const auto at = [&](double part) { return times[std::size_t(part * double(times.size() - 1))]; };
-  const double median = at(0.5);
-  return {median, median > 0 ? (at(0.9) - at(0.1)) / median : 0};
+  return {at(0.5), (at(0.75) - at(0.25)) / 2};
 }
 
 } // namespace intarsia::cuda

@@ -6,6 +6,7 @@
 #include "app/cli/session.h"
 #include "app/cli/verbs.h"
 #include "core/allocation/allocator.h"
+#include "core/allocation/sensitivity_cache.h"
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
 
@@ -18,7 +19,7 @@ VerbSpec spec() {
           "chooses a quantizer for every layer within a memory and a latency budget",
           {{"--memory", "B", "2.5GiB, 900MB (everything in memory), 3.25bpw, or 40% of the f16 model"},
            {"--latency", "B", "6.5ms for one decode step, or 150tok/s; needs --latency-table"},
-           {"--sensitivity", "FILE", "sensitivity.json (default: estimated now, data-free)"},
+           {"--sensitivity", "FILE", "sensitivity.json (default: estimated data-free, once a model)"},
            {"--latency-table", "FILE", "latency.json of the device"},
            {"--context", "N", "tokens of context to keep memory for (default 4096, at most the model's)"},
            {"--no-fusion", "", "run every layer as a kernel of its own"},
@@ -50,10 +51,14 @@ Sensitivity sensitivity_of(const Options& options, const OpenedModel& model) {
     throw Error(ErrorKind::usage,
                 "allocate: " + options.argument() + " has no weights to measure: give --sensitivity FILE");
   chosen_device(options);
+  const SensitivityCache cache(*model.checkpoint, {}, {});
+  if (auto kept = cache.find()) return *kept;
   const JobControl control = make_control("sensitivity");
   const auto running = load(model, control);
   auto result = estimate_sensitivity(*running, model.weights(), model.config().name, {}, {}, control);
   end_progress();
+  if (const auto place = cache.keep(result); !place.empty())
+    fmt::print(stderr, "sensitivity estimated in {:.0f} s and kept in {}\n", result.seconds, place.string());
   return result;
 }
 
@@ -64,9 +69,9 @@ void print_plan(const Plan& plan, const LayerGraph& graph, const std::string& ou
              plan.predicted.bits_per_weight, format_bytes(plan.predicted.linear_bytes),
              format_bytes(plan.predicted.memory_bytes), plan.budgets.context);
   if (plan.predicted.latency_seconds)
-    fmt::print("predicted {:.3f} ms a token ({:.1f} tok/s), {} fused groups\n",
+    fmt::print("predicted {:.3f} ms a token ({:.1f} tok/s{}), {} fused groups\n",
                *plan.predicted.latency_seconds * 1e3, 1 / *plan.predicted.latency_seconds,
-               plan.fusions.size());
+               plan.predicted.latency_estimated ? ", from an estimated table" : "", plan.fusions.size());
   fmt::print("predicted loss {:.5g} nats, bound {:.5g}, gap {:.4f} % ({}), {} in {:.0f} ms\n",
              plan.solver.objective, plan.solver.bound, 100 * plan.solver.gap,
              plan.solver.proven ? "proven" : "not proven within the time limit", plan.solver.name,

@@ -1,48 +1,95 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <algorithm>
 #include <fmt/format.h>
 
 #include "app/cli/place.h"
 #include "app/cli/verbs.h"
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
-#include "core/device/latency_table.h"
+#include "core/base/resources.h"
+#include "core/device/device_profile.h"
+#include "core/runtime/cpu_profiler.h"
 
 namespace intarsia::cli {
 namespace {
 
-std::string model_path(const OpenedModel& model) {
+VerbSpec spec() {
+  return {"profile",
+          "MODEL",
+          "measures how long each linear of the model takes on this device",
+          {{"--estimate", "DEVICE",
+            "do not measure: guess for a device by its published bandwidth; a file, or a name (`--estimate "
+            "list` shows them)"},
+           {"--repeats", "N", "timed runs of each linear, the median counts (default 15)"},
+           {"--context", "N", "tokens of context to time attention in the middle of (default 512)"},
+           {"--output", "FILE", "where to write (default latency.json)"},
+           device_option()}};
+}
+
+std::filesystem::path device_file(const std::string& name) {
+  if (std::filesystem::exists(name)) return name;
+  const auto folder = resource("device-profiles");
+  const auto names = device_profile_names(folder);
+  if (std::find(names.begin(), names.end(), name) != names.end()) return folder / (name + ".json");
+  std::string known;
+  for (const std::string& each : names) known += (known.empty() ? "" : ", ") + each;
+  throw Error(ErrorKind::usage, "profile: there is no device \"" + name + "\"; there is " + known);
+}
+
+LatencyTable measure_gpu(const Place& place, const OpenedModel& model) {
   const auto path = model.artifact ? model.artifact->path() : model.checkpoint->path();
-  return std::filesystem::absolute(path).string();
+  const auto answer = place.worker->call(
+      {{"do", "profile"}, {"path", std::filesystem::absolute(path).string()}, {"device", place.device.id}},
+      make_control("profile"));
+  end_progress();
+  return parse_latency_table(JsonObject(answer.result, "the worker's answer")["table"],
+                             "the worker's answer");
+}
+
+LatencyTable measure(const Options& options, const OpenedModel& model, std::size_t context) {
+  if (const Place place = chosen_place(options); place.device.kind == DeviceKind::cuda)
+    return measure_gpu(place, model);
+  ProfileOptions settings;
+  settings.context = context;
+  settings.repeats = options.count_or("--repeats", 1, 10000, settings.repeats);
+  auto table = profile_cpu(model.config(), model.graph(), settings, make_control("profile"));
+  end_progress();
+  return table;
+}
+
+void print_text(const LatencyTable& table, const std::string& out) {
+  double widest = 0;
+  for (const LatencyEntry& entry : table.entries) widest = std::max(widest, entry.spread / entry.seconds);
+  fmt::print("{}: {} entries for {}, {:.3f} ms a token beside the linears\n", out, table.entries.size(),
+             table.device_name, table.constant_seconds * 1e3);
+  if (!table.estimated.empty())
+    fmt::print("estimated, {}\n", table.estimated);
+  else
+    fmt::print("medians; the widest spread (half the quartiles' distance) is {:.1f} %\n", 100 * widest);
 }
 
 void run(const Options& options) {
   const std::string out = options.text("--output").value_or("latency.json");
-  const Place place = chosen_place(options);
+  const auto device = options.text("--estimate");
+  if (device && *device == "list") {
+    for (const std::string& name : device_profile_names(resource("device-profiles")))
+      fmt::print("{}\n", name);
+    return;
+  }
   const OpenedModel model = open_model(options.argument());
-  if (place.device.kind != DeviceKind::cuda)
-    throw Error(ErrorKind::unsupported, "latencies are measured on a GPU, and " + place.device.id +
-                                            " is none: name one with --device cuda:0, or give `intarsia "
-                                            "allocate` a table of another machine");
-  const auto answer =
-      place.worker->call({{"do", "profile"}, {"path", model_path(model)}, {"device", place.device.id}},
-                         make_control("measuring"));
-  end_progress();
-  const Json table = JsonObject(answer.result, "the worker's answer")["table"];
-  const LatencyTable read = parse_latency_table(table, "the worker's table");
-  write_file_atomically(out, to_json(read).dump(1) + "\n");
-  if (options.json()) return print_json(to_json(read));
-  fmt::print("{}: {} latencies of {} on {}; the rest of a decode step takes {:.3f} ms\n", out,
-             read.entries.size(), read.model, read.device_name, 1e3 * read.constant_seconds);
+  const std::size_t context = options.count_or("--context", 1, model.config().max_positions,
+                                               std::min<std::size_t>(512, model.config().max_positions));
+  const LatencyTable table = device ? estimate_latency(read_device_profile(device_file(*device)),
+                                                       model.config(), model.graph(), context)
+                                    : measure(options, model, context);
+  const OrderedJson json = to_json(table);
+  write_file_atomically(out, json.dump(1) + "\n");
+  if (options.json()) return print_json(json);
+  print_text(table, out);
 }
 
 } // namespace
 
-Verb profile_verb() {
-  return {{"profile",
-           "MODEL",
-           "measures how long a model's linears take on a GPU, for `allocate --latency-table`",
-           {{"--output", "FILE", "where the table goes (default latency.json)"}, device_option()}},
-          run};
-}
+Verb profile_verb() { return {spec(), run}; }
 
 } // namespace intarsia::cli

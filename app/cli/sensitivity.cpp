@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "core/allocation/sensitivity.h"
+#include "core/allocation/sensitivity_cache.h"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -19,30 +19,30 @@ Verb sensitivity_verb() {
                  {"--seed", "N", "seed of noise and text (default 1)"},
                  {"--output", "FILE", "where to write (default sensitivity.json)"},
                  device_option()}};
-  return {spec, [](const Options& options) {
-            const std::string out = options.text("--output").value_or("sensitivity.json");
-            chosen_device(options);
-            const OpenedModel model = open_model(options.argument());
-            const JobControl control = make_control("sensitivity");
-            SensitivityOptions settings;
-            settings.samples = options.count_or("--samples", 1, 10000, settings.samples);
-            settings.seed = options.count_or("--seed", 0, INT64_MAX, settings.seed);
-            std::vector<int> tokens;
-            if (const auto text = options.text("--text"))
-              tokens = read_tokens(model, options.argument(), *text);
-            const auto running = load(model, control);
-            const Sensitivity result = estimate_sensitivity(*running, model.weights(), model.config().name,
-                                                            tokens, settings, control);
-            end_progress();
-            const OrderedJson json = to_json(result);
-            write_file_atomically(out, json.dump(2) + "\n");
-            if (options.json()) return print_json(json);
-            const auto most =
-                std::max_element(result.layers.begin(), result.layers.end(),
-                                 [](const auto& a, const auto& b) { return a.second < b.second; });
-            fmt::print("{}: sensitivities of {} layers; the most sensitive is {} with {:.3g} nats\n", out,
-                       result.layers.size(), most->first, most->second);
-          }};
+  return {
+      spec, [](const Options& options) {
+        const std::string out = options.text("--output").value_or("sensitivity.json");
+        chosen_device(options);
+        const OpenedModel model = open_model(options.argument());
+        const JobControl control = make_control("sensitivity");
+        SensitivityOptions settings;
+        settings.samples = options.count_or("--samples", 1, 10000, settings.samples);
+        settings.seed = options.count_or("--seed", 0, INT64_MAX, settings.seed);
+        std::vector<int> tokens;
+        if (const auto text = options.text("--text")) tokens = read_tokens(model, options.argument(), *text);
+        const auto running = load(model, control);
+        const Sensitivity result =
+            estimate_sensitivity(*running, model.weights(), model.config().name, tokens, settings, control);
+        end_progress();
+        if (model.checkpoint) SensitivityCache(*model.checkpoint, tokens, settings).keep(result);
+        const OrderedJson json = to_json(result);
+        write_file_atomically(out, json.dump(2) + "\n");
+        if (options.json()) return print_json(json);
+        const auto most = std::max_element(result.layers.begin(), result.layers.end(),
+                                           [](const auto& a, const auto& b) { return a.second < b.second; });
+        fmt::print("{}: sensitivities of {} layers in {:.0f} s; the most sensitive is {} with {:.3g} nats\n",
+                   out, result.layers.size(), result.seconds, most->first, most->second);
+      }};
 }
 
 } // namespace intarsia::cli

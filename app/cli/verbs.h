@@ -17,6 +17,7 @@ struct Verb {
 Verb inspect_verb();
 Verb devices_verb();
 Verb palette_verb();
+Verb profile_verb();
 Verb sensitivity_verb();
 Verb allocate_verb();
 Verb quantize_verb();
@@ -24,6 +25,5 @@ Verb evaluate_verb();
 Verb chat_verb();
 Verb demo_verb();
 Verb selftest_verb();
-Verb profile_verb();
 
 } // namespace intarsia::cli

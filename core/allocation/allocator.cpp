@@ -145,9 +145,16 @@ void Allocator::Impl::fill(Plan& plan, const std::vector<std::size_t>& chosen,
   plan.budgets.context = request.context;
   plan.budgets.latency_seconds = request.latency_seconds;
   if (const auto budget = budget_bytes(request)) plan.budgets.memory_bytes = std::uint64_t(*budget);
-  plan.predicted = {loss, bits / table.weights, std::uint64_t(linear_bytes),
-                    std::uint64_t(bytes + fixed_bytes(request.context)), std::nullopt};
-  if (problem.latency) plan.predicted.latency_seconds = seconds;
+  plan.predicted = {loss,
+                    bits / table.weights,
+                    std::uint64_t(linear_bytes),
+                    std::uint64_t(bytes + fixed_bytes(request.context)),
+                    std::nullopt,
+                    false};
+  if (problem.latency) {
+    plan.predicted.latency_seconds = seconds;
+    plan.predicted.latency_estimated = !problem.latency->estimated.empty();
+  }
 }
 
 Allocator::Allocator(AllocationProblem problem)

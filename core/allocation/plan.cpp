@@ -85,7 +85,8 @@ OrderedJson to_json(const Plan& plan) {
             {"bits_per_weight", plan.predicted.bits_per_weight},
             {"linear_bytes", plan.predicted.linear_bytes},
             {"memory_bytes", plan.predicted.memory_bytes},
-            {"latency_seconds", or_null(plan.predicted.latency_seconds)}}},
+            {"latency_seconds", or_null(plan.predicted.latency_seconds)},
+            {"latency_estimated", plan.predicted.latency_estimated}}},
           {"solver",
            {{"name", plan.solver.name},
             {"seconds", plan.solver.seconds},
@@ -114,10 +115,12 @@ Plan parse_plan(const Json& json, const LayerGraph& graph, const std::string& or
   }
   if (root.has("predicted")) {
     const JsonObject predicted = root.object("predicted");
-    plan.predicted = {predicted.number_or("loss", 0), predicted.number_or("bits_per_weight", 0),
+    plan.predicted = {predicted.number_or("loss", 0),
+                      predicted.number_or("bits_per_weight", 0),
                       predicted.count_or("linear_bytes", 0, largest, 0),
                       predicted.count_or("memory_bytes", 0, largest, 0),
-                      optional_number(predicted, "latency_seconds")};
+                      optional_number(predicted, "latency_seconds"),
+                      predicted.boolean_or("latency_estimated", false)};
   }
   if (root.has("solver")) {
     const JsonObject solver = root.object("solver");

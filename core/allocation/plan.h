@@ -41,6 +41,7 @@ struct Plan {
     std::uint64_t linear_bytes = 0; // codes and row scales of the blocks' linears
     std::uint64_t memory_bytes = 0; // everything
     std::optional<double> latency_seconds;
+    bool latency_estimated = false; // from a table that nobody measured
   } predicted;
 
   struct Solver {

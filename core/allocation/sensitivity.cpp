@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cmath>
 
 #include "core/base/error.h"
@@ -17,9 +18,13 @@ namespace {
 // Relative noise variances t^2: large enough to stand out of f32 rounding, small enough for the linear
 // regime.
 constexpr std::array<double, 2> noise_levels{0.002, 0.008};
-constexpr std::size_t seed_tokens = 4; // random tokens that start a data-free sequence
+// Each draw of noise is measured on text of its own: what scatters is the text, much more than the noise,
+// which a layer's many weights average out. More sets than these would not fit beside a large model.
+constexpr std::size_t most_sets = 8;
 
 using Tokens = std::vector<int>;
+
+std::size_t sets_of(const SensitivityOptions& options) { return std::min(options.samples, most_sets); }
 
 std::vector<Tokens> sample_from_model(LanguageModel& model, const SensitivityOptions& options,
                                       const JobControl& control) {
@@ -29,13 +34,13 @@ std::vector<Tokens> sample_from_model(LanguageModel& model, const SensitivityOpt
   sampling.top_p = 1;
   std::vector<Tokens> sequences;
   const auto sequence = model.new_sequence(options.sequence_length);
-  for (std::size_t i = 0; i < options.sequences; ++i) {
+  for (std::size_t i = 0; i < sets_of(options) * options.sequences; ++i) {
     control.throw_if_stopped();
     sampling.seed = random.next();
     Sampler sampler(sampling);
-    Tokens tokens;
-    for (std::size_t k = 0; k < std::min(seed_tokens, options.sequence_length); ++k)
-      tokens.push_back(int(random.below(model.config().vocabulary)));
+    // One token at random to begin with: after several the model would read gibberish, and a few layers
+    // answer that with losses no text ever sees.
+    Tokens tokens{int(random.below(model.config().vocabulary))};
     sequence->truncate(0);
     std::span<const int> next = tokens;
     while (tokens.size() < options.sequence_length) {
@@ -54,7 +59,7 @@ std::vector<Tokens> cut_from_text(std::span<const int> text, const SensitivityOp
   const std::size_t length = std::min(options.sequence_length, text.size());
   Random random(seed_for(options.seed, "text sequences"));
   std::vector<Tokens> sequences;
-  for (std::size_t i = 0; i < options.sequences; ++i) {
+  for (std::size_t i = 0; i < sets_of(options) * options.sequences; ++i) {
     const std::size_t start = random.below(text.size() - length + 1);
     sequences.emplace_back(text.begin() + std::ptrdiff_t(start),
                            text.begin() + std::ptrdiff_t(start + length));
@@ -66,9 +71,12 @@ std::vector<Tokens> cut_from_text(std::span<const int> text, const SensitivityOp
 // blocks, so the residual stream that enters the changed block is computed once.
 class DivergenceProbe {
  public:
-  DivergenceProbe(LanguageModel& model, const std::vector<Tokens>& sequences, const JobControl& control)
+  // `sequences`: `sets` sets, one behind the other.
+  DivergenceProbe(LanguageModel& model, const std::vector<Tokens>& sequences, std::size_t sets,
+                  const JobControl& control)
       : model_(model)
       , control_(control)
+      , sets_(sets)
       , sequences_(sequences)
       , sequence_(model.new_sequence(sequences[0].size())) {
     for (const Tokens& tokens : sequences_) {
@@ -84,21 +92,22 @@ class DivergenceProbe {
   }
 
   // With a layer of the block changed that it advanced to (the head: behind the last block).
-  double measure() {
-    return divergence([&](std::size_t s) { return logits_from(block_, residuals_[s]); });
+  double measure(std::size_t set) {
+    return divergence(set, [&](std::size_t s) { return logits_from(block_, residuals_[s]); });
   }
   // With the embedding changed.
-  double measure_all() {
-    return divergence([&](std::size_t s) { return logits_from(0, sequence_->embed(sequences_[s])); });
+  double measure_all(std::size_t set) {
+    return divergence(set, [&](std::size_t s) { return logits_from(0, sequence_->embed(sequences_[s])); });
   }
 
  private:
   template <typename Logits>
-  double divergence(const Logits& noisy_logits) {
+  double divergence(std::size_t set, const Logits& noisy_logits) {
     const std::size_t vocabulary = model_.config().vocabulary;
     double sum = 0;
     std::size_t count = 0;
-    for (std::size_t s = 0; s < clean_.size(); ++s) {
+    const std::size_t in_a_set = clean_.size() / sets_;
+    for (std::size_t s = set * in_a_set; s < (set + 1) * in_a_set; ++s) {
       control_.throw_if_stopped();
       const std::vector<float> noisy = noisy_logits(s);
       std::vector<double> kl(noisy.size() / vocabulary);
@@ -119,6 +128,7 @@ class DivergenceProbe {
 
   LanguageModel& model_;
   const JobControl& control_;
+  const std::size_t sets_;
   const std::vector<Tokens> sequences_;
   std::unique_ptr<Sequence> sequence_;
   std::size_t block_ = 0;
@@ -191,11 +201,12 @@ Sensitivity estimate_sensitivity(LanguageModel& model, const WeightSource& weigh
     throw Error(ErrorKind::usage,
                 "a sensitivity needs at least one sample and sequences of at least 2 tokens");
   Sensitivity result{
-      model_name, text_tokens.empty() ? "data-free" : "text", options.samples, options.seed, {}, {}};
+      model_name, text_tokens.empty() ? "data-free" : "text", options.samples, options.seed, 0, {}, {}};
+  const auto start = std::chrono::steady_clock::now();
   DivergenceProbe probe(model,
                         text_tokens.empty() ? sample_from_model(model, options, control)
                                             : cut_from_text(text_tokens, options),
-                        control);
+                        sets_of(options), control);
   // In the order in which they are passed through: the probe never goes back.
   std::vector<const LinearLayer*> layers{&model.graph().embedding};
   for (const LinearLayer& layer : model.graph().linears) layers.push_back(&layer);
@@ -214,12 +225,14 @@ Sensitivity estimate_sensitivity(LanguageModel& model, const WeightSource& weigh
       const double variance = noise_levels[sample % noise_levels.size()];
       const std::uint64_t seed = seed_for(options.seed + sample, layer.name);
       model.replace_linear(layer.name, with_noise(clean, variance, seed));
-      ratios.push_back((embedding ? probe.measure_all() : probe.measure()) / variance);
+      const std::size_t set = sample % sets_of(options);
+      ratios.push_back((embedding ? probe.measure_all(set) : probe.measure(set)) / variance);
     }
     const Estimate estimate = mean_ratio(ratios);
     result.layers[layer.name] = estimate.slope;
     result.standard_errors[layer.name] = estimate.standard_error;
   }
+  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   control.report("sensitivity", 1, 1);
   return result;
 }

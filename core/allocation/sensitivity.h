@@ -21,6 +21,7 @@ struct Sensitivity {
   std::string method; // "data-free" or "text"
   std::size_t samples = 0;
   std::uint64_t seed = 0;
+  double seconds = 0;                            // that the estimate took; 0 when unknown
   std::map<std::string, double> layers;          // a_l by layer name, nats a token per unit of D
   std::map<std::string, double> standard_errors; // same keys; empty when unknown (an imported file)
 };
@@ -28,13 +29,13 @@ struct Sensitivity {
 struct SensitivityOptions {
   std::size_t samples = 4;          // noise draws a layer
   std::size_t sequence_length = 64; // tokens of each test sequence
-  std::size_t sequences = 4;
+  std::size_t sequences = 4;        // for each draw
   std::uint64_t seed = 1;
 };
 
 // Replaces each linear in turn by W + noise of relative variance t^2, and fits KL(clean || noisy) on t^2
-// through the origin. `text_tokens` empty: data-free, on sequences sampled from the model itself after random
-// tokens. The model is restored. The same options give the same result.
+// through the origin. `text_tokens` empty: data-free, on sequences sampled from the model itself after one
+// random token. The model is restored. The same options give the same result.
 Sensitivity estimate_sensitivity(LanguageModel& model, const WeightSource& weights,
                                  const std::string& model_name, std::span<const int> text_tokens,
                                  const SensitivityOptions& options, const JobControl& control);

@@ -21,6 +21,7 @@ OrderedJson to_json(const Sensitivity& sensitivity) {
   OrderedJson json{{"format", "intarsia-sensitivity/1"}, {"model", sensitivity.model},
                    {"method", sensitivity.method},       {"samples", sensitivity.samples},
                    {"seed", sensitivity.seed},           {"layers", sensitivity.layers}};
+  if (sensitivity.seconds > 0) json["seconds"] = sensitivity.seconds;
   if (!sensitivity.standard_errors.empty()) json["standard_errors"] = sensitivity.standard_errors;
   return json;
 }
@@ -34,6 +35,7 @@ Sensitivity parse_sensitivity(const Json& json, const std::string& origin) {
   sensitivity.method = root.string_or("method", "");
   sensitivity.samples = root.count_or("samples", 0, INT64_MAX, 0);
   sensitivity.seed = root.count_or("seed", 0, INT64_MAX, 0);
+  sensitivity.seconds = root.number_or("seconds", 0);
   sensitivity.layers = parse_values(root.object("layers"));
   if (root.has("standard_errors")) sensitivity.standard_errors = parse_values(root.object("standard_errors"));
   return sensitivity;

@@ -2,10 +2,10 @@
 #include "core/artifact/open_model.h"
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "core/base/error.h"
 #include "core/base/free_memory.h"
+#include "core/base/resources.h"
 
 namespace intarsia {
 
@@ -51,14 +51,6 @@ CpuOptions cpu_options(const OpenedModel& model) {
   return {.half_precision_cache = half, .half_precision_weights = half};
 }
 
-fs::path built_in_model() {
-  std::error_code code;
-  const fs::path program = fs::read_symlink("/proc/self/exe", code);
-  for (const fs::path& folder :
-       {program.parent_path() / "../share/intarsia", fs::path(INTARSIA_SOURCE_RESOURCES)})
-    if (fs::exists(folder / "demo-model" / "config.json")) return (folder / "demo-model").lexically_normal();
-  throw Error(ErrorKind::resource,
-              "the built-in model is not installed: reinstall Intarsia, or name a model of your own");
-}
+fs::path built_in_model() { return resource(fs::path("demo-model") / "config.json").parent_path(); }
 
 } // namespace intarsia

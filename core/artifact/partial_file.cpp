@@ -7,7 +7,6 @@
 #include <sys/file.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include "core/allocation/budget.h"
 #include "core/base/error.h"
@@ -36,10 +35,6 @@ void require_space(const std::filesystem::path& folder, std::uint64_t bytes) {
   if (free < bytes)
     throw Error(ErrorKind::resource, folder.string() + ": needs " + format_bytes(bytes) +
                                          ", but the disk has only " + format_bytes(free) + " free");
-}
-
-std::uint32_t crc32_of(std::span<const std::byte> bytes, std::uint32_t start) {
-  return std::uint32_t(::crc32_z(start, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
 }
 
 PartialFile::PartialFile(const std::filesystem::path& folder, const ArtifactLayout& layout,

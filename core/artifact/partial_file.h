@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "core/artifact/layout.h"
+#include "core/base/crc32.h"
 
 namespace intarsia {
 
@@ -66,8 +67,5 @@ constexpr const char* journal_name = "journal";
 
 // Throws Error{resource} when the disk that holds `folder` has fewer bytes free.
 void require_space(const std::filesystem::path& folder, std::uint64_t bytes);
-
-// CRC-32 as zlib and Python's zlib.crc32 compute it.
-std::uint32_t crc32_of(std::span<const std::byte> bytes, std::uint32_t start = 0);
 
 } // namespace intarsia

@@ -14,6 +14,7 @@
 #include "core/base/half.h"
 #include "core/base/mapped_file.h"
 #include "core/base/random.h"
+#include "core/checkpoint/content_identity.h"
 #include "core/palette/quantized_linear.h"
 
 namespace intarsia {
@@ -50,22 +51,13 @@ class QuantizeRun {
   }
 
  private:
-  // What must be the same for an interrupted run to be taken up: the model (its configuration, its tensors,
-  // and the first row of each as a sample of what is in them), the plan, the seed and the calibration.
+  // What must be the same for an interrupted run to be taken up: the model, the plan, the seed and the
+  // calibration.
   std::string identity() const {
-    std::string text = to_json(checkpoint_.config()).dump() + std::to_string(options_.seed);
+    std::string text = std::to_string(options_.seed);
     for (const auto& [name, layer] : plan_.layers) text += name + to_string(layer.quantizer);
     if (options_.calibration) text += options_.calibration->identity();
-    std::vector<float> row;
-    std::uint32_t sample = 0;
-    for (const TensorInfo& tensor : checkpoint_.tensors()) {
-      text += tensor.name + std::to_string(tensor.bytes);
-      if (!is_weight_type(tensor.dtype) || tensor.shape.empty() || tensor.elements() == 0) continue;
-      row.resize(tensor.shape.back());
-      checkpoint_.read_rows(tensor.name, 0, 1, row);
-      sample = crc32_of(std::as_bytes(std::span(row)), sample);
-    }
-    return std::to_string(crc32_of(std::as_bytes(std::span(text)))) + "-" + std::to_string(sample);
+    return content_identity(checkpoint_) + "-" + std::to_string(crc32_of(std::as_bytes(std::span(text))));
   }
 
   template <typename T>

@@ -12,15 +12,39 @@ namespace {
 constexpr std::uint64_t largest_dimension = std::uint64_t(1) << 32;
 
 LatencyEntry parse_entry(const JsonObject& fields) {
-  LatencyEntry entry{fields.count("in", 1, largest_dimension), fields.count("out", 1, largest_dimension),
-                     parse_quantizer_id(fields.string("quantizer")), fields.string_or("kernel", "cuda-core"),
-                     fields.number("seconds")};
+  LatencyEntry entry{fields.count("in", 1, largest_dimension),
+                     fields.count("out", 1, largest_dimension),
+                     parse_quantizer_id(fields.string("quantizer")),
+                     fields.string_or("kernel", "cuda-core"),
+                     fields.number("seconds"),
+                     fields.number_or("spread_seconds", 0)};
   if (entry.seconds <= 0) throw input_error(fields.origin() + ": field \"seconds\" must be larger than 0");
-  if (fields.has("spread")) entry.spread = fields.number("spread");
   return entry;
 }
 
 } // namespace
+
+OrderedJson to_json(const LatencyTable& table) {
+  OrderedJson entries = OrderedJson::array();
+  for (const LatencyEntry& entry : table.entries) {
+    entries.push_back({{"in", entry.d_in},
+                       {"out", entry.d_out},
+                       {"quantizer", to_string(entry.quantizer)},
+                       {"kernel", entry.kernel},
+                       {"seconds", entry.seconds}});
+    if (entry.spread > 0) entries.back()["spread_seconds"] = entry.spread;
+  }
+  OrderedJson json{
+      {"format", "intarsia-latency/1"},
+      {"device",
+       {{"name", table.device_name}, {"kind", table.device_kind}, {"memory_bytes", table.device_memory}}},
+      {"model", table.model},
+      {"batch", table.batch},
+      {"constant_seconds", table.constant_seconds}};
+  if (!table.estimated.empty()) json["estimated"] = table.estimated;
+  json["entries"] = std::move(entries);
+  return json;
+}
 
 LatencyTable parse_latency_table(const Json& json, const std::string& origin) {
   const JsonObject root(json, origin);
@@ -34,6 +58,7 @@ LatencyTable parse_latency_table(const Json& json, const std::string& origin) {
   table.model = root.string_or("model", "");
   table.batch = root.count_or("batch", 1, 1 << 16, 1);
   table.constant_seconds = root.number("constant_seconds");
+  table.estimated = root.string_or("estimated", "");
   if (table.constant_seconds < 0)
     throw input_error(origin + ": field \"constant_seconds\" must not be negative");
   const Json& entries = root["entries"];
@@ -59,25 +84,6 @@ LatencyTable parse_latency_table(const Json& json, const std::string& origin) {
 
 LatencyTable read_latency_table(const std::filesystem::path& path) {
   return parse_latency_table(read_json_file(path), path.string());
-}
-
-OrderedJson to_json(const LatencyTable& table) {
-  OrderedJson entries = OrderedJson::array();
-  for (const LatencyEntry& entry : table.entries) {
-    entries.push_back({{"in", entry.d_in},
-                       {"out", entry.d_out},
-                       {"quantizer", to_string(entry.quantizer)},
-                       {"kernel", entry.kernel},
-                       {"seconds", entry.seconds}});
-    if (entry.spread) entries.back()["spread"] = *entry.spread;
-  }
-  return {{"format", "intarsia-latency/1"},
-          {"device",
-           {{"name", table.device_name}, {"kind", table.device_kind}, {"memory_bytes", table.device_memory}}},
-          {"model", table.model},
-          {"batch", table.batch},
-          {"constant_seconds", table.constant_seconds},
-          {"entries", std::move(entries)}};
 }
 
 } // namespace intarsia

@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,7 +19,7 @@ struct LatencyEntry {
   QuantizerId quantizer;
   std::string kernel; // "tensor-core", "cuda-core", "cpu"
   double seconds;
-  std::optional<double> spread = {}; // of repeated measurements, as a share of `seconds`
+  double spread = 0; // half the distance of the quartiles, seconds; 0 when it was not measured
 };
 
 struct LatencyTable {
@@ -31,11 +30,12 @@ struct LatencyTable {
   std::size_t batch = 1;
   double constant_seconds = 0; // the rest of one decode step
   std::vector<LatencyEntry> entries;
+  std::string estimated; // how, when no device was measured: "from … GB/s (where that stands)"; else empty
 };
 
+OrderedJson to_json(const LatencyTable& table);
 // Throws Error naming the file and the entry: seconds must be finite and > 0, no duplicate entries.
 LatencyTable parse_latency_table(const Json& json, const std::string& origin);
 LatencyTable read_latency_table(const std::filesystem::path& path);
-OrderedJson to_json(const LatencyTable& table); // what parse_latency_table reads back
 
 } // namespace intarsia

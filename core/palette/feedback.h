@@ -11,16 +11,13 @@
 #include "core/base/progress.h"
 #include "core/palette/hessian.h"
 #include "core/palette/quantizer.h"
+#include "core/palette/row_fit.h"
 
 namespace intarsia {
 
-// Of one row: sums of the weights (w) and what codes decode to (q) in the norm |v|_H^2 = |v U|^2.
-struct RowFit {
-  double ww = 0, wq = 0, qq = 0;
-};
-
 // Codes unit-variance rows into `codes`, on all cores; like Quantizer::encode, but errors are weighed by the
-// inputs. Returns the fit of each row.
+// inputs. Returns the fit of each row
+// in the norm |v|_H^2 = |v U|^2.
 std::vector<RowFit> encode_with_feedback(const Quantizer& quantizer, std::span<const float> weights,
                                          MatrixShape shape, const HessianFactor& hessian,
                                          std::span<std::byte> codes, const JobControl& control);

@@ -9,11 +9,10 @@
 #include "core/base/half.h"
 #include "core/base/parallel.h"
 #include "core/palette/feedback.h"
+#include "core/palette/row_fit.h"
 
 namespace intarsia {
 namespace {
-
-constexpr float largest_half = 65504, smallest_normal_half = 6.104e-5f;
 
 void refuse_non_finite(std::span<const float> weights, const std::string& name) {
   std::atomic<std::size_t> first = weights.size();
@@ -26,15 +25,7 @@ void refuse_non_finite(std::span<const float> weights, const std::string& name) 
       return;
     }
   });
-  if (first < weights.size())
-    throw input_error("layer " + name + ": weight " + std::to_string(first.load()) +
-                      " is not a finite number; the model's file is damaged or its training diverged");
-}
-
-// The scale as stored; tiny rows keep a normal binary16 so that no precision is lost in it.
-std::uint16_t stored_scale(float scale) {
-  if (scale == 0) return 0;
-  return float_to_half(std::clamp(scale, smallest_normal_half, largest_half));
+  if (first < weights.size()) throw non_finite_weight(name, first);
 }
 
 double square_sum(std::span<const float> values) {
@@ -84,33 +75,6 @@ std::vector<RowFit> plain_fits(std::span<const float> unit, const Quantizer& qua
   return fits;
 }
 
-// The scale that fits the codes best: the least-squares factor <w, q> / <q, q> of each row. Returns by how
-// much each row's scale changed.
-std::vector<double> refine_scales(std::span<const RowFit> fits, std::vector<std::uint16_t>& scales) {
-  std::vector<double> ratios(fits.size());
-  for (std::size_t row = 0; row < fits.size(); ++row) {
-    const double scale = half_to_float(scales[row]);
-    if (fits[row].qq > 0 && fits[row].wq > 0)
-      scales[row] = stored_scale(float(scale * fits[row].wq / fits[row].qq));
-    ratios[row] = scale == 0 ? 0 : half_to_float(scales[row]) / scale;
-  }
-  return ratios;
-}
-
-// |Q(W) - W|^2 / |W|^2 in the norm of the fits, rows weighed by their squared scales.
-double relative_error(std::span<const RowFit> fits, std::span<const double> ratios,
-                      std::span<const std::uint16_t> scales) {
-  double error = 0, energy = 0;
-  for (std::size_t row = 0; row < fits.size(); ++row) {
-    const RowFit& fit = fits[row];
-    if (ratios[row] == 0) continue;
-    const double scale = half_to_float(scales[row]) / ratios[row];
-    error += scale * scale * (fit.ww - 2 * ratios[row] * fit.wq + ratios[row] * ratios[row] * fit.qq);
-    energy += scale * scale * fit.ww;
-  }
-  return energy > 0 ? std::max(error, 0.0) / energy : 0;
-}
-
 double f16_distortion(std::span<const float> weights, const QuantizedLinear& layer,
                       const Quantizer& quantizer) {
   std::vector<float> decoded(layer.shape.columns);
@@ -127,6 +91,11 @@ double f16_distortion(std::span<const float> weights, const QuantizedLinear& lay
 }
 
 } // namespace
+
+Error non_finite_weight(const std::string& name, std::size_t index) {
+  return input_error("layer " + name + ": weight " + std::to_string(index) +
+                     " is not a finite number; the model's file is damaged or its training diverged");
+}
 
 QuantizedLinear quantize_linear(std::span<float> weights, MatrixShape shape, QuantizerId id,
                                 std::shared_ptr<const Rotation> rotation, const std::string& name,

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/error.h"
 #include "core/base/progress.h"
 #include "core/palette/hessian.h"
 #include "core/palette/quantizer.h"
@@ -31,6 +32,9 @@ struct QuantizedLinear {
 
   std::uint64_t code_and_scale_bytes() const { return codes.size() + 2 * row_scales.size(); }
 };
+
+// What is thrown where a weight is NaN or infinite.
+Error non_finite_weight(const std::string& name, std::size_t index);
 
 // Quantizes `weights` (row-major f32 [d_out, d_in]), which is overwritten. `name` is for errors: a NaN or Inf
 // weight is an Error{input} naming the layer and the index. All-zero rows get scale 0. With `hessian` (of the

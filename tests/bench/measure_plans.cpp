@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Does the plan's loss say what the model will do? Measures KL divergence and perplexity of many plans of one
-// model: random ones between 2 and 5 bits, every quantizer alone up to a rate, and the allocator's own at
-// that rate, one for each sensitivity file. Each layer is coded once a quantizer. One JSON object a line.
-//   measure_plans MODEL TEXT RATE RANDOM_PLANS SENSITIVITY… > plans.jsonl
+// model: random ones between 2 and 5 bits, every quantizer alone between two rates, and the allocator's own
+// at the higher, one for each sensitivity file. Each layer is coded once a quantizer. One JSON object a line.
+//   measure_plans MODEL TEXT LEAST_RATE RATE RANDOM_PLANS SENSITIVITY… > plans.jsonl
 #include <cstdlib>
 #include <exception>
 #include <fmt/format.h>
@@ -142,23 +142,23 @@ Scheme uniform(const LayerGraph& graph, QuantizerId id) {
 } // namespace
 
 int main(int count, char** arguments) try {
-  if (count < 6) {
-    fmt::print(stderr, "usage: measure_plans MODEL TEXT RATE RANDOM_PLANS SENSITIVITY…\n");
+  if (count < 7) {
+    fmt::print(stderr, "usage: measure_plans MODEL TEXT LEAST_RATE RATE RANDOM_PLANS SENSITIVITY…\n");
     return 2;
   }
   Bench bench(arguments[1], arguments[2]);
   const LayerGraph& graph = bench.opened().graph();
-  const double rate = std::atof(arguments[3]);
+  const double least_rate = std::atof(arguments[3]), rate = std::atof(arguments[4]);
   std::vector<Sensitivity> sensitivities;
-  for (int i = 5; i < count; ++i) sensitivities.push_back(read_sensitivity(arguments[i]));
+  for (int i = 6; i < count; ++i) sensitivities.push_back(read_sensitivity(arguments[i]));
   Random random(1);
-  for (int i = 0; i < std::atoi(arguments[4]); ++i)
+  for (int i = 0; i < std::atoi(arguments[5]); ++i)
     bench.measure("random", random_scheme(graph, random), sensitivities[0], random_tokens);
   for (std::size_t i = 0; i < sensitivities.size(); ++i)
-    bench.measure("allocated " + std::string(arguments[5 + i]),
+    bench.measure("allocated " + std::string(arguments[6 + i]),
                   allocated(bench.opened(), sensitivities[i], rate), sensitivities[i], named_tokens);
   for (const Quantizer* member : palette())
-    if (member->bits() <= rate)
+    if (member->bits() >= least_rate && member->bits() <= rate)
       bench.measure(to_string(member->id()), uniform(graph, member->id()), sensitivities[0], named_tokens);
   return 0;
 } catch (const std::exception& error) {

@@ -38,14 +38,6 @@ class TestSelftest : public QObject {
     qunsetenv("INTARSIA_CPU_IN_WORKER");
     QCOMPARE(there.out, at_home);
   }
-
-  void a_profile_wants_a_gpu() {
-    const CliResult result =
-        run_cli({"profile", QString::fromStdString((resources_folder() / "demo-model").string()), "--device",
-                 "cpu", "-o", "/dev/null"});
-    QCOMPARE(result.exit_code, 1);
-    QVERIFY(result.err.find("cuda:0") != std::string::npos);
-  }
 };
 
 QTEST_GUILESS_MAIN(TestSelftest)

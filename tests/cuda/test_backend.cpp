@@ -7,11 +7,11 @@
 #include "core/artifact/quantize_job.h"
 #include "core/base/error.h"
 #include "core/base/mapped_file.h"
-#include "core/device/profile_shapes.h"
 #include "core/evaluation/evaluation.h"
 #include "cuda/backend.h"
 #include "cuda/linear_layout.h"
 #include "cuda/memory_plan.h"
+#include "cuda/profile_groups.h"
 #include "cuda/profiler.h"
 #include "cuda/selftest.h"
 #include "tests/cuda/fake_cuda/fake_runtime.h"
@@ -308,7 +308,7 @@ class TestBackend : public QObject {
 
   void the_profiler_times_every_shape() {
     const OpenedModel opened = open_model(tests_folder() / "golden/runtime/gqa");
-    const auto shapes = profile_shapes(opened.graph());
+    const auto shapes = cuda::profile_groups(opened.graph());
     LatencyTable table = cuda::profile(0, opened.config(), opened.graph(), {1, 2, 64}, {});
     table.device_name = "played";
     std::size_t kernels = 0;

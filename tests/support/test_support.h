@@ -25,7 +25,7 @@ struct CliResult {
   std::string out, err;
 };
 // Runs the `intarsia` of this build with the arguments.
-CliResult run_cli(const QStringList& arguments, int timeout_ms = 120000);
+CliResult run_cli(const QStringList& arguments, int timeout_ms = 300000);
 
 // Checks a tokenizer against llama.cpp's test files `prefix`.inp (texts behind marker lines) and `prefix`.out
 // (ids, a text a line), both ways.

@@ -4,6 +4,7 @@
 
 #include <QApplication>
 #include <QSlider>
+#include <QTemporaryDir>
 #include <QTest>
 #include <memory>
 #include <vector>
@@ -32,11 +33,13 @@ inline void use_palette(bool dark) {
 }
 
 struct WindowUnderTest {
+  QTemporaryDir cache_;
   std::unique_ptr<ui::StudioSession> session_;
   std::unique_ptr<ui::MainWindow> window_;
 
   bool open_window(QSize size) {
     use_palette(false);
+    qputenv("XDG_CACHE_HOME", cache_.path().toUtf8()); // nothing is known of any model yet
     session_ = std::make_unique<ui::StudioSession>();
     window_ = std::make_unique<ui::MainWindow>(*session_);
     window_->resize(size);

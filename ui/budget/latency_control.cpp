@@ -110,9 +110,12 @@ void LatencyControl::show_plan() {
   price_->setVisible(priced);
   if (session_.answer().problem.isEmpty()) problem_->hide();
   if (!planned) return;
+  const LatencyTable& table = *session_.latency_table();
+  const QString device = QString::fromStdString(table.device_name);
   ends_->setText(tr("%1: fastest %2 (%3)")
-                     .arg(QString::fromStdString(session_.latency_table()->device_name),
+                     .arg(table.estimated.empty() ? device : tr("%1, estimated").arg(device),
                           milliseconds(range->low), speed(range->low)));
+  ends_->setToolTip(QString::fromStdString(table.estimated));
   show_budgets();
   if (!priced) return;
   const double step = 0.02 * *plan->predicted.latency_seconds * 1e3; // what 2 % more time would buy

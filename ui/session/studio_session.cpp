@@ -4,6 +4,7 @@
 #include <QFileInfo>
 #include <algorithm>
 
+#include "core/allocation/sensitivity_cache.h"
 #include "core/base/error.h"
 #include "core/base/mapped_file.h"
 
@@ -144,9 +145,16 @@ void StudioSession::start_sensitivity() {
   sensitivity_job_ = {JobState::running, tr("loading"), 0, 0, -1, {}};
   emit sensitivity_changed();
   sensitivity_runner_.start([this, opened = model_](const JobControl& control) -> JobRunner::Finish {
+    const SensitivityCache cache(*opened->checkpoint, {}, {});
+    if (auto kept = cache.find())
+      return [this, kept = std::move(*kept)] {
+        sensitivity_ = kept;
+        new_problem();
+      };
     RunningModel running = load(opened, control);
     auto result =
         estimate_sensitivity(*running.model, opened->weights(), opened->config().name, {}, {}, control);
+    cache.keep(result);
     return [this, running, result = std::move(result)] {
       original_ = running;
       sensitivity_ = result;

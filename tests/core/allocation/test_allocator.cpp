@@ -288,7 +288,7 @@ class TestAllocator : public QObject {
     QVERIFY(test::error_of([&] { Allocator a(unknown); }).find("nuq-9") != std::string::npos);
     auto table = memory_problem(1);
     table.latency =
-        LatencyTable{"card", "cuda", 0, "", 1, 0, {{7, 7, parse_quantizer_id("nuq-4"), "cuda-core", 1}}};
+        LatencyTable{"card", "cuda", 0, "", 1, 0, {{7, 7, parse_quantizer_id("nuq-4"), "cuda-core", 1}}, {}};
     QVERIFY(test::error_of([&] { Allocator a(table); }).find("no usable entry") != std::string::npos);
   }
 

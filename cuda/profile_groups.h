@@ -6,9 +6,9 @@
 
 #include "core/model/layer_graph.h"
 
-namespace intarsia {
+namespace intarsia::cuda {
 
-struct ProfileShape {
+struct ProfileGroup {
   std::size_t d_in;
   std::vector<std::size_t> d_outs; // of the members of a group
 
@@ -16,6 +16,6 @@ struct ProfileShape {
 };
 
 // Each (d_in, sum of d_out) once, in the order of the graph; single linears first.
-std::vector<ProfileShape> profile_shapes(const LayerGraph& graph);
+std::vector<ProfileGroup> profile_groups(const LayerGraph& graph);
 
-} // namespace intarsia
+} // namespace intarsia::cuda

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/device/latency_table.h"
-#include "core/device/profile_shapes.h"
+#include "cuda/profile_groups.h"
 #include "tests/support/test_support.h"
 
 using namespace intarsia;
+using namespace intarsia::cuda;
 
-class TestProfileShapes : public QObject {
+class TestProfileGroups : public QObject {
   Q_OBJECT
  private slots:
   void each_shape_once() {
@@ -20,7 +21,7 @@ class TestProfileShapes : public QObject {
     const LayerGraph graph = build_layer_graph(config);
     std::vector<std::vector<std::size_t>> got;
     std::set<std::pair<std::size_t, std::size_t>> known;
-    for (const ProfileShape& shape : profile_shapes(graph)) {
+    for (const ProfileGroup& shape : profile_groups(graph)) {
       got.push_back(shape.d_outs);
       got.back().insert(got.back().begin(), shape.d_in);
       QVERIFY(known.insert({shape.d_in, shape.d_out()}).second);
@@ -40,14 +41,14 @@ class TestProfileShapes : public QObject {
   }
 
   void a_table_is_read_back() {
-    LatencyTable table{"a card", "cuda", 80, "a model", 1, 0.001, {}};
-    table.entries.push_back({64, 96, parse_quantizer_id("tcq-3.25"), "tensor-core", 1e-5, 0.02});
-    table.entries.push_back({64, 96, parse_quantizer_id("nuq-4"), "cuda-core", 2e-5, {}});
+    LatencyTable table{"a card", "cuda", 80, "a model", 1, 0.001, {}, {}};
+    table.entries.push_back({64, 96, parse_quantizer_id("tcq-3.25"), "tensor-core", 1e-5, 2e-7});
+    table.entries.push_back({64, 96, parse_quantizer_id("nuq-4"), "cuda-core", 2e-5});
     const LatencyTable read = parse_latency_table(Json::parse(to_json(table).dump()), "here");
     QCOMPARE(to_json(read).dump(), to_json(table).dump());
-    QVERIFY(read.entries[0].spread == 0.02 && !read.entries[1].spread);
+    QVERIFY(read.entries[0].spread == 2e-7 && read.entries[1].spread == 0);
   }
 };
 
-QTEST_APPLESS_MAIN(TestProfileShapes)
-#include "test_profile_shapes.moc"
+QTEST_APPLESS_MAIN(TestProfileGroups)
+#include "test_profile_groups.moc"

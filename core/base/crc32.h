@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace intarsia {
+
+// CRC-32 as zlib and Python's zlib.crc32 compute it.
+std::uint32_t crc32_of(std::span<const std::byte> bytes, std::uint32_t start = 0);
+
+} // namespace intarsia
