@@ -66,6 +66,22 @@ class CudaDevice {
 
 std::string megabytes(std::size_t bytes) { return std::to_string((bytes + 999'999) / 1'000'000) + " MB"; }
 
+QuantizedLinear quantize_on(int index, std::size_t memory, const LinearSource& source,
+                            const JobControl& control) {
+  const std::size_t columns = source.shape.columns;
+  CudaDevice device(index);
+  const std::size_t free = device.free_bytes() / 10 * 9; // leaves the driver some
+  const std::size_t least = encoder_fixed_bytes(source.quantizer, columns, device.blocks()) +
+                            trellis::tile_side * encoder_row_bytes(source.quantizer, columns);
+  if (free < least)
+    throw Error(ErrorKind::resource, "quantizing it takes " + megabytes(least) + " of device memory, and " +
+                                         megabytes(free) +
+                                         " are free; close other programs that use the GPU");
+  const std::size_t rows =
+      encoder_slab_rows(source.quantizer, source.shape, device.blocks(), std::min(memory, free));
+  return LinearEncoder<CudaDevice>(device, source, rows, control).run();
+}
+
 } // namespace
 
 DeviceEncoder::DeviceEncoder(int device, std::size_t memory)
@@ -73,22 +89,18 @@ DeviceEncoder::DeviceEncoder(int device, std::size_t memory)
     , memory_(memory) {}
 
 QuantizedLinear DeviceEncoder::quantize(const LinearSource& source, const JobControl& control) const {
-  const std::size_t columns = source.shape.columns;
-  if (source.quantizer.family == QuantizerFamily::f16)
-    return store_as_f16(source,
-                        std::max<std::size_t>(1, (std::size_t(1) << 28) / std::max<std::size_t>(1, columns)),
-                        control);
-  CudaDevice device(device_);
-  const std::size_t free = device.free_bytes() / 10 * 9; // leaves the driver some
-  const std::size_t least = encoder_fixed_bytes(source.quantizer, columns, device.blocks()) +
-                            trellis::tile_side * encoder_row_bytes(source.quantizer, columns);
-  if (free < least)
-    throw Error(ErrorKind::resource, "quantizing " + source.name + " takes " + megabytes(least) +
-                                         " of device memory, and " + megabytes(free) +
-                                         " are free; close other programs that use the GPU");
-  const std::size_t rows =
-      encoder_slab_rows(source.quantizer, source.shape, device.blocks(), std::min(memory_, free));
-  return LinearEncoder<CudaDevice>(device, source, rows, control).run();
+  if (source.quantizer.family == QuantizerFamily::f16) {
+    constexpr std::size_t slab = std::size_t(1) << 28;
+    return store_as_f16(
+        source, std::max<std::size_t>(1, slab / std::max<std::size_t>(1, source.shape.columns)), control);
+  }
+  try {
+    return quantize_on(device_, memory_, source, control);
+  } catch (const Error& error) {
+    const bool says_where = error.kind() == ErrorKind::input || error.kind() == ErrorKind::cancelled;
+    if (says_where) throw;
+    throw Error(error.kind(), source.name + ": " + error.what());
+  }
 }
 
 } // namespace intarsia::cuda

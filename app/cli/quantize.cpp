@@ -58,7 +58,7 @@ void run(const Options& options) {
     else
       quantize_here(model, plan, out, settings);
   } catch (const Error& error) {
-    const bool can_resume = error.kind() == ErrorKind::cancelled || error.kind() == ErrorKind::resource;
+    const bool can_resume = error.kind() != ErrorKind::input; // that takes along what was done so far
     if (!can_resume || layers.empty()) throw;
     throw Error(error.kind(), fmt::format("{}; {} of {} layers are done, go on with --resume", error.what(),
                                           layers.size(), plan.layers.size()));

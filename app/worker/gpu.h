@@ -8,6 +8,7 @@
 #include "core/base/json.h"
 #include "core/base/kernel_check.h"
 #include "core/device/latency_table.h"
+#include "core/palette/linear_source.h"
 #include "core/runtime/backend.h"
 
 namespace intarsia::worker {
@@ -17,6 +18,9 @@ OrderedJson gpu_devices();
 
 // Throws Error: no such GPU, no driver, not enough device memory.
 std::unique_ptr<LanguageModel> load_on_gpu(int index, const WeightSource& weights, const JobControl& control);
+
+// Quantizes on the GPU, and takes memory there only while it does. Throws Error: no such GPU, no driver.
+EncodeLinear gpu_encoder(int index);
 
 // Throws Error{resource}: no such GPU, or no driver.
 void require_gpu(int index);

@@ -3,6 +3,7 @@
 #include "core/base/error.h"
 #include "cuda/backend.h"
 #include "cuda/device_query.h"
+#include "cuda/encoders.h"
 #include "cuda/memory_plan.h"
 #include "cuda/profiler.h"
 #include "cuda/selftest.h"
@@ -43,6 +44,13 @@ std::unique_ptr<LanguageModel> load_on_gpu(int index, const WeightSource& weight
                                            const JobControl& control) {
   require_gpu(index);
   return cuda::load_on_cuda(index, weights, control);
+}
+
+EncodeLinear gpu_encoder(int index) {
+  require_gpu(index);
+  return [encoder = cuda::DeviceEncoder(index)](const LinearSource& source, const JobControl& control) {
+    return encoder.quantize(source, control);
+  };
 }
 
 std::vector<KernelCheck> selftest_gpu(int index, std::uint64_t seed, int cases, const JobControl& control) {

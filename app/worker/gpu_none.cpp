@@ -19,6 +19,8 @@ std::unique_ptr<LanguageModel> load_on_gpu(int, const WeightSource&, const JobCo
   throw Error(ErrorKind::unsupported, problem);
 }
 
+EncodeLinear gpu_encoder(int) { throw Error(ErrorKind::unsupported, problem); }
+
 void require_gpu(int) { throw Error(ErrorKind::unsupported, problem); }
 
 std::vector<KernelCheck> selftest_gpu(int, std::uint64_t, int, const JobControl&) {

@@ -33,12 +33,8 @@ JobResult run(const JsonObject& request, JobContext& context) {
                 opened.artifact->path().string() + " is quantized already; name the original model");
   const std::string out = request.string("out");
   const Plan plan = parse_plan(request["plan"], opened.graph(), "the request: plan");
-  // The CUDA encoders go here.
-  if (device.gpu) {
-    require_gpu(device.index);
-    throw Error(ErrorKind::unsupported, "this version quantizes on the CPU only; go on with --device cpu");
-  }
   QuantizeOptions options;
+  if (device.gpu) options.encode = gpu_encoder(device.index);
   options.seed = request.count_or("seed", 0, INT64_MAX, options.seed);
   options.resume = request.boolean_or("resume", false);
   std::optional<CalibrationRun> calibration;

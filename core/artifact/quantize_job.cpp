@@ -15,7 +15,7 @@
 #include "core/base/mapped_file.h"
 #include "core/base/random.h"
 #include "core/checkpoint/content_identity.h"
-#include "core/palette/quantized_linear.h"
+#include "core/palette/linear_source.h"
 
 namespace intarsia {
 namespace {
@@ -114,6 +114,22 @@ class QuantizeRun {
            file_.finished(signs_name(layer));
   }
 
+  LinearSource source_of(const LinearLayer& layer, QuantizerId id, std::shared_ptr<const Rotation> rotation,
+                         const HessianFactor* hessian) const {
+    return {id,
+            {layer.d_out, layer.d_in},
+            std::move(rotation),
+            layer.name,
+            [this, name = layer.name + ".weight"](std::size_t first, std::size_t count, std::span<float> to) {
+              checkpoint_.read_rows(name, first, count, to);
+            },
+            hessian};
+  }
+
+  QuantizedLinear encode(const LinearSource& source, const JobControl& control) const {
+    return options_.encode ? options_.encode(source, control) : quantize_linear(source, control);
+  }
+
   void write_layer(const LinearLayer& layer) {
     control_.throw_if_stopped();
     const auto start = std::chrono::steady_clock::now();
@@ -125,11 +141,9 @@ class QuantizeRun {
       const JobControl inner{
           [&](const Progress& progress) { control_.report(layer.name, done_ + progress.done, total_); },
           control_.stop};
-      std::vector<float> weights = checkpoint_.read(layer.name + ".weight");
       const auto rotation = rotation_of(layer);
       const auto hessian = hessian_of(layer, id, rotation);
-      const QuantizedLinear quantized =
-          quantize_linear(weights, {layer.d_out, layer.d_in}, id, rotation, layer.name, inner, hessian.get());
+      const QuantizedLinear quantized = encode(source_of(layer, id, rotation, hessian.get()), inner);
       // Noted before the codes: a run that stops in between does the layer again.
       file_.note_distortion(layer.name, quantized.distortion, quantized.proxy_loss);
       if (id.family == QuantizerFamily::f16) {

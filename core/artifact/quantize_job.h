@@ -9,6 +9,7 @@
 #include "core/allocation/plan.h"
 #include "core/base/progress.h"
 #include "core/checkpoint/checkpoint.h"
+#include "core/palette/linear_source.h"
 #include "core/runtime/calibration.h"
 
 namespace intarsia {
@@ -27,6 +28,9 @@ struct QuantizeOptions {
   Calibration* calibration = nullptr;             // weighs errors by the activations of a text; null: by none
   bool resume = false;                            // go on with what an interrupted run of the same plan left
   std::function<void(const LayerDone&)> on_layer; // called from the job's thread; may be empty
+  // Codes every layer of the plan, one after the other; empty: the CPU. A failure, unless it is Error{input},
+  // leaves what is done for resume, which may go on with another encoder.
+  EncodeLinear encode = nullptr;
 };
 
 // Writes into OUT.partial and renames it to `out` at the end: a kill, a full disk or a cancel leaves no

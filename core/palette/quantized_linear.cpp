@@ -9,6 +9,7 @@
 #include "core/base/half.h"
 #include "core/base/parallel.h"
 #include "core/palette/feedback.h"
+#include "core/palette/linear_source.h"
 #include "core/palette/row_fit.h"
 
 namespace intarsia {
@@ -123,6 +124,13 @@ QuantizedLinear quantize_linear(std::span<float> weights, MatrixShape shape, Qua
   layer.distortion = relative_error(plain, ratios, layer.row_scales);
   if (hessian) layer.proxy_loss = relative_error(fits, ratios, layer.row_scales);
   return layer;
+}
+
+QuantizedLinear quantize_linear(const LinearSource& source, const JobControl& control) {
+  std::vector<float> weights(source.shape.size());
+  source.rows(0, source.shape.rows, weights);
+  return quantize_linear(weights, source.shape, source.quantizer, source.rotation, source.name, control,
+                         source.hessian);
 }
 
 void decode_rows(const QuantizedLinear& layer, std::size_t first, std::size_t count, std::span<float> out) {

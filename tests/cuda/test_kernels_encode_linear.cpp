@@ -4,47 +4,12 @@
 #include <cmath>
 #include <memory>
 
-#include "cuda/linear_encoder.cuh"
-#include "tests/cuda/kernel_test.h"
+#include "tests/cuda/host_device.h"
 
 using namespace intarsia;
 using namespace intarsia::test;
 
 namespace {
-
-// What LinearEncoder asks of a device, in guarded memory and one order of threads.
-struct HostDevice {
-  template <typename T>
-  class Memory {
-   public:
-    Memory(std::size_t count, const char* what)
-        : buffer_(std::make_unique<Buffer<T>>(std::max<std::size_t>(count, 1), what)) {}
-    T* get() const { return buffer_->data(); }
-
-   private:
-    std::unique_ptr<Buffer<T>> buffer_;
-  };
-
-  std::size_t blocks() const { return 3; }
-  template <typename... Parameters, typename... Arguments>
-  void launch(const char*, void (*kernel)(Parameters...), cuda::Blocks blocks, int threads,
-              std::size_t shared_bytes, const Arguments&... arguments) const {
-    simt::host::launch(kernel, {blocks.x, blocks.y}, unsigned(threads), shared_bytes, arguments...);
-  }
-  template <typename T>
-  void upload(T* to, const T* from, std::size_t count, const char*) const {
-    std::copy_n(from, count, to);
-  }
-  template <typename T>
-  void download(T* to, const T* from, std::size_t count, const char*) const {
-    std::copy_n(from, count, to);
-  }
-  template <typename T>
-  void clear(T* to, std::size_t count, const char*) const {
-    std::fill_n(to, count, T());
-  }
-  void wait() const {}
-};
 
 std::vector<float> moment_of(std::size_t n) {
   const auto mix = gaussian(n * n, 11);
@@ -77,15 +42,15 @@ Result quantize_both_ways(const Case& c) {
   for (std::size_t i = 0; i < c.shape.columns; ++i) weights[2 * c.shape.columns + i] = 0;
   std::unique_ptr<HessianFactor> hessian;
   if (c.feedback) hessian = std::make_unique<HessianFactor>(moment_of(c.shape.columns), *rotation);
-  const cuda::LinearSource source{c.id,
-                                  c.shape,
-                                  rotation,
-                                  "a layer",
-                                  [&](std::size_t first, std::size_t count, std::span<float> to) {
-                                    std::copy_n(weights.data() + first * c.shape.columns,
-                                                count * c.shape.columns, to.data());
-                                  },
-                                  hessian.get()};
+  const LinearSource source{c.id,
+                            c.shape,
+                            rotation,
+                            "a layer",
+                            [&](std::size_t first, std::size_t count, std::span<float> to) {
+                              std::copy_n(weights.data() + first * c.shape.columns, count * c.shape.columns,
+                                          to.data());
+                            },
+                            hessian.get()};
   HostDevice device;
   Result result;
   const JobControl control;
@@ -148,13 +113,13 @@ class TestKernelsEncodeLinear : public QObject {
   void a_weight_that_is_no_number_is_named() {
     std::vector<float> weights = gaussian(40 * 8, 1);
     weights[33 * 8 + 5] = NAN;
-    const cuda::LinearSource source{{QuantizerFamily::nuq, 16},
-                                    {40, 8},
-                                    std::make_shared<const Rotation>(8, 7),
-                                    "blk.3.down",
-                                    [&](std::size_t first, std::size_t count, std::span<float> to) {
-                                      std::copy_n(weights.data() + first * 8, count * 8, to.data());
-                                    }};
+    const LinearSource source{{QuantizerFamily::nuq, 16},
+                              {40, 8},
+                              std::make_shared<const Rotation>(8, 7),
+                              "blk.3.down",
+                              [&](std::size_t first, std::size_t count, std::span<float> to) {
+                                std::copy_n(weights.data() + first * 8, count * 8, to.data());
+                              }};
     HostDevice device;
     const std::string error =
         error_of([&] { cuda::LinearEncoder<HostDevice>(device, source, 16, {}).run(); });
@@ -165,7 +130,7 @@ class TestKernelsEncodeLinear : public QObject {
     const MatrixShape shape{10, 9};
     std::vector<float> weights = gaussian(shape.size(), 4);
     weights[12] = 1e6f; // more than binary16 holds
-    cuda::LinearSource source{
+    LinearSource source{
         {}, shape, nullptr, "lm_head", [&](std::size_t first, std::size_t count, std::span<float> to) {
           std::copy_n(weights.data() + first * 9, count * 9, to.data());
         }};

@@ -77,8 +77,8 @@ HessianFactor correlated(const Rotation& rotation) {
   return HessianFactor(std::move(moment), rotation);
 }
 
-cuda::LinearSource source_of(QuantizerId id, MatrixShape shape, const std::vector<float>& weights,
-                             const std::shared_ptr<const Rotation>& rotation, const HessianFactor* hessian) {
+LinearSource source_of(QuantizerId id, MatrixShape shape, const std::vector<float>& weights,
+                       const std::shared_ptr<const Rotation>& rotation, const HessianFactor* hessian) {
   return {id,
           shape,
           rotation,

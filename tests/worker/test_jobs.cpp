@@ -156,6 +156,18 @@ class TestJobs : public QObject {
     }
   }
 
+  // Said before anything is written, with CUDA and without.
+  void quantizing_on_a_gpu_that_is_not_there_leaves_nothing() {
+    const auto quantize = [&] {
+      quantize_in_worker(*client_, "cuda:97", opened_.checkpoint->path(), mixed_plan(opened_.graph()),
+                         path("nowhere"), {}, {});
+    };
+    const std::string sentence = error_of(quantize);
+    QVERIFY2(sentence.find("cuda:97") != std::string::npos || sentence.find("no CUDA") != std::string::npos,
+             sentence.c_str());
+    QVERIFY(!fs::exists(path("nowhere")) && !fs::exists(path("nowhere.partial")));
+  }
+
   void two_clients_at_once() {
     const auto expected = perplexity(*here_, text_, 128, -1, {}).perplexity;
     std::vector<double> found(4);

@@ -28,6 +28,19 @@ std::map<std::string, std::string> contents(const fs::path& folder) {
   return files;
 }
 
+// The same layer, read three rows at a time.
+LinearSource in_slabs(const LinearSource& source) {
+  LinearSource slabs = source;
+  slabs.rows = [&source](std::size_t first, std::size_t count, std::span<float> to) {
+    const std::size_t columns = source.shape.columns;
+    for (std::size_t row = 0; row < count; row += 3) {
+      const std::size_t some = std::min<std::size_t>(3, count - row);
+      source.rows(first + row, some, to.subspan(row * columns, some * columns));
+    }
+  };
+  return slabs;
+}
+
 // Files larger than `bytes` cannot be written while it lives: a full disk, as far as the writer can tell.
 class FileSizeLimit {
  public:
@@ -202,6 +215,73 @@ class TestResume : public QObject {
     QVERIFY(!fs::exists(path("out")));
     resume();
     verify_whole();
+  }
+
+  // Another encoder than the CPU's codes all layers, however it asks for their rows.
+  void a_given_encoder_codes_every_layer() {
+    fs::remove_all(path("out"));
+    std::vector<std::string> asked, planned;
+    for (const LinearLayer& layer : checkpoint_->graph().linears) planned.push_back(layer.name);
+    QuantizeOptions options;
+    options.encode = [&](const LinearSource& source, const JobControl& control) {
+      asked.push_back(source.name);
+      QuantizedLinear layer = quantize_linear(in_slabs(source), control);
+      layer.distortion = 0.25; // to be told from the CPU's
+      return layer;
+    };
+    quantize_model(*checkpoint_, plan_, path("out"), options, {});
+    QVERIFY(asked == planned);
+    QVERIFY(read_bytes(path("out") / "model.safetensors") == whole_.at("model.safetensors"));
+    const auto artifact = open_artifact(path("out"));
+    for (const std::string& name : planned) QCOMPARE(artifact->layer_distortion(name), 0.25);
+  }
+
+  void a_given_encoder_is_told_of_the_calibration() {
+    fs::remove_all(path("out"));
+    const auto model = load_on_cpu(*dense_weights(*checkpoint_), {}, {});
+    CalibrationOptions chosen;
+    chosen.tokens = 256;
+    const std::vector<float> noise = gaussian(256, 3);
+    std::vector<int> text;
+    for (const float value : noise) text.push_back(int(std::abs(value) * 20) % 64);
+    Calibration calibration(*model, text, chosen);
+    QuantizeOptions options;
+    options.calibration = &calibration;
+    quantize_model(*checkpoint_, plan_, path("weighed"), options, {});
+    Calibration again(*model, text, chosen);
+    options.calibration = &again;
+    options.encode = [](const LinearSource& source, const JobControl& control) {
+      const bool codes_itself = source.quantizer.family != QuantizerFamily::f16;
+      if ((source.hessian != nullptr) != codes_itself) throw std::runtime_error(source.name);
+      return quantize_linear(source, control);
+    };
+    QCOMPARE(error_of([&] { quantize_model(*checkpoint_, plan_, path("out"), options, {}); }), std::string());
+    QVERIFY(contents(path("out")) == contents(path("weighed")));
+  }
+
+  // A device that fails, whatever it throws: the CPU, or a sound device, goes on.
+  void a_failed_encoder_leaves_what_can_be_resumed() {
+    const Error lost(ErrorKind::internal, "CUDA failed"), full(ErrorKind::resource, "no memory");
+    const auto fail = [&](int way) {
+      if (way == 0) throw lost;
+      if (way == 1) throw full;
+      throw std::runtime_error("a driver's own");
+    };
+    for (const int way : {0, 1, 2}) {
+      fs::remove_all(path("out"));
+      QuantizeOptions options;
+      std::size_t layers = 0;
+      options.encode = [&](const LinearSource& source, const JobControl& control) {
+        if (layers++ == 5) fail(way);
+        return quantize_linear(source, control);
+      };
+      const std::string error =
+          error_of([&] { quantize_model(*checkpoint_, plan_, path("out"), options, {}); });
+      QCOMPARE(error, error_of([&] { fail(way); }));
+      QVERIFY(!fs::exists(path("out")));
+      QCOMPARE(resume(), std::size_t(5));
+      verify_whole();
+    }
   }
 
   // The model itself is broken: said by layer, and nothing stays.
