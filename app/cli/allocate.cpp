@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <algorithm>
 #include <fmt/format.h>
 #include <sstream>
 
@@ -9,6 +10,7 @@
 #include "core/allocation/sensitivity_cache.h"
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
+#include "core/palette/quantizer.h"
 
 namespace intarsia::cli {
 namespace {
@@ -62,8 +64,28 @@ Sensitivity sensitivity_of(const Options& options, const OpenedModel& model) {
   return result;
 }
 
-void print_plan(const Plan& plan, const LayerGraph& graph, const std::string& out,
+// Where the loss comes from, and how far ideal quantizers of the same average would be.
+void print_loss(const Plan& plan, const AllocationProblem& problem) {
+  constexpr double floor_bits = 0.5;
+  std::vector<std::pair<double, std::string>> losses;
+  for (const LinearLayer* layer : problem.graph.all_layers())
+    if (const auto price = problem.sensitivity.layers.find(layer->name);
+        price != problem.sensitivity.layers.end() && plan.layers.contains(layer->name))
+      losses.emplace_back(price->second * quantizer(plan.quantizer_of(*layer)).distortion(), layer->name);
+  std::sort(losses.rbegin(), losses.rend());
+  fmt::print("most of it:");
+  for (std::size_t i = 0; i < std::min<std::size_t>(3, losses.size()); ++i)
+    fmt::print("{} {} {:.1f} %", i ? "," : "", losses[i].second,
+               100 * losses[i].first / std::max(plan.predicted.loss, 1e-300));
+  const auto ideal =
+      closed_form_bits(problem.graph, problem.sensitivity, plan.predicted.bits_per_weight, floor_bits);
+  fmt::print("\nideal quantizers of the same average (Theorem 3.1) would lose {:.5g} nats\n",
+             closed_form_loss(problem.graph, problem.sensitivity, ideal));
+}
+
+void print_plan(const Plan& plan, const AllocationProblem& problem, const std::string& out,
                 const std::optional<Plan>& single) {
+  const LayerGraph& graph = problem.graph;
   fmt::print("{}\n", plan_table(plan, graph));
   fmt::print("{}: {:.3f} bits a weight, {} of linears, {} in memory at {} tokens of context\n", out,
              plan.predicted.bits_per_weight, format_bytes(plan.predicted.linear_bytes),
@@ -76,6 +98,7 @@ void print_plan(const Plan& plan, const LayerGraph& graph, const std::string& ou
              plan.solver.objective, plan.solver.bound, 100 * plan.solver.gap,
              plan.solver.proven ? "proven" : "not proven within the time limit", plan.solver.name,
              plan.solver.seconds * 1e3);
+  print_loss(plan, problem);
   if (single)
     fmt::print("best plan with one quantizer for all: {}, loss {:.5g} nats\n",
                to_string(single->layers.begin()->second.quantizer), single->predicted.loss);
@@ -123,7 +146,7 @@ void run(const Options& options) {
   if (options.json())
     print_json(json);
   else
-    print_plan(plan, model.graph(), out, single);
+    print_plan(plan, allocator.problem(), out, single);
 }
 
 } // namespace
