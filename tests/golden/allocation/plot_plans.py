@@ -8,7 +8,7 @@ import json
 import math
 import sys
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 460, 70, 20, 30, 60
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 460, 70, 20, 48, 60
 LOW, HIGH = 0.03, 20  # nats, both axes
 
 
@@ -63,8 +63,8 @@ def main():
     out.append(text(WIDTH / 2, HEIGHT - 18, "predicted loss, nats a token"))
     out.append(text(18, HEIGHT / 2, "measured KL divergence, nats a token",
                     turn=f'transform="rotate(-90 18 {HEIGHT / 2})"'))
-    out.append(text(LEFT, TOP - 10, f"{len(random_plans)} random plans (dots), Spearman {rho:.3f}; single quantizers "
-                    "(squares); the allocator's plans (crosses)", "start"))
+    out.append(text(LEFT, TOP - 28, f"{len(random_plans)} random plans (dots), Spearman {rho:.3f}", "start"))
+    out.append(text(LEFT, TOP - 10, "single quantizers (squares); the allocator's plans (crosses)", "start"))
     open(sys.argv[2], "w").write("\n".join(out) + "\n</svg>\n")
     print(f"{len(random_plans)} random plans, Spearman {rho:.4f}")
 
