@@ -6,11 +6,11 @@
 #include "app/cli/plan_table.h"
 #include "app/cli/session.h"
 #include "app/cli/verbs.h"
-#include "core/allocation/allocator.h"
+#include "core/allocation/choices.h"
+#include "core/allocation/frontier.h"
 #include "core/allocation/sensitivity_cache.h"
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
-#include "core/palette/quantizer.h"
 
 namespace intarsia::cli {
 namespace {
@@ -66,21 +66,18 @@ Sensitivity sensitivity_of(const Options& options, const OpenedModel& model) {
 
 // Where the loss comes from, and how far ideal quantizers of the same average would be.
 void print_loss(const Plan& plan, const AllocationProblem& problem) {
-  constexpr double floor_bits = 0.5;
   std::vector<std::pair<double, std::string>> losses;
   for (const LinearLayer* layer : problem.graph.all_layers())
     if (const auto price = problem.sensitivity.layers.find(layer->name);
         price != problem.sensitivity.layers.end() && plan.layers.contains(layer->name))
-      losses.emplace_back(price->second * quantizer(plan.quantizer_of(*layer)).distortion(), layer->name);
+      losses.emplace_back(price->second * distortion_of(problem, plan.quantizer_of(*layer)), layer->name);
   std::sort(losses.rbegin(), losses.rend());
   fmt::print("most of it:");
   for (std::size_t i = 0; i < std::min<std::size_t>(3, losses.size()); ++i)
     fmt::print("{} {} {:.1f} %", i ? "," : "", losses[i].second,
                100 * losses[i].first / std::max(plan.predicted.loss, 1e-300));
-  const auto ideal =
-      closed_form_bits(problem.graph, problem.sensitivity, plan.predicted.bits_per_weight, floor_bits);
   fmt::print("\nideal quantizers of the same average (Theorem 3.1) would lose {:.5g} nats\n",
-             closed_form_loss(problem.graph, problem.sensitivity, ideal));
+             ideal_loss(problem.graph, problem.sensitivity, plan.predicted.bits_per_weight));
 }
 
 void print_plan(const Plan& plan, const AllocationProblem& problem, const std::string& out,

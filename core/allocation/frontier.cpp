@@ -14,6 +14,11 @@ constexpr std::size_t points_between_reports = 8;
 
 } // namespace
 
+double ideal_loss(const LayerGraph& graph, const Sensitivity& sensitivity, double bits_per_weight) {
+  return closed_form_loss(graph, sensitivity,
+                          closed_form_bits(graph, sensitivity, bits_per_weight, floor_bits));
+}
+
 Frontier trace_frontier(Allocator& allocator, std::size_t points,
                         const std::function<void(const Frontier&)>& on_progress, const JobControl& control) {
   const AllocationProblem& problem = allocator.problem();
@@ -27,8 +32,7 @@ Frontier trace_frontier(Allocator& allocator, std::size_t points,
       const Plan plan = allocator.solve(request, control);
       FrontierPoint point{plan.predicted.bits_per_weight, plan.predicted.latency_seconds.value_or(0),
                           plan.predicted.loss, 0};
-      const auto ideal = closed_form_bits(problem.graph, problem.sensitivity, point.bits, floor_bits);
-      point.ideal = closed_form_loss(problem.graph, problem.sensitivity, ideal);
+      point.ideal = ideal_loss(problem.graph, problem.sensitivity, point.bits);
       // Beyond the best plan a larger budget buys nothing.
       if (to.empty() || point.loss < to.back().loss) to.push_back(point);
     } catch (const Error& error) {

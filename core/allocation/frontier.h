@@ -9,6 +9,10 @@
 
 namespace intarsia {
 
+// What ideal quantizers would lose at an average of so many bits (Theorem 3.1): no plan of the same average
+// is below it.
+double ideal_loss(const LayerGraph& graph, const Sensitivity& sensitivity, double bits_per_weight);
+
 struct FrontierPoint {
   double bits = 0;    // average bits a weight of the plan
   double seconds = 0; // of a decode step; 0 without a latency table

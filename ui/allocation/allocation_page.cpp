@@ -212,11 +212,9 @@ void AllocationPage::refresh_comparison() {
     outside << tr("%1 %2").arg(layer->role == LinearRole::head ? tr("head") : tr("embedding"),
                                QString::fromStdString(to_string(plan->quantizer_of(*layer))));
   text += line(tr("Outside the blocks"), outside.join(QStringLiteral(", ")));
-  const auto closed = closed_form_bits(session_.model()->graph(), *session_.sensitivity(),
-                                       plan->predicted.bits_per_weight, 0.5);
   text += line(tr("Ideal quantizers (Theorem 3.1)"),
-               tr("%1 nats").arg(
-                   number(closed_form_loss(session_.model()->graph(), *session_.sensitivity(), closed))));
+               tr("%1 nats").arg(number(ideal_loss(session_.model()->graph(), *session_.sensitivity(),
+                                                   plan->predicted.bits_per_weight))));
   comparison_->setText(text + QStringLiteral("</table>"));
 }
 
