@@ -10,7 +10,7 @@ namespace {
 
 // A GPU that the driver shows. Whether it can be computed on is for the worker to say, which asks CUDA.
 Device listed_gpu(const std::string& id) {
-  DeviceList list = detect_devices();
+  DeviceList list = list_devices();
   for (Device& device : list.devices)
     if (device.id == id) return std::move(device);
   return find_device(id); // throws, and says what there is

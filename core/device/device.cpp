@@ -81,6 +81,8 @@ bool names_a_gpu(const std::string& id) {
          id.find_first_not_of("0123456789", 5) == std::string::npos;
 }
 
+} // namespace
+
 DeviceList list_devices() {
   DeviceList list;
   list.devices = detect_nvidia(list.gpu_note);
@@ -89,8 +91,6 @@ DeviceList list_devices() {
                    [](const Device& a, const Device& b) { return a.usable > b.usable; });
   return list;
 }
-
-} // namespace
 
 DeviceList detect_devices() {
   static const double bandwidth = measure_bandwidth();

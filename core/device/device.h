@@ -30,10 +30,11 @@ struct DeviceList {
 
 // Reads memory afresh at every call; the CPU's bandwidth is measured once a process (about 50 ms and 96 MiB).
 DeviceList detect_devices();
+// The same without the bandwidth, for who wants to run a model and needs the memory.
+DeviceList list_devices();
 
 // The device of that id; empty: the best usable. Throws Error{usage} listing the ids when unknown,
-// Error{resource} with the reason when unusable, or a GPU that is not there. Without the CPU's bandwidth: one
-// that wants to run a model needs the memory.
+// Error{resource} with the reason when unusable, or a GPU that is not there. Without the CPU's bandwidth.
 Device find_device(const std::string& id);
 
 // Bytes of memory free for a new program now (MemAvailable).
