@@ -27,15 +27,14 @@ struct Sensitivity {
 };
 
 struct SensitivityOptions {
-  std::size_t samples = 4;          // noise draws a layer
-  std::size_t sequence_length = 64; // tokens of each test sequence
-  std::size_t sequences = 4;        // for each draw
+  std::size_t samples = 128;        // test sequences: what scatters is the text
+  std::size_t sequence_length = 64; // tokens of each
   std::uint64_t seed = 1;
 };
 
-// Replaces each linear in turn by W + noise of relative variance t^2, and fits KL(clean || noisy) on t^2
-// through the origin. `text_tokens` empty: data-free, on sequences sampled from the model itself after one
-// random token. The model is restored. The same options give the same result.
+// The curvature of KL(clean || noisy) in each layer's weights (core/allocation/fisher.h), the mean over test
+// sequences: cut from `text_tokens`, or, where there are none (data-free), sampled from the model itself
+// after one random token. The same options give the same result.
 Sensitivity estimate_sensitivity(LanguageModel& model, const WeightSource& weights,
                                  const std::string& model_name, std::span<const int> text_tokens,
                                  const SensitivityOptions& options, const JobControl& control);

@@ -17,7 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int estimator_version = 2; // raised whenever the same options give other numbers
+constexpr int estimator_version = 3; // raised whenever the same options give other numbers
 
 // The XDG Base Directory Specification's place.
 fs::path user_cache() {
@@ -45,8 +45,8 @@ bool is_our_own(const fs::path& model) {
 SensitivityCache::SensitivityCache(const Checkpoint& checkpoint, std::span<const int> text_tokens,
                                    const SensitivityOptions& options) {
   const std::string settings =
-      fmt::format("{} {} {} {} {} {:08x}", estimator_version, options.samples, options.sequence_length,
-                  options.sequences, options.seed, crc32_of(std::as_bytes(text_tokens)));
+      fmt::format("{} {} {} {} {:08x}", estimator_version, options.samples, options.sequence_length,
+                  options.seed, crc32_of(std::as_bytes(text_tokens)));
   const std::string name = fmt::format("intarsia-sensitivity-{}-{:08x}.json", content_identity(checkpoint),
                                        crc32_of(std::as_bytes(std::span(settings))));
   const fs::path model = fs::absolute(checkpoint.path());

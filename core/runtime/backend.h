@@ -17,6 +17,8 @@
 
 namespace intarsia {
 
+class DenseProducts;
+
 // One sequence with its KV cache. Not thread-safe.
 class Sequence {
  public:
@@ -40,6 +42,14 @@ class Sequence {
   virtual std::vector<float> to_logits(std::span<const float> residual) = 0;
 };
 
+// Several sequences that grow by a token each at every step.
+class SequenceBatch {
+ public:
+  virtual ~SequenceBatch() = default;
+  // Appends tokens[i] to sequence i. Logits of what comes next in each, [sequences, vocabulary].
+  virtual std::vector<float> step(std::span<const int> tokens, std::stop_token stop) = 0;
+};
+
 // Sees what linears of the blocks read: `input` is LinearLayer::input, x is [tokens, d_in] before any
 // rotation.
 using InputObserver =
@@ -52,8 +62,12 @@ class LanguageModel {
   virtual const ModelConfig& config() const = 0;
   virtual const LayerGraph& graph() const = 0;
   virtual std::unique_ptr<Sequence> new_sequence(std::size_t capacity) = 0;
+  // `count` empty sequences. Unless a backend reads its weights once for all of them: one after another.
+  virtual std::unique_ptr<SequenceBatch> new_batch(std::size_t count, std::size_t capacity);
   // Puts other weights in a layer's place (sensitivity, what-if). Same shape, or Error{internal}.
   virtual void replace_linear(std::string_view name, LinearWeights weights) = 0;
+  // Where products with dense matrices are done best; unless a backend does better: on the CPU.
+  virtual const DenseProducts& products() const;
   virtual std::uint64_t weight_bytes() const = 0; // resident bytes of all weights
   // Called on the computing thread with every input of every block, until an empty one takes its place.
   virtual void observe_inputs(InputObserver observer) = 0;

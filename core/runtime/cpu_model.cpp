@@ -2,6 +2,7 @@
 #include "core/runtime/cpu_model.h"
 
 #include "core/base/error.h"
+#include "core/runtime/cpu_batch.h"
 #include "core/runtime/cpu_sequence.h"
 
 namespace intarsia {
@@ -89,6 +90,10 @@ void CpuModel::replace_linear(std::string_view name, LinearWeights weights) {
 
 std::unique_ptr<Sequence> CpuModel::new_sequence(std::size_t capacity) {
   return std::make_unique<CpuSequence>(*this, capacity);
+}
+
+std::unique_ptr<SequenceBatch> CpuModel::new_batch(std::size_t count, std::size_t capacity) {
+  return std::make_unique<CpuBatch>(*this, count, capacity);
 }
 
 std::uint64_t CpuModel::weight_bytes() const {

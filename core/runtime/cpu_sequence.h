@@ -4,19 +4,9 @@
 #include <vector>
 
 #include "core/runtime/backend.h"
-#include "core/runtime/cpu_model.h"
-#include "core/runtime/kv_cache.h"
+#include "core/runtime/cpu_forward.h"
 
 namespace intarsia {
-
-// Activations of the tokens computed at once; every buffer is [tokens, width].
-struct Activations {
-  Activations(const ModelConfig& config, std::size_t tokens, std::size_t capacity);
-  static std::uint64_t bytes(const ModelConfig& config, std::size_t tokens, std::size_t capacity);
-
-  std::vector<float> residual, normed, rotated, q, k, v, attention, gate, up, out;
-  std::vector<float> scores; // [heads, capacity]: one task a head
-};
 
 class CpuSequence : public Sequence {
  public:
@@ -35,20 +25,13 @@ class CpuSequence : public Sequence {
  private:
   void check(std::span<const int> tokens) const;
   void run_chunk(std::span<const int> tokens, std::stop_token stop);
-  void attend(const CpuBlock& block, std::size_t index, std::size_t tokens);
-  void attend_heads(std::size_t index, std::size_t tokens);
-  void feed_forward(const CpuBlock& block, std::size_t tokens);
-  void observe(const std::string& input, std::span<const float> plain, std::size_t width,
-               std::size_t tokens) const;
-  void normalise(std::span<const float> gain, std::size_t tokens);
-  std::span<const float> input_of(const CpuLinear& layer, std::span<const float> plain, std::size_t tokens);
-  void logits(std::size_t first, std::size_t count, std::span<float> out);
+  std::span<const TokenPlace> places(std::size_t first, std::size_t count);
 
   CpuModel& model_;
   std::size_t capacity_, chunk_, length_ = 0;
   KvCache cache_;
-  Activations a_;
-  const Rotation* rotated_by_ = nullptr; // what a_.rotated holds the present input in
+  CpuForward forward_;
+  std::vector<TokenPlace> places_;
 };
 
 } // namespace intarsia

@@ -35,11 +35,15 @@ Rope::Rope(const ModelConfig& config)
   }
 }
 
-void Rope::apply(std::span<float> heads, std::size_t position) const {
+void Rope::apply(std::span<float> heads, std::size_t position) const { turn(heads, position, 1); }
+
+void Rope::apply_inverse(std::span<float> heads, std::size_t position) const { turn(heads, position, -1); }
+
+void Rope::turn(std::span<float> heads, std::size_t position, float direction) const {
   const std::size_t half = head_dim_ / 2;
   for (std::size_t i = 0; i < half; ++i) {
     const float angle = float(position) * frequencies_[i]; // in f32, as the models were trained
-    const float cosine = std::cos(angle), sine = std::sin(angle);
+    const float cosine = std::cos(angle), sine = direction * std::sin(angle);
     for (std::size_t start = 0; start < heads.size(); start += head_dim_) {
       const float a = heads[start + i], b = heads[start + i + half];
       heads[start + i] = a * cosine - b * sine;

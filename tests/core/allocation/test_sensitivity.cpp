@@ -2,6 +2,7 @@
 #include <QTemporaryDir>
 #include <cmath>
 
+#include "core/allocation/fisher.h"
 #include "core/allocation/sensitivity.h"
 #include "core/artifact/open_model.h"
 #include "core/base/random.h"
@@ -25,19 +26,24 @@ std::vector<int> random_tokens(std::size_t count, std::uint64_t seed) {
 class TestSensitivity : public QObject {
   Q_OBJECT
 
-  std::unique_ptr<LanguageModel> load() const {
-    return load_on_cpu(*source_, {.half_precision_cache = false, .half_precision_weights = false}, {});
+  static std::unique_ptr<LanguageModel> load(const WeightSource& source) {
+    return load_on_cpu(source, {.half_precision_cache = false, .half_precision_weights = false}, {});
+  }
+
+  std::unique_ptr<Checkpoint> tiny_checkpoint(bool tied) const {
+    test::TinyModel tiny;
+    tiny.blocks = 3;
+    tiny.tied = tied;
+    const auto path = std::filesystem::path(folder_.path().toStdString()) / (tied ? "tied" : "model");
+    test::write_tiny_model(path, tiny);
+    return open_checkpoint(path);
   }
 
  private slots:
   void initTestCase() {
-    test::TinyModel tiny;
-    tiny.blocks = 3;
-    const std::filesystem::path path = std::filesystem::path(folder_.path().toStdString()) / "model";
-    test::write_tiny_model(path, tiny);
-    checkpoint_ = open_checkpoint(path);
+    checkpoint_ = tiny_checkpoint(false);
     source_ = dense_weights(*checkpoint_);
-    model_ = load();
+    model_ = load(*source_);
   }
 
   // A forward pass in parts is the forward pass, beyond one chunk of tokens too.
@@ -71,7 +77,6 @@ class TestSensitivity : public QObject {
     SensitivityOptions options;
     options.samples = 2;
     options.sequence_length = 24;
-    options.sequences = 2;
     const auto first = estimate_sensitivity(*model_, *source_, "tiny", {}, options, {});
     const auto second = estimate_sensitivity(*model_, *source_, "tiny", {}, options, {});
     QVERIFY(first.layers == second.layers);
@@ -86,23 +91,32 @@ class TestSensitivity : public QObject {
   }
 
   // loss(Q) - loss(W) ~ a_l D_l: what it predicts for noise of another size in one layer is what is measured.
+  void predicts_the_divergence_of_a_distorted_layer_data() {
+    QTest::addColumn<bool>("tied");
+    QTest::newRow("a head of its own") << false;
+    QTest::newRow("tied embeddings") << true;
+  }
   void predicts_the_divergence_of_a_distorted_layer() {
+    QFETCH(bool, tied);
+    const auto checkpoint = tiny_checkpoint(tied);
+    const auto source = dense_weights(*checkpoint);
+    const auto clean = load(*source), noisy = load(*source);
     const auto text = random_tokens(400, 9);
     SensitivityOptions options;
-    options.samples = 8;
+    options.samples = 96;
     options.sequence_length = 50;
-    options.sequences = 8;
-    const auto sensitivity = estimate_sensitivity(*model_, *source_, "tiny", text, options, {});
+    const auto sensitivity = estimate_sensitivity(*clean, *source, "tiny", text, options, {});
     QCOMPARE(sensitivity.method, std::string("text"));
-    const auto noisy = load();
     for (const char* name : {"model.layers.0.self_attn.v_proj", "model.layers.1.mlp.down_proj",
                              "model.layers.2.mlp.gate_proj", "model.embed_tokens", "lm_head"}) {
-      const LinearLayer& layer = *model_->graph().find(name);
+      const LinearLayer* found = clean->graph().find(name);
+      if (!found) continue; // no head where it is tied
+      const LinearLayer& layer = *found;
       double measured = 0;
       constexpr double variance = 0.02;
       constexpr int draws = 6;
       for (int draw = 0; draw < draws; ++draw) {
-        auto weights = std::get<DenseLinear>(source_->linear(layer));
+        auto weights = std::get<DenseLinear>(source->linear(layer));
         Random random{std::uint64_t(draw) + 77};
         for (std::size_t row = 0; row < layer.d_out; ++row) {
           double energy = 0;
@@ -113,13 +127,45 @@ class TestSensitivity : public QObject {
                 float(std::sqrt(variance * energy / double(layer.d_in))) * random.normal();
         }
         noisy->replace_linear(name, weights);
-        measured += divergence(*noisy, *model_, text, 50, -1, {}).mean_kl / draws;
+        measured += divergence(*noisy, *clean, text, 50, -1, {}).mean_kl / draws;
       }
-      noisy->replace_linear(name, source_->linear(layer));
+      noisy->replace_linear(name, source->linear(layer));
       const double predicted = sensitivity.layers.at(name) * variance;
       if (std::abs(std::log(measured / predicted)) > std::log(1.4))
         QFAIL(qPrintable(QString("%1: predicted %2, measured %3").arg(name).arg(predicted).arg(measured)));
       QVERIFY(sensitivity.standard_errors.at(name) < 0.5 * sensitivity.layers.at(name));
+    }
+  }
+
+  // A batch gives what its sequences would alone, to the last bit.
+  void a_batch_is_its_sequences() {
+    constexpr std::size_t count = 5, length = 9;
+    const auto batch = model_->new_batch(count, length);
+    std::vector<std::unique_ptr<Sequence>> alone;
+    for (std::size_t i = 0; i < count; ++i) alone.push_back(model_->new_sequence(length));
+    for (std::size_t step = 0; step < length; ++step) {
+      const auto tokens = random_tokens(count, step);
+      const auto logits = batch->step(tokens, {});
+      std::vector<float> expected;
+      for (std::size_t i = 0; i < count; ++i) {
+        const auto row = alone[i]->forward(std::span(tokens).subspan(i, 1), true, {});
+        expected.insert(expected.end(), row.begin(), row.end());
+      }
+      QVERIFY(logits == expected);
+    }
+    QVERIFY(test::error_of([&] { batch->step(random_tokens(count, 1), {}); }).find("no room") !=
+            std::string::npos);
+  }
+
+  // What a sequence says does not depend on those it is computed with, beyond one group too.
+  void sequences_do_not_mix() {
+    std::vector<Tokens> sequences;
+    for (std::uint64_t i = 0; i < 70; ++i) sequences.push_back(random_tokens(32, i));
+    const auto all = fisher_curvature(*source_, sequences, 5, cpu_products(), {});
+    const std::vector<Tokens> one(sequences.begin(), sequences.begin() + 1);
+    for (const auto& [layer, values] : fisher_curvature(*source_, one, 5, cpu_products(), {})) {
+      QCOMPARE(all.at(layer).size(), sequences.size());
+      QCOMPARE(all.at(layer)[0], values[0]);
     }
   }
 

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The curvature of the KL divergence, by one backward pass for all layers together.
+//
+// Noise dW of relative variance t^2 in a layer, each row in proportion to its own scale, moves the next
+// token's distribution p by KL(clean || noisy) = 1/2 E[dW' F dW] + O(t^3), F being Fisher's information (so
+// the slope of the linearity theorem is had for all small noise levels at once). Where a random vector e
+// stands for the loss's gradient by the logits, E[e e'] = diag(p) - p p', independent from token to token,
+// and g for what it becomes by a layer's output,
+//   a_l = KL / t^2 = 1/(2 T) E[sum_r s_r^2 |G_r|^2],  G = sum_i g_i x_i',  s_r = rms(W_r),
+// over the T tokens i of a sequence. G is never formed: with X = [x_i] and Y = [s g_i] the sum is the inner
+// product of two Gram matrices <X X', Y Y'>, both T x T.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/base/progress.h"
+#include "core/runtime/dense_products.h"
+
+namespace intarsia {
+
+using Tokens = std::vector<int>;
+
+// a_l of every layer (blocks, embedding, head) from each of the sequences, which are equally long; in their
+// order. Reads one block's weights at a time.
+std::map<std::string, std::vector<double>> fisher_curvature(const WeightSource& weights,
+                                                            const std::vector<Tokens>& sequences,
+                                                            std::uint64_t seed, const DenseProducts& products,
+                                                            const JobControl& control);
+
+} // namespace intarsia

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/runtime/cpu_batch.h"
+
+#include "core/base/error.h"
+
+namespace intarsia {
+
+CpuBatch::CpuBatch(CpuModel& model, std::size_t count, std::size_t capacity)
+    : model_(model)
+    , capacity_(capacity)
+    , caches_(count, KvCache(model.config_.blocks, capacity, model.config_.kv_dim(),
+                             model.options.half_precision_cache))
+    , forward_(model, count, capacity) {
+  for (KvCache& cache : caches_) places_.push_back({&cache, 0});
+}
+
+std::vector<float> CpuBatch::step(std::span<const int> tokens, std::stop_token stop) {
+  if (tokens.size() != caches_.size() || places_.empty() || places_[0].position == capacity_)
+    throw Error(ErrorKind::internal, "a batch was given a step that it has no room for");
+  for (const int token : tokens) forward_.check_token(token);
+  forward_.embed(tokens);
+  forward_.run_blocks(places_, stop);
+  for (TokenPlace& place : places_) ++place.position;
+  std::vector<float> logits(tokens.size() * model_.config_.vocabulary);
+  forward_.logits(0, tokens.size(), logits);
+  return logits;
+}
+
+} // namespace intarsia
