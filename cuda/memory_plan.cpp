@@ -111,6 +111,8 @@ ArenaPlan sequence_arena(const ModelConfig& config, std::size_t capacity) {
   add("attention", std::max<std::uint64_t>(attention_bytes,
                                            sizeof(float) * attention_scratch(heads_of(config), capacity, 1)));
   add("logits", sizeof(float) * logit_rows(config, capacity) * config.vocabulary);
+  add("draw", sizeof(double)); // the random number, and the token that it draws
+  add("drawn", sizeof(int));
   arena.add("kv", MemoryUse::kv_cache, kv_bytes_a_token(config) * capacity);
   return arena;
 }

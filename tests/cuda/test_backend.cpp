@@ -8,6 +8,7 @@
 #include "core/base/error.h"
 #include "core/base/mapped_file.h"
 #include "core/evaluation/evaluation.h"
+#include "core/runtime/generator.h"
 #include "cuda/backend.h"
 #include "cuda/linear_layout.h"
 #include "cuda/memory_plan.h"
@@ -198,6 +199,111 @@ class TestBackend : public QObject {
     QCOMPARE(got.size(), std::size_t(8));
     for (const auto& [name, x] : expected)
       QVERIFY2(largest_difference(got.at(name), x) < tolerance, name.c_str());
+  }
+
+  // The sampler on the device's own logits, against drawing there: the same tokens.
+  void tokens_are_drawn_on_the_device_data() {
+    QTest::addColumn<double>("temperature");
+    QTest::addColumn<double>("top_p");
+    QTest::addColumn<int>("top_k");
+    QTest::addColumn<double>("penalty");
+    QTest::newRow("the likeliest") << 0.0 << 0.95 << 0 << 1.0;
+    QTest::newRow("the likeliest, penalised") << 0.0 << 0.95 << 0 << 1.4;
+    QTest::newRow("all") << 1.5 << 1.0 << 0 << 1.0;
+    QTest::newRow("top-p") << 0.8 << 0.6 << 0 << 1.0;
+    QTest::newRow("top-k") << 2.0 << 0.99 << 7 << 1.0;
+    QTest::newRow("more than there are") << 1.0 << 1.0 << 1000000 << 1.0;
+    QTest::newRow("penalised") << 1.2 << 0.9 << 20 << 1.3;
+  }
+  void tokens_are_drawn_on_the_device() {
+    QFETCH(double, temperature);
+    QFETCH(double, top_p);
+    QFETCH(int, top_k);
+    QFETCH(double, penalty);
+    const OpenedModel opened = open_model(resources_folder() / "demo-model");
+    const auto gpu = cuda::load_on_cuda(0, opened.weights(), {});
+    const auto vocabulary = gpu->config().vocabulary;
+    const auto sequence = gpu->new_sequence(64), other = gpu->new_sequence(64);
+    const SamplingSettings settings{temperature, top_p, std::size_t(top_k), penalty, 21};
+    Sampler on_host(settings);
+    std::vector<int> expected = some_tokens(12, vocabulary);
+    for (std::span<const int> next = expected; expected.size() < 40; next = std::span(expected).last(1)) {
+      const int token = on_host.sample(other->forward(next, true, {}), expected);
+      expected.push_back(token);
+    }
+    GenerationRequest request;
+    request.prompt = some_tokens(12, vocabulary);
+    request.max_tokens = 28;
+    request.sampling = settings;
+    const std::size_t bytes = fake::state().bytes_to_host, graphs = fake::state().graph_launches;
+    std::vector<int> cached;
+    std::size_t launches = 0, drawn = 0;
+    request.on_token = [&](int) {
+      if (++drawn == 3) launches = fake::state().launches; // prompt, launch by launch, captured
+    };
+    const auto result = generate(*sequence, cached, *opened.tokenizer, request, {}, {});
+    QCOMPARE(result.tokens, std::vector<int>(expected.begin() + 12, expected.end()));
+    QCOMPARE(fake::state().graph_launches - graphs, std::size_t(26));
+    QCOMPARE(fake::state().bytes_to_host - bytes, 28 * sizeof(int)); // a token each, no logits
+    if (penalty == 1) QCOMPARE(fake::state().launches, launches);    // a step is its graph alone
+    QCOMPARE(sequence->length(), std::size_t(39));
+  }
+
+  void settings_may_change_and_logits_be_asked_for_between() {
+    const OpenedModel opened = open_model(artifact("changing", {}, true)); // the embedding is decoded
+    const auto gpu = cuda::load_on_cuda(0, opened.weights(), {});
+    const auto one = gpu->new_sequence(80), other = gpu->new_sequence(80);
+    auto* drawing = dynamic_cast<DrawingSequence*>(one.get());
+    QVERIFY(drawing != nullptr);
+    std::vector<int> history = {3};
+    for (const SamplingSettings& settings :
+         {SamplingSettings{1, 1, 0, 1, 5}, SamplingSettings{0, 1, 0, 1, 5},
+          SamplingSettings{1, 0.5, 9, 1.2, 6}, SamplingSettings{1, 1, 0, 1, 7},
+          SamplingSettings{1e-6, 1, 0, 1, 8}}) {
+      QVERIFY(drawing->can_draw(settings));
+      Sampler on_host(settings), on_device(settings);
+      for (int i = 0; i < 4; ++i) {
+        const std::vector<int> next{history.back()};
+        const int expected = on_host.sample(other->forward(next, true, {}), history);
+        QCOMPARE(drawing->next_token(next, settings, on_device.next_draw(), history, {}), expected);
+        history.push_back(expected);
+      }
+      const std::vector<int> next{history.back()};
+      QVERIFY(one->forward(next, true, {}) == other->forward(next, true, {}));
+      history.push_back(1);
+    }
+    const LinearLayer& layer = gpu->graph().linears[0]; // a captured step is void then
+    gpu->replace_linear(layer.name, DenseLinear{{layer.d_out, layer.d_in}, gaussian(layer.weights(), 3)});
+    const SamplingSettings likeliest{0, 1, 0, 1, 0};
+    for (int i = 0; i < 3; ++i) {
+      const std::vector<int> next{i + 1};
+      const auto logits = other->forward(next, true, {});
+      QCOMPARE(drawing->next_token(next, likeliest, 0, history, {}),
+               int(std::max_element(logits.begin(), logits.end()) - logits.begin()));
+    }
+  }
+
+  void what_the_kernel_cannot_draw_is_drawn_here() {
+    const OpenedModel opened = open_model(tests_folder() / "golden/runtime/gqa");
+    const auto gpu = cuda::load_on_cuda(0, opened.weights(), {});
+    const auto sequence = gpu->new_sequence(8);
+    const auto* drawing = dynamic_cast<const DrawingSequence*>(sequence.get());
+    QVERIFY(!drawing->can_draw({1e-9, 1, 0, 1, 0}));
+    QVERIFY(drawing->can_draw({0, 1, 0, 1, 0}) && drawing->can_draw({100, 0.1, 3, 10, 0}));
+  }
+
+  void a_damaged_model_is_told_where_tokens_are_drawn() {
+    const OpenedModel opened = open_model(tests_folder() / "golden/runtime/gqa");
+    const auto gpu = cuda::load_on_cuda(0, opened.weights(), {});
+    const LinearLayer& layer = gpu->graph().linears[0];
+    gpu->replace_linear(
+        layer.name, DenseLinear{{layer.d_out, layer.d_in}, std::vector<float>(layer.weights(), INFINITY)});
+    const auto sequence = gpu->new_sequence(8);
+    auto* drawing = dynamic_cast<DrawingSequence*>(sequence.get());
+    for (const double temperature : {0.0, 1.0})
+      QVERIFY(error_of([&] {
+                drawing->next_token(std::vector<int>{1, 2}, {temperature, 1, 0, 1, 0}, 0.5, {}, {});
+              }).find("damaged") != std::string::npos);
   }
 
   void linears_are_replaced_and_put_back() {

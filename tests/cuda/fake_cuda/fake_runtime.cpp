@@ -92,8 +92,12 @@ cudaError_t cudaFreeHost(void* address) {
   return cudaSuccess;
 }
 
-cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind, cudaStream_t) {
-  fake::submit([=] { std::memcpy(to, from, bytes); });
+cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind,
+                            cudaStream_t) {
+  fake::submit([=] {
+    std::memcpy(to, from, bytes);
+    if (kind == cudaMemcpyDeviceToHost) fake::state().bytes_to_host += bytes;
+  });
   return cudaSuccess;
 }
 

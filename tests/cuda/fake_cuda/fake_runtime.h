@@ -21,6 +21,7 @@ struct State {
   std::size_t allocations = 0;     // so far
   std::size_t fail_allocation = 0; // the allocation of this number fails; 0: none
   cudaError_t fail_sync = cudaSuccess;
+  std::size_t bytes_to_host = 0;
   std::size_t launches = 0, graph_launches = 0, groups = 0, gemms = 0;
   bool cublas_there = true;
   bool swiglu_is_wrong = false; // planted: its last element is another
