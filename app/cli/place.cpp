@@ -3,18 +3,11 @@
 
 #include <cstdlib>
 
+#include "core/worker/worker_jobs.h"
 #include "core/worker/worker_model.h"
 
 namespace intarsia::cli {
 namespace {
-
-// A GPU that the driver shows. Whether it can be computed on is for the worker to say, which asks CUDA.
-Device listed_gpu(const std::string& id) {
-  DeviceList list = list_devices();
-  for (Device& device : list.devices)
-    if (device.id == id) return std::move(device);
-  return find_device(id); // throws, and says what there is
-}
 
 std::shared_ptr<WorkerClient> make_worker(const Options& options) {
   WorkerOptions worker;
@@ -26,12 +19,7 @@ std::shared_ptr<WorkerClient> make_worker(const Options& options) {
 } // namespace
 
 Place chosen_place(const Options& options) {
-  const std::string id = options.text("--device").value_or("");
-  if (id.starts_with("cuda:")) {
-    Device gpu = listed_gpu(id);
-    return {std::move(gpu), make_worker(options)};
-  }
-  Device device = find_device(id);
+  Device device = find_device(options.text("--device").value_or(""));
   const char* in_worker = std::getenv("INTARSIA_CPU_IN_WORKER");
   const bool wanted = device.kind == DeviceKind::cuda || (in_worker && std::string(in_worker) == "1");
   return {std::move(device), wanted ? make_worker(options) : nullptr};
@@ -40,6 +28,17 @@ Place chosen_place(const Options& options) {
 std::unique_ptr<LanguageModel> load(const OpenedModel& model, const Place& place, const JobControl& control) {
   if (!place.worker) return load(model, control);
   return load_in_worker(place.worker, model, place.device.id, control);
+}
+
+Sensitivity measure_sensitivity(const OpenedModel& model, const Place& place,
+                                std::span<const int> text_tokens, const SensitivityOptions& options,
+                                const JobControl& control) {
+  model.weights(); // refuses a bare config.json here
+  if (place.worker)
+    return sensitivity_in_worker(*place.worker, place.device.id, path_of(model), text_tokens, options,
+                                 control);
+  const auto running = load(model, control);
+  return estimate_sensitivity(*running, model.weights(), model.config().name, text_tokens, options, control);
 }
 
 } // namespace intarsia::cli

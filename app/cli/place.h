@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "app/cli/session.h"
+#include "core/allocation/sensitivity.h"
 #include "core/worker/worker_client.h"
 
 namespace intarsia::cli {
@@ -19,5 +20,9 @@ struct Place {
 Place chosen_place(const Options& options);
 
 std::unique_ptr<LanguageModel> load(const OpenedModel& model, const Place& place, const JobControl& control);
+// estimate_sensitivity() where the place is.
+Sensitivity measure_sensitivity(const OpenedModel& model, const Place& place,
+                                std::span<const int> text_tokens, const SensitivityOptions& options,
+                                const JobControl& control);
 
 } // namespace intarsia::cli

@@ -25,10 +25,11 @@ void JobContext::event(OrderedJson line) {
 }
 
 std::map<std::string, Job> all_jobs() {
-  return {{"devices", devices_job()},   {"load", load_job()},         {"unload", unload_job()},
-          {"sequence", sequence_job()}, {"close", close_job()},       {"forward", forward_job()},
-          {"generate", generate_job()}, {"evaluate", evaluate_job()}, {"quantize", quantize_job()},
-          {"profile", profile_job()},   {"selftest", selftest_job()}, {"memory", memory_job()}};
+  return {{"devices", devices_job()},        {"load", load_job()},         {"unload", unload_job()},
+          {"sequence", sequence_job()},      {"close", close_job()},       {"forward", forward_job()},
+          {"generate", generate_job()},      {"evaluate", evaluate_job()}, {"quantize", quantize_job()},
+          {"profile", profile_job()},        {"selftest", selftest_job()}, {"memory", memory_job()},
+          {"sensitivity", sensitivity_job()}};
 }
 
 } // namespace intarsia::worker

@@ -39,6 +39,19 @@ DivergenceResult divergence_anywhere(LanguageModel& model, LanguageModel& refere
   return divergence_from(JsonObject(answer.result, "the worker's answer"));
 }
 
+Sensitivity sensitivity_in_worker(WorkerClient& client, const std::string& device,
+                                  const std::filesystem::path& path, std::span<const int> text_tokens,
+                                  const SensitivityOptions& options, const JobControl& control) {
+  OrderedJson request{{"do", "sensitivity"},
+                      {"path", std::filesystem::absolute(path).string()},
+                      {"device", device},
+                      {"options", to_json(options)}};
+  if (!text_tokens.empty()) request["tokens"] = std::vector<int>(text_tokens.begin(), text_tokens.end());
+  const auto answer = client.call(std::move(request), control);
+  return parse_sensitivity(JsonObject(answer.result, "the worker's answer")["sensitivity"],
+                           "the worker's answer");
+}
+
 void quantize_in_worker(WorkerClient& client, const std::string& device,
                         const std::filesystem::path& checkpoint, const Plan& plan,
                         const std::filesystem::path& out, const WorkerQuantizeOptions& options,

@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "core/allocation/sensitivity.h"
 #include "core/artifact/quantize_job.h"
 #include "core/evaluation/evaluation.h"
 #include "core/worker/worker_model.h"
@@ -16,6 +17,12 @@ PerplexityResult perplexity_anywhere(LanguageModel& model, std::span<const int> 
 DivergenceResult divergence_anywhere(LanguageModel& model, LanguageModel& reference,
                                      std::span<const int> tokens, std::size_t context, int bos,
                                      const JobControl& control);
+
+// As estimate_sensitivity(), in a worker, on "cpu" or "cuda:N". `path` is the checkpoint's or the artifact's,
+// which the worker opens itself.
+Sensitivity sensitivity_in_worker(WorkerClient& client, const std::string& device,
+                                  const std::filesystem::path& path, std::span<const int> text_tokens,
+                                  const SensitivityOptions& options, const JobControl& control);
 
 struct WorkerQuantizeOptions {
   std::uint64_t seed = 1;

@@ -39,6 +39,9 @@ class WorkerModel : public LanguageModel {
   LayerGraph graph_;
 };
 
+// Where the model's file or folder is: what a worker is told, which opens it itself.
+std::filesystem::path path_of(const OpenedModel& model);
+
 // `device` is "cpu" or "cuda:N". The worker opens the model's files itself.
 std::unique_ptr<WorkerModel> load_in_worker(std::shared_ptr<WorkerClient> client, const OpenedModel& opened,
                                             const std::string& device, const JobControl& control);

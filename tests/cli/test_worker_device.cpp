@@ -2,6 +2,7 @@
 // The verbs whose device is behind a worker, and what is said where that does not work.
 #include "core/base/mapped_file.h"
 #include "tests/support/cli_json.h"
+#include "tests/support/tiny_model.h"
 
 using namespace intarsia;
 using namespace intarsia::test;
@@ -41,6 +42,25 @@ class TestWorkerDevice : public QObject {
     both_ways([&] {
       return run_json({"evaluate", model_, "--text", heldout_, "--reference", model_, "--threads", "1"})
           .dump();
+    });
+  }
+
+  // Also where `allocate` estimates it by itself; both are kept beside the model.
+  void a_sensitivity_is_the_same() {
+    write_tiny_model(path("tiny"), {});
+    int run = 0;
+    both_ways([&] {
+      const fs::path folder = path(("sensitivity" + std::to_string(run++)).c_str());
+      fs::copy(path("tiny"), folder); // which has no sensitivity beside it
+      Json json = run_json({"sensitivity", text(folder), "--samples", "2", "-o", text(path("s.json"))});
+      json.erase("seconds");
+      const Json plan = run_json({"allocate", text(folder), "--memory", "3bpw", "-o", text(path("p.json"))});
+      const auto kept =
+          std::count_if(fs::directory_iterator(folder), fs::directory_iterator(), [](const auto& entry) {
+            return entry.path().filename().string().starts_with("intarsia-sensitivity");
+          });
+      return json["layers"].dump() + plan["layers"].dump() + plan["predicted"]["loss"].dump() +
+             std::to_string(kept);
     });
   }
 
