@@ -5,7 +5,9 @@
 namespace intarsia::worker {
 
 Job devices_job() {
-  return {{}, [](const JsonObject&, JobContext&) { return JobResult{gpu_devices(), {}}; }};
+  return {{"bandwidth"}, [](const JsonObject& request, JobContext&) {
+            return JobResult{gpu_devices(request.boolean_or("bandwidth", true)), {}};
+          }};
 }
 
 } // namespace intarsia::worker

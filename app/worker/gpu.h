@@ -13,8 +13,9 @@
 
 namespace intarsia::worker {
 
-// {"devices":[…],"driver_version":N,"problem":"a sentence, or empty"}
-OrderedJson gpu_devices();
+// {"devices":[…],"driver_version":N,"problem":"a sentence, or empty"}. Bandwidths take memory and a second a
+// card.
+OrderedJson gpu_devices(bool bandwidth);
 
 // Throws Error: no such GPU, no driver, not enough device memory.
 std::unique_ptr<LanguageModel> load_on_gpu(int index, const WeightSource& weights, const JobControl& control);

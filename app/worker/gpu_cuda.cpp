@@ -15,9 +15,19 @@ constexpr int bandwidth_megabytes = 256; // larger than any L2, small beside any
 
 std::string name_of(int index) { return "cuda:" + std::to_string(index); }
 
+// Null where the card has no room for it: that is no reason not to list it.
+OrderedJson measured_bandwidth(int index) {
+  try {
+    return cuda::measure_copy_bandwidth(index, bandwidth_megabytes);
+  } catch (const std::exception&) {
+    if (cuda::gpu_is_lost()) throw;
+    return nullptr;
+  }
+}
+
 } // namespace
 
-OrderedJson gpu_devices() {
+OrderedJson gpu_devices(bool bandwidth) {
   const auto report = cuda::query_devices();
   OrderedJson list = OrderedJson::array();
   for (const auto& device : report.devices)
@@ -28,7 +38,7 @@ OrderedJson gpu_devices() {
                     {"capability",
                      std::to_string(device.capability_major) + "." + std::to_string(device.capability_minor)},
                     {"multiprocessors", device.multiprocessors},
-                    {"bandwidth", cuda::measure_copy_bandwidth(device.index, bandwidth_megabytes)}});
+                    {"bandwidth", bandwidth ? measured_bandwidth(device.index) : OrderedJson(nullptr)}});
   return {{"devices", list}, {"driver_version", report.driver_version}, {"problem", report.problem}};
 }
 
