@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 
+#include "core/device/memory_info.h"
 #include "core/worker/worker_jobs.h"
 #include "core/worker/worker_model.h"
 
@@ -25,9 +26,20 @@ Place chosen_place(const Options& options) {
   return {std::move(device), wanted ? make_worker(options) : nullptr};
 }
 
-std::unique_ptr<LanguageModel> load(const OpenedModel& model, const Place& place, const JobControl& control) {
+std::unique_ptr<LanguageModel> load(const OpenedModel& model, const Place& place, const JobControl& control,
+                                    std::size_t context) {
   if (!place.worker) return load(model, control);
-  return load_in_worker(place.worker, model, place.device.id, control);
+  return load_in_worker(place.worker, model, place.device.id, control, context);
+}
+
+OrderedJson memory_of(const Place& place, std::span<const OpenedModel* const> models, std::size_t context,
+                      OrderedJson on_cpu) {
+  OrderedJson predicted = std::move(on_cpu);
+  if (place.device.kind == DeviceKind::cuda)
+    predicted = predicted_gpu_memory(*place.worker, place.device.id, models, context);
+  const std::uint64_t peak =
+      place.worker ? peak_memory_in_worker(*place.worker, place.device.id) : peak_memory();
+  return {{"predicted_bytes", std::move(predicted)}, {"peak_bytes", peak}};
 }
 
 Sensitivity measure_sensitivity(const OpenedModel& model, const Place& place,

@@ -5,8 +5,8 @@
 namespace intarsia::worker {
 
 Job devices_job() {
-  return {{"bandwidth"}, [](const JsonObject& request, JobContext&) {
-            return JobResult{gpu_devices(request.boolean_or("bandwidth", true)), {}};
+  return {{"measure"}, [](const JsonObject& request, JobContext&) {
+            return JobResult{gpu_devices(request.boolean_or("measure", true)), {}};
           }};
 }
 

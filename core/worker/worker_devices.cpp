@@ -38,7 +38,7 @@ void ask(DeviceList& list, WorkerClient& client, const JobControl& control) {
     device.bandwidth = kept_bandwidth(device).value_or(0);
     all_known = all_known && device.bandwidth > 0;
   }
-  const auto answer = client.call({{"do", "devices"}, {"bandwidth", !all_known}}, control);
+  const auto answer = client.call({{"do", "devices"}, {"measure", !all_known}}, control);
   take_over(list, JsonObject(answer.result, "the worker's answer"));
   if (!all_known)
     for (const Device& device : list.devices)

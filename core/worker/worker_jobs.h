@@ -24,6 +24,13 @@ Sensitivity sensitivity_in_worker(WorkerClient& client, const std::string& devic
                                   const std::filesystem::path& path, std::span<const int> text_tokens,
                                   const SensitivityOptions& options, const JobControl& control);
 
+// The bytes of a GPU's memory that models, each with a sequence of so many tokens, will take at most, with
+// what CUDA takes beside them. Exact but for what CUDA loads later.
+std::uint64_t predicted_gpu_memory(WorkerClient& client, const std::string& device,
+                                   std::span<const OpenedModel* const> models, std::size_t context);
+// The most bytes of the device's memory that the worker has taken so far; of the CPU's, its whole process.
+std::uint64_t peak_memory_in_worker(WorkerClient& client, const std::string& device);
+
 struct WorkerQuantizeOptions {
   std::uint64_t seed = 1;
   bool resume = false;

@@ -49,10 +49,12 @@ std::filesystem::path path_of(const OpenedModel& model) {
 }
 
 std::unique_ptr<WorkerModel> load_in_worker(std::shared_ptr<WorkerClient> client, const OpenedModel& opened,
-                                            const std::string& device, const JobControl& control) {
+                                            const std::string& device, const JobControl& control,
+                                            std::size_t context) {
   opened.weights(); // refuses a bare config.json here
-  const auto answer =
-      client->call({{"do", "load"}, {"path", path_of(opened).string()}, {"device", device}}, control);
+  OrderedJson request{{"do", "load"}, {"path", path_of(opened).string()}, {"device", device}};
+  if (context > 0) request["context"] = context;
+  const auto answer = client->call(std::move(request), control);
   return std::make_unique<WorkerModel>(std::move(client), answer, opened);
 }
 

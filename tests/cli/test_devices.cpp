@@ -2,6 +2,7 @@
 // What `intarsia devices` says of a GPU that a played driver shows, and of what a worker answers about it.
 #include "core/base/mapped_file.h"
 #include "tests/support/cli_json.h"
+#include "tests/support/tiny_model.h"
 
 using namespace intarsia;
 using namespace intarsia::test;
@@ -36,6 +37,18 @@ class TestDevices : public QObject {
     fs::permissions(program, fs::perms::owner_all);
     set("INTARSIA_WORKER", program);
   }
+  // This build's worker, whose CPU is played to be cuda:0, with memory of its own.
+  void play_gpu() {
+    const fs::path program = path("proxy");
+    write_file(program,
+               std::string("#!/bin/sh\nsed -u 's/\"device\":\"cuda:0\"/\"device\":\"cpu\"/' | ") +
+                   INTARSIA_WORKER +
+                   " | sed -u -E 's/\"error\":\\{\"kind\":\"(unsupported|usage)\"[^}]*\\}/" +
+                   "\"result\":{\"total\":7000000,\"overhead\":{\"context\":300,\"cublas\":20}}/'\n");
+    fs::permissions(program, fs::perms::owner_all);
+    set("INTARSIA_WORKER", program);
+  }
+
   static Json gpu() {
     const Json all = run_json({"devices"});
     for (const Json& device : all["devices"])
@@ -69,8 +82,8 @@ class TestDevices : public QObject {
     play_worker(listing("Played GPU", "null"));
     QCOMPARE(gpu()["bandwidth"].get<double>(), 2.5e11);
     const std::string asked = read_text_file(path("asked"));
-    QVERIFY(asked.find("\"bandwidth\":true") < asked.find("\"bandwidth\":false"));
-    QVERIFY(asked.find("\"bandwidth\":false") != std::string::npos);
+    QVERIFY(asked.find("\"measure\":true") < asked.find("\"measure\":false"));
+    QVERIFY(asked.find("\"measure\":false") != std::string::npos);
     qputenv("FAKE_NVML_UUID", "GPU-2"); // another card
     QVERIFY(gpu()["bandwidth"].is_null());
   }
@@ -92,6 +105,30 @@ class TestDevices : public QObject {
     QVERIFY(run_cli({"selftest", "--device", "cuda:0"}).exit_code != 0);
     QVERIFY(read_text_file(path("asked")).find("\"device\":\"cuda:0\"") != std::string::npos);
     QVERIFY(complains(run_cli({"demo", "--device", "cuda:0"}), 1, {"cuda:0", "CPU only"}));
+  }
+
+  void the_memory_of_a_gpu_is_predicted_and_measured() {
+    play_gpu();
+    const QString model = text(resources_folder() / "demo-model");
+    const Json chat =
+        run_json({"chat", model, "--device", "cuda:0", "--prompt", "Oak?", "--max-tokens", "4"})["memory"];
+    QCOMPARE(chat["predicted_bytes"].get<double>(), 7000320.0);
+    QVERIFY(chat["peak_bytes"].get<double>() > 1e6);
+    write_file(path("text"), std::string(2000, 'a'));
+    const QStringList evaluate{"evaluate", model, "--device", "cuda:0", "--text", text(path("text"))};
+    QCOMPARE(run_json(evaluate)["memory"]["predicted_bytes"].get<double>(), 7000320.0);
+    const Json both = run_json(evaluate + QStringList{"--reference", model});
+    QCOMPARE(both["memory"]["predicted_bytes"].get<double>(), 14000340.0); // one context for the two
+    QVERIFY(both["kl_divergence"].get<double>() < 1e-6);
+  }
+
+  void a_sensitivity_is_estimated_on_the_gpu() {
+    play_gpu();
+    write_tiny_model(path("tiny"), {});
+    const QStringList words{"sensitivity", text(path("tiny")), "--samples", "1", "-o", text(path("s.json"))};
+    const Json here = run_json(words), there = run_json(words + QStringList{"--device", "cuda:0"});
+    QVERIFY(!here["layers"].empty());
+    QVERIFY(here["layers"] == there["layers"]);
   }
 
   void what_the_driver_knows_needs_no_worker() {

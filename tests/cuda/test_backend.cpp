@@ -10,6 +10,7 @@
 #include "core/evaluation/evaluation.h"
 #include "core/runtime/generator.h"
 #include "cuda/backend.h"
+#include "cuda/device_use.h"
 #include "cuda/linear_layout.h"
 #include "cuda/memory_plan.h"
 #include "cuda/profile_groups.h"
@@ -355,6 +356,66 @@ class TestBackend : public QObject {
                  sentence.find("--device cpu") != std::string::npos,
              sentence.c_str());
     QCOMPARE(fake::state().allocations, std::size_t(0));
+  }
+
+  void what_cuda_takes_beside_is_measured() {
+    fake::state().cublas_handle = 10 << 20;
+    fake::state().cublas_kernels = 30 << 20;
+    const cuda::DeviceUse use(0, 400 << 20);
+    QCOMPARE(use.overhead().context, std::uint64_t(400) << 20);
+    QCOMPARE(use.overhead().cublas, std::uint64_t(40) << 20);
+    QCOMPARE(fake::state().memory_used, std::size_t(0)); // given back
+    fake::state() = {};
+    fake::state().cublas_there = false;
+    QCOMPARE(cuda::DeviceUse(0, 0).overhead().total(), std::uint64_t(0));
+    fake::state() = {};
+    fake::state().memory_total = 1 << 20; // no room to measure in
+    QCOMPARE(cuda::DeviceUse(0, 7).overhead().total(), std::uint64_t(7));
+    QVERIFY(!error_of([] { cuda::DeviceUse(3, 0); }).empty());
+    QCOMPARE(cuda::pci_bus_id(0), std::string("0000:01:00.0"));
+    QCOMPARE(cuda::pci_bus_id(1), std::string());
+  }
+
+  void the_peak_is_plan_and_overhead() {
+    const OpenedModel opened = open_model(artifact("peak", {}, true));
+    const auto plan = cuda::device_memory_plan(
+        opened.config(), opened.graph(),
+        [&](const LinearLayer& layer) { return opened.weights().quantizer_of(layer); }, 50);
+    fake::state().cublas_handle = 10 << 20;
+    fake::state().cublas_kernels = 30 << 20;
+    cuda::DeviceUse use(0, 400 << 20);
+    {
+      const auto gpu = cuda::load_on_cuda(0, opened.weights(), {});
+      const auto sequence = gpu->new_sequence(50);
+      sequence->forward(some_tokens(40, 64), false, {});
+      use.note();
+    }
+    use.note();
+    QCOMPARE(use.peak(), plan.total() + use.overhead().total());
+  }
+
+  void what_will_not_fit_is_refused_with_the_amounts() {
+    const OpenedModel opened = open_model(artifact("refused", {}, false));
+    const auto plan = cuda::device_memory_plan(
+        opened.config(), opened.graph(),
+        [&](const LinearLayer& layer) { return opened.weights().quantizer_of(layer); }, 50);
+    fake::state().cublas_handle = 10 << 20;
+    fake::state().cublas_kernels = 30 << 20;
+    const cuda::DeviceUse use(0, 400 << 20);
+    const std::size_t before = fake::state().allocations;
+    // Its code is there already; its handle comes with the model.
+    fake::state().memory_total = plan.total() + (40 << 20);
+    use.require_room(plan, 50);
+    --fake::state().memory_total;
+    const std::string sentence = error_of([&] { use.require_room(plan, 50); });
+    for (const char* words :
+         {"cuda:0", "needs", "MiB are free", "a context of 50 tokens", "10 MiB for cuBLAS",
+          "taken 400 MiB already", "smaller context", "--device cpu"})
+      QVERIFY2(sentence.find(words) != std::string::npos, sentence.c_str());
+    QCOMPARE(fake::state().allocations, before);
+    auto alone = plan;
+    alone.sequence = {};
+    use.require_room(alone, 0);
   }
 
   // Others may take it between the question and the allocation.

@@ -344,8 +344,10 @@ struct Gemm::Library {};
 
 Gemm::Gemm(void*, std::size_t) {
   if (!state().cublas_there) throw std::runtime_error("libcublas is not there");
+  ++state().cublas_handles;
+  state().cublas_loaded = true;
 }
-Gemm::~Gemm() = default;
+Gemm::~Gemm() { --state().cublas_handles; }
 
 void Gemm::multiply(const Half* w, std::size_t w_stride, int rows, const Half* x, std::size_t x_stride,
                     int tokens, int d_in, float* y, std::size_t y_stride, cudaStream_t) const {
