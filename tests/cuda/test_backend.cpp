@@ -307,6 +307,34 @@ class TestBackend : public QObject {
               }).find("damaged") != std::string::npos);
   }
 
+  // Layer by layer, also where the embedding is in codes; and the model is as it was.
+  void sensitivities_are_as_on_the_cpu_data() {
+    QTest::addColumn<bool>("vocabulary");
+    QTest::newRow("f16 embedding") << false;
+    QTest::newRow("embedding and head in codes") << true;
+  }
+  void sensitivities_are_as_on_the_cpu() {
+    QFETCH(bool, vocabulary);
+    const OpenedModel opened = open_model(artifact(vocabulary ? "prone1" : "prone0", {}, vocabulary));
+    const auto cpu = load_on_cpu(opened.weights(), cpu_options(opened), {});
+    const auto gpu = cuda::load_on_cuda(0, opened.weights(), {});
+    const auto tokens = some_tokens(200, 64);
+    SensitivityOptions options;
+    options.sequence_length = 24;
+    const auto estimate = [&](LanguageModel& model) {
+      return estimate_sensitivity(model, opened.weights(), "tiny", tokens, options, {});
+    };
+    const auto before = gpu->new_sequence(16)->forward(some_tokens(16, 64), false, {});
+    const Sensitivity expected = estimate(*cpu), got = estimate(*gpu);
+    QCOMPARE(got.layers.size(), expected.layers.size());
+    double worst = 0;
+    for (const auto& [layer, value] : expected.layers)
+      worst = std::max(worst, std::abs(got.layers.at(layer) / value - 1));
+    qInfo("largest difference %.2g", worst);
+    QVERIFY(worst < 0.02);
+    QVERIFY(gpu->new_sequence(16)->forward(some_tokens(16, 64), false, {}) == before);
+  }
+
   void linears_are_replaced_and_put_back() {
     const OpenedModel opened = open_model(artifact("replaced", {}, false));
     const auto cpu = load_on_cpu(opened.weights(), cpu_options(opened), {});
