@@ -53,6 +53,7 @@ void WorkerClient::post(OrderedJson request, std::uint64_t life) noexcept {
     now.connection->post(std::move(request));
 }
 
+bool WorkerClient::lives(std::uint64_t life) { return present(false).number == life; }
 std::uint64_t WorkerClient::life() { return present(true).number; }
 pid_t WorkerClient::pid() { return present(true).connection->pid(); }
 

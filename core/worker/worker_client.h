@@ -26,8 +26,9 @@ class WorkerClient {
                     std::uint64_t life = 0);
   void post(OrderedJson request, std::uint64_t life) noexcept;
 
-  std::uint64_t life(); // number of the worker that a call would go to; starts it
-  pid_t pid();          // of the same
+  bool lives(std::uint64_t life); // that worker still takes requests, as far as can be known
+  std::uint64_t life();           // number of the worker that a call would go to; starts it
+  pid_t pid();                    // of the same
 
  private:
   struct Life {

@@ -44,6 +44,8 @@ WorkerAnswer WorkerModel::call(OrderedJson request, const JobControl& control,
   return client_->call(std::move(request), control, events, life_);
 }
 
+bool WorkerModel::lives() const { return client_->lives(life_); }
+
 std::unique_ptr<WorkerModel> load_in_worker(std::shared_ptr<WorkerClient> client, const OpenedModel& opened,
                                             const std::string& device, const JobControl& control) {
   opened.weights(); // refuses a bare config.json here
