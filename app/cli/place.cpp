@@ -1,29 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/cli/place.h"
 
-#include <cstdlib>
-
 #include "core/device/memory_info.h"
 #include "core/worker/worker_jobs.h"
 #include "core/worker/worker_model.h"
 
 namespace intarsia::cli {
-namespace {
-
-std::shared_ptr<WorkerClient> make_worker(const Options& options) {
-  WorkerOptions worker;
-  worker.program = worker_program();
-  worker.threads = options.count_or("--threads", 1, 4096, 0);
-  return std::make_shared<WorkerClient>(std::move(worker));
-}
-
-} // namespace
 
 Place chosen_place(const Options& options) {
-  Device device = find_device(options.text("--device").value_or(""));
-  const char* in_worker = std::getenv("INTARSIA_CPU_IN_WORKER");
-  const bool wanted = device.kind == DeviceKind::cuda || (in_worker && std::string(in_worker) == "1");
-  return {std::move(device), wanted ? make_worker(options) : nullptr};
+  return place_on(find_device(options.text("--device").value_or("")),
+                  options.count_or("--threads", 1, 4096, 0));
 }
 
 std::unique_ptr<LanguageModel> load(const OpenedModel& model, const Place& place, const JobControl& control,

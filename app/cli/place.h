@@ -6,18 +6,11 @@
 
 #include "app/cli/session.h"
 #include "core/allocation/sensitivity.h"
-#include "core/worker/worker_client.h"
+#include "core/worker/place.h"
 
 namespace intarsia::cli {
 
-struct Place {
-  Device device;
-  std::shared_ptr<WorkerClient> worker; // null: in this process
-};
-
-// Of --device. With INTARSIA_CPU_IN_WORKER=1 in the environment the CPU too is used through a worker: that is
-// how tests walk the whole way where there is no GPU.
-Place chosen_place(const Options& options);
+Place chosen_place(const Options& options); // of --device
 
 // `context`: of the sequence that will run. A GPU refuses here what will not fit there.
 std::unique_ptr<LanguageModel> load(const OpenedModel& model, const Place& place, const JobControl& control,

@@ -3,6 +3,7 @@
 // stable.
 #include "core/device/nvidia.h"
 
+#include <cstdlib>
 #include <dlfcn.h>
 #include <memory>
 
@@ -75,18 +76,6 @@ constexpr std::uint64_t least_free = std::uint64_t(512) << 20;
 
 std::string mebibytes(std::uint64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; }
 
-// What speaks against a GPU; empty: nothing that is known here. A figure of 0 is unknown.
-std::string reason_against(const Device& gpu, int major) {
-  if (major > 0 && major < least_major)
-    return "its compute capability " + gpu.capability + " is below " + std::to_string(least_major) +
-           ".0, the lowest that Intarsia's kernels run on: use a newer GPU, or go on with the CPU";
-  if (gpu.memory_total > 0 && gpu.memory_free < least_free)
-    return "only " + mebibytes(gpu.memory_free) + " of its " + mebibytes(gpu.memory_total) +
-           " of memory are free, and CUDA alone takes about " + mebibytes(least_free) +
-           ": close other programs that use it";
-  return {};
-}
-
 Device describe(const Nvml& nvml, unsigned index, const std::string& driver) {
   Device device;
   device.id = "cuda:" + std::to_string(index);
@@ -111,12 +100,24 @@ Device describe(const Nvml& nvml, unsigned index, const std::string& driver) {
     device.capability = std::to_string(major) + "." + std::to_string(minor);
   char uuid[96] = {};
   if (nvml.uuid && nvml.uuid(handle, uuid, sizeof uuid - 1) == 0) device.uuid = uuid;
-  device.reason = reason_against(device, major);
+  device.reason = reason_against(device);
   device.usable = device.reason.empty();
   return device;
 }
 
 } // namespace
+
+std::string reason_against(const Device& gpu) {
+  const int major = std::atoi(gpu.capability.c_str());
+  if (major > 0 && major < least_major)
+    return "its compute capability " + gpu.capability + " is below " + std::to_string(least_major) +
+           ".0, the lowest that Intarsia's kernels run on: use a newer GPU, or go on with the CPU";
+  if (gpu.memory_total > 0 && gpu.memory_free < least_free)
+    return "only " + mebibytes(gpu.memory_free) + " of its " + mebibytes(gpu.memory_total) +
+           " of memory are free, and CUDA alone takes about " + mebibytes(least_free) +
+           ": close other programs that use it";
+  return {};
+}
 
 std::vector<Device> detect_nvidia(std::string& note) {
   const Nvml nvml;

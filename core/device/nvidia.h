@@ -15,6 +15,10 @@ namespace intarsia {
 // to say.
 std::vector<Device> detect_nvidia(std::string& note);
 
+// What speaks against using a GPU, as far as that can be told from its capability and memory; a figure of 0
+// and an empty capability are unknown. A sentence with a next step, or empty.
+std::string reason_against(const Device& gpu);
+
 // Bytes free on the GPU at that PCI bus id ("0000:01:00.0"), asked without CUDA, whose own memory is not
 // taken by that. Nothing where the driver's management library does not tell.
 std::optional<std::uint64_t> free_gpu_memory(const std::string& pci_bus_id);

@@ -58,6 +58,7 @@ void WorkerClient::release(const char* verb, const char* kind, std::uint64_t han
   }
 }
 
+bool WorkerClient::lives(std::uint64_t life) { return present(false).number == life; }
 std::uint64_t WorkerClient::life() { return present(true).number; }
 pid_t WorkerClient::pid() { return present(true).connection->pid(); }
 

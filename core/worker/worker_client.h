@@ -28,8 +28,9 @@ class WorkerClient {
   // kind: handle}. For destructors: where it cannot be told, it frees everything when it ends.
   void release(const char* verb, const char* kind, std::uint64_t handle, std::uint64_t life) noexcept;
 
-  std::uint64_t life(); // number of the worker that a call would go to; starts it
-  pid_t pid();          // of the same
+  bool lives(std::uint64_t life); // that worker still takes requests, as far as can be known
+  std::uint64_t life();           // number of the worker that a call would go to; starts it
+  pid_t pid();                    // of the same
 
  private:
   struct Life {

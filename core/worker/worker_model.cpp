@@ -44,6 +44,8 @@ WorkerAnswer WorkerModel::call(OrderedJson request, const JobControl& control,
   return client_->call(std::move(request), control, events, life_);
 }
 
+bool WorkerModel::lives() const { return client_->lives(life_); }
+
 std::filesystem::path path_of(const OpenedModel& model) {
   return std::filesystem::absolute(model.artifact ? model.artifact->path() : model.checkpoint->path());
 }

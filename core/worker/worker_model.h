@@ -28,6 +28,7 @@ class WorkerModel : public LanguageModel {
   WorkerAnswer call(OrderedJson request, const JobControl& control = {},
                     const WorkerEvents& events = {}) const;
   std::uint64_t handle() const { return handle_; }
+  bool lives() const; // false: the worker that held it has ended, and it must be loaded again
   bool shares_worker_with(const WorkerModel& other) const {
     return client_ == other.client_ && life_ == other.life_;
   }

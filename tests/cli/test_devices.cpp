@@ -156,7 +156,7 @@ class TestDevices : public QObject {
     play_worker(listing("Another GPU", "1e11")); // CUDA counts otherwise than the driver
     QVERIFY2(reason().find("CUDA_VISIBLE_DEVICES") != std::string::npos, reason().c_str());
     play_worker("{}"); // no answer to speak of
-    QVERIFY2(reason().find("\"problem\"") != std::string::npos, reason().c_str());
+    QVERIFY2(reason().find("\"devices\" is missing") != std::string::npos, reason().c_str());
   }
 
   void a_worker_that_is_not_there_or_ends_is_the_reason() {
