@@ -78,15 +78,17 @@ void DeviceUse::measure_cublas() {
   cublas_to_come_ = difference(overhead_.cublas, stayed);
 }
 
-void DeviceUse::require_room(const DeviceMemoryPlan& plan, std::size_t context) const {
+void DeviceUse::require_room(const DeviceMemoryPlan& plan, std::size_t context,
+                             std::uint64_t promised) const {
   const Room room = room_on(device_);
   const std::uint64_t wanted = plan.total() + cublas_to_come_;
-  if (wanted <= room.free) return;
+  if (wanted + promised <= room.free) return;
   std::string parts = needed(plan.weights.bytes() + plan.workspace.bytes()) + " for weights and workspace";
   if (context > 0)
     parts +=
         ", " + needed(plan.sequence.bytes()) + " for a context of " + std::to_string(context) + " tokens";
   if (cublas_to_come_ > 0) parts += ", " + needed(cublas_to_come_) + " for cuBLAS";
+  if (promised > 0) parts += "; the context of a model before it will take " + needed(promised);
   if (overhead_.context > 0) parts += "; CUDA itself has taken " + needed(overhead_.context) + " already";
   throw Error(ErrorKind::resource,
               "the model needs " + needed(wanted) + " of memory on GPU cuda:" + std::to_string(device_) +

@@ -28,8 +28,9 @@ class DeviceUse {
 
   const DeviceOverhead& overhead() const { return overhead_; }
   // Throws Error{resource} that names the amounts when a model planned so does not fit now, beside whatever
-  // is on the device. `context`: of the plan's sequence; 0: it has none.
-  void require_room(const DeviceMemoryPlan& plan, std::size_t context) const;
+  // is on the device. `context`: of the plan's sequence; 0: it has none. `promised`: bytes that
+  // sequences of other models will take, for which there was room when those were loaded.
+  void require_room(const DeviceMemoryPlan& plan, std::size_t context, std::uint64_t promised) const;
 
   void note() noexcept; // looks how much is taken
   // The most that was, whenever it was looked. Other programs that came or went meanwhile are counted.

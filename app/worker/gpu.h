@@ -17,10 +17,13 @@ namespace intarsia::worker {
 // takes memory, and a second a card.
 OrderedJson gpu_devices(bool measure);
 
-// `context`: tokens of a sequence to come, for which there must be room too; 0: none. Throws Error, before
-// anything is allocated: no such GPU, no driver, not enough device memory.
+// `context`: tokens of a sequence to come, for which there must be room too; 0: none. `promised`: bytes for
+// those of other models. Throws Error, before anything is allocated: no such GPU, no driver, not enough
+// memory.
 std::unique_ptr<LanguageModel> load_on_gpu(int index, const WeightSource& weights, std::size_t context,
-                                           const JobControl& control);
+                                           std::uint64_t promised, const JobControl& control);
+// Bytes that a sequence of so many tokens takes on a GPU.
+std::uint64_t gpu_sequence_bytes(const ModelConfig& config, std::size_t context);
 
 // Of a GPU's memory: "overhead", what CUDA takes beside a model; "peak", the most that this process has
 // taken; "free" and "total", now.

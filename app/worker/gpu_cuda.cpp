@@ -105,12 +105,16 @@ void require_gpu(int index) {
 }
 
 std::unique_ptr<LanguageModel> load_on_gpu(int index, const WeightSource& weights, std::size_t context,
-                                           const JobControl& control) {
+                                           std::uint64_t promised, const JobControl& control) {
   require_gpu(index);
   auto plan = plan_of(weights, std::max<std::size_t>(context, 1));
   if (context == 0) plan.sequence = {};
-  use_of(index).require_room(plan, context);
+  use_of(index).require_room(plan, context, promised);
   return cuda::load_on_cuda(index, weights, control);
+}
+
+std::uint64_t gpu_sequence_bytes(const ModelConfig& config, std::size_t context) {
+  return cuda::sequence_arena(config, context).bytes();
 }
 
 OrderedJson gpu_usage(int index) {

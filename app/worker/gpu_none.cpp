@@ -15,9 +15,12 @@ OrderedJson gpu_devices(bool) {
   return {{"devices", OrderedJson::array()}, {"driver_version", 0}, {"problem", problem}};
 }
 
-std::unique_ptr<LanguageModel> load_on_gpu(int, const WeightSource&, std::size_t, const JobControl&) {
+std::unique_ptr<LanguageModel> load_on_gpu(int, const WeightSource&, std::size_t, std::uint64_t,
+                                           const JobControl&) {
   throw Error(ErrorKind::unsupported, problem);
 }
+
+std::uint64_t gpu_sequence_bytes(const ModelConfig&, std::size_t) { return 0; }
 
 OrderedJson gpu_usage(int) { throw Error(ErrorKind::unsupported, problem); }
 

@@ -8,9 +8,12 @@ namespace intarsia::worker {
 Job load_job() {
   return {{"path", "device", "context"}, [](const JsonObject& request, JobContext& context) {
             const DeviceChoice device = device_from(request);
-            LoadedModel loaded{open_model(request.string("path")), nullptr};
+            LoadedModel loaded{open_model(request.string("path")), nullptr, device};
             const std::size_t tokens = request.count_or("context", 1, largest_capacity, 0);
-            loaded.model = load_on_device(device, loaded.opened, context.control(), tokens);
+            loaded.model = load_on_device(device, loaded.opened, context.control(), tokens,
+                                          context.models.promised(device));
+            if (device.gpu && tokens > 0)
+              loaded.promised = gpu_sequence_bytes(loaded.opened.config(), tokens);
             OrderedJson result{{"model", 0},
                                {"vocabulary", loaded.model->config().vocabulary},
                                {"weight_bytes", loaded.model->weight_bytes()}};

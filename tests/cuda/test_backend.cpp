@@ -433,9 +433,9 @@ class TestBackend : public QObject {
     const std::size_t before = fake::state().allocations;
     // Its code is there already; its handle comes with the model.
     fake::state().memory_total = plan.total() + (40 << 20);
-    use.require_room(plan, 50);
+    use.require_room(plan, 50, 0);
     --fake::state().memory_total;
-    const std::string sentence = error_of([&] { use.require_room(plan, 50); });
+    const std::string sentence = error_of([&] { use.require_room(plan, 50, 0); });
     for (const char* words :
          {"cuda:0", "needs", "MiB are free", "a context of 50 tokens", "10 MiB for cuBLAS",
           "taken 400 MiB already", "smaller context", "--device cpu"})
@@ -443,7 +443,10 @@ class TestBackend : public QObject {
     QCOMPARE(fake::state().allocations, before);
     auto alone = plan;
     alone.sequence = {};
-    use.require_room(alone, 0);
+    ++fake::state().memory_total;
+    use.require_room(alone, 0, plan.sequence.bytes());
+    const std::string other = error_of([&] { use.require_room(alone, 0, plan.sequence.bytes() + 1); });
+    QVERIFY2(other.find("a model before it will take") != std::string::npos, other.c_str());
   }
 
   // Others may take it between the question and the allocation.
