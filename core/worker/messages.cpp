@@ -135,17 +135,13 @@ DivergenceResult divergence_from(const JsonObject& json) {
 }
 
 OrderedJson to_json(const SensitivityOptions& options) {
-  return {{"samples", options.samples},
-          {"sequence_length", options.sequence_length},
-          {"sequences", options.sequences},
-          {"seed", options.seed}};
+  return {{"samples", options.samples}, {"sequence_length", options.sequence_length}, {"seed", options.seed}};
 }
 
 SensitivityOptions sensitivity_options_from(const JsonObject& json) {
   SensitivityOptions options;
   options.samples = json.count_or("samples", 1, most_draws, options.samples);
   options.sequence_length = json.count_or("sequence_length", 2, most_draws, options.sequence_length);
-  options.sequences = json.count_or("sequences", 1, most_draws, options.sequences);
   options.seed = json.count_or("seed", 0, INT64_MAX, options.seed);
   return options;
 }

@@ -48,7 +48,7 @@ class TestDeaths : public QObject {
     options.samples = 1000;
     bool first = true;
     const JobControl control{[&](const Progress& progress) {
-                               if (first && progress.stage.starts_with("model.")) {
+                               if (first && !progress.stage.starts_with("loading")) {
                                  first = false;
                                  happens();
                                }

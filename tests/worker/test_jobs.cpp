@@ -162,7 +162,6 @@ class TestJobs : public QObject {
     SensitivityOptions options;
     options.samples = 2;
     options.sequence_length = 8;
-    options.sequences = 1;
     options.seed = 11;
     for (const std::vector<int>& text : {std::vector<int>(), text_}) {
       double last = 0;
