@@ -2,6 +2,7 @@
 #include "core/evaluation/evaluation.h"
 
 #include <algorithm>
+#include <array>
 #include <fmt/format.h>
 
 #include "app/cli/place.h"
@@ -20,42 +21,75 @@ void require_same_tokens(const OpenedModel& model, const OpenedModel& reference,
   throw input_error(path + ": has another tokenizer than the model; the two cannot be compared");
 }
 
-void run(const Options& options) {
-  const std::string text = options.require("--text");
-  const Place place = chosen_place(options);
-  const OpenedModel model = open_model(options.argument());
-  const std::size_t most = model.config().max_positions;
-  const auto context = options.count_or("--context", 2, most, std::min<std::size_t>(512, most));
-  const auto tokens = read_tokens(model, options.argument(), text);
-  const int bos = window_bos(*model.tokenizer);
-  const JobControl control = make_control("evaluating");
-  const auto running = load(model, place, control);
-  OrderedJson json{{"model", options.argument()}, {"text", text}, {"context", context}};
-  if (const auto reference_path = options.text("--reference")) {
-    const OpenedModel reference = open_model(*reference_path);
-    require_same_tokens(model, reference, *reference_path);
-    const auto other = load(reference, place, control);
-    const DivergenceResult result = divergence_anywhere(*running, *other, tokens, context, bos, control);
-    end_progress();
+// What both ways to evaluate need; the model is loaded for as long as this lives.
+struct Evaluation {
+  std::string model_path, text;
+  Place place;
+  OpenedModel model;
+  std::size_t context = 0;
+  std::vector<int> tokens;
+  int bos = -1;
+  JobControl control;
+  std::unique_ptr<LanguageModel> running;
+
+  explicit Evaluation(const Options& options)
+      : model_path(options.argument())
+      , text(options.require("--text"))
+      , place(chosen_place(options))
+      , model(open_model(model_path))
+      , control(make_control("evaluating")) {
+    const std::size_t most = model.config().max_positions;
+    context = options.count_or("--context", 2, most, std::min<std::size_t>(512, most));
+    tokens = read_tokens(model, model_path, text);
+    bos = window_bos(*model.tokenizer);
+    running = load(model, place, control, context);
+  }
+  OrderedJson json() const { return {{"model", model_path}, {"text", text}, {"context", context}}; }
+};
+
+void compare(const Evaluation& it, const std::string& reference_path, bool as_json) {
+  const OpenedModel reference = open_model(reference_path);
+  require_same_tokens(it.model, reference, reference_path);
+  const auto other = load(reference, it.place, it.control, it.context);
+  const DivergenceResult result =
+      divergence_anywhere(*it.running, *other, it.tokens, it.context, it.bos, it.control);
+  end_progress();
+  if (as_json) {
+    OrderedJson json = it.json();
     json.update(to_json(result.model));
-    json["reference"] = {{"model", *reference_path}, {"perplexity", result.reference.perplexity}};
+    json["reference"] = {{"model", reference_path}, {"perplexity", result.reference.perplexity}};
     json["kl_divergence"] = result.mean_kl;
     json["kl_standard_error"] = result.standard_error;
     json["top1_agreement"] = result.top1_agreement;
-    if (options.json()) return print_json(json);
-    fmt::print("perplexity       {:.4f} (reference {:.4f}), {} tokens in windows of {}\n",
-               result.model.perplexity, result.reference.perplexity, result.model.tokens, context);
-    fmt::print("KL divergence    {:.5g} nats a token, standard error {:.2g}\n", result.mean_kl,
-               result.standard_error);
-    fmt::print("top-1 agreement  {:.2f} %\n", 100 * result.top1_agreement);
-    return;
+    json["memory"] = memory_of(it.place, std::array{&it.model, &reference}, it.context, nullptr);
+    return print_json(json);
   }
-  const PerplexityResult result = perplexity_anywhere(*running, tokens, context, bos, control);
+  fmt::print("perplexity       {:.4f} (reference {:.4f}), {} tokens in windows of {}\n",
+             result.model.perplexity, result.reference.perplexity, result.model.tokens, it.context);
+  fmt::print("KL divergence    {:.5g} nats a token, standard error {:.2g}\n", result.mean_kl,
+             result.standard_error);
+  fmt::print("top-1 agreement  {:.2f} %\n", 100 * result.top1_agreement);
+}
+
+void measure(const Evaluation& it, bool as_json) {
+  const PerplexityResult result = perplexity_anywhere(*it.running, it.tokens, it.context, it.bos, it.control);
   end_progress();
-  json.update(to_json(result));
-  if (options.json()) return print_json(json);
+  if (as_json) {
+    OrderedJson json = it.json();
+    json.update(to_json(result));
+    json["memory"] = memory_of(it.place, std::array{&it.model}, it.context, nullptr);
+    return print_json(json);
+  }
   fmt::print("perplexity {:.4f} ({:.5f} nats a token, standard error {:.2g}), {} tokens in windows of {}\n",
-             result.perplexity, result.mean_nll, result.standard_error, result.tokens, context);
+             result.perplexity, result.mean_nll, result.standard_error, result.tokens, it.context);
+}
+
+void run(const Options& options) {
+  const Evaluation evaluation(options);
+  if (const auto reference = options.text("--reference"))
+    compare(evaluation, *reference, options.json());
+  else
+    measure(evaluation, options.json());
 }
 
 } // namespace

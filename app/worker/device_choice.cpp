@@ -22,8 +22,9 @@ DeviceChoice device_from(const JsonObject& request) {
 }
 
 std::unique_ptr<LanguageModel> load_on_device(const DeviceChoice& device, const OpenedModel& model,
-                                              const JobControl& control) {
-  if (device.gpu) return load_on_gpu(device.index, model.weights(), control);
+                                              const JobControl& control, std::size_t context,
+                                              std::uint64_t promised) {
+  if (device.gpu) return load_on_gpu(device.index, model.weights(), context, promised, control);
   return load_on_cpu(model.weights(), cpu_options(model), control);
 }
 

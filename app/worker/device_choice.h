@@ -13,12 +13,16 @@ namespace intarsia::worker {
 struct DeviceChoice {
   bool gpu = false;
   int index = 0; // of the GPU
+  bool operator==(const DeviceChoice&) const = default;
 };
 
 // The field "device": "cpu" or "cuda:N". Throws Error{usage}.
 DeviceChoice device_from(const JsonObject& request);
 
+// `context`: tokens of a sequence to come, for which a GPU must have room too; 0: none.
+// `promised`: bytes there for those of other models.
 std::unique_ptr<LanguageModel> load_on_device(const DeviceChoice& device, const OpenedModel& model,
-                                              const JobControl& control);
+                                              const JobControl& control, std::size_t context = 0,
+                                              std::uint64_t promised = 0);
 
 } // namespace intarsia::worker

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/worker/loaded_models.h"
 
+#include <algorithm>
+
 #include "core/base/error.h"
 #include "core/worker/messages.h"
 
@@ -39,6 +41,17 @@ LoadedModel& LoadedModels::model(const JsonObject& request, const std::string& f
 
 OpenSequence& LoadedModels::sequence(const JsonObject& request) {
   return find(sequences_, request, "sequence")->second;
+}
+
+std::uint64_t LoadedModels::promised(const DeviceChoice& device) const {
+  std::uint64_t bytes = 0;
+  for (const auto& [handle, model] : models_) {
+    const bool taken =
+        std::any_of(sequences_.begin(), sequences_.end(),
+                    [wanted = handle](const auto& entry) { return entry.second.model == wanted; });
+    if (model.device == device && !taken) bytes += model.promised;
+  }
+  return bytes;
 }
 
 void LoadedModels::unload(const JsonObject& request) {

@@ -7,14 +7,19 @@
 #include <memory>
 #include <vector>
 
+#include "app/worker/device_choice.h"
 #include "core/artifact/open_model.h"
 #include "core/base/json.h"
 
 namespace intarsia::worker {
 
+constexpr std::size_t largest_capacity = std::size_t(1) << 24; // tokens; beyond any model's positions
+
 struct LoadedModel {
   OpenedModel opened;
   std::unique_ptr<LanguageModel> model;
+  DeviceChoice device;
+  std::uint64_t promised = 0; // bytes of the device's memory for a sequence that was announced
 };
 
 struct OpenSequence {
@@ -33,6 +38,8 @@ class LoadedModels {
   LoadedModel& model(const JsonObject& request, const std::string& field);
   OpenSequence& sequence(const JsonObject& request);
   LoadedModel& model_of(const OpenSequence& sequence) { return models_.at(sequence.model); }
+  // What was promised there and not taken yet: to models that have no sequence.
+  std::uint64_t promised(const DeviceChoice& device) const;
   void unload(const JsonObject& request); // and its sequences
   void close(const JsonObject& request);
 

@@ -29,6 +29,11 @@ Conversation::Conversation(const Tokenizer& tokenizer, LanguageModel& model, std
   if (!system.empty()) messages_.push_back({"system", std::move(system)});
 }
 
+void Conversation::remember(const std::string& question, const std::string& answer) {
+  messages_.push_back({"user", question});
+  messages_.push_back({"assistant", answer});
+}
+
 void Conversation::drop_last_turn() {
   while (!messages_.empty() && messages_.back().role == "assistant") messages_.pop_back();
   if (!messages_.empty() && messages_.back().role == "user") messages_.pop_back();

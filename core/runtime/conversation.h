@@ -22,6 +22,7 @@ class Conversation {
   // tokenizer's chat template cannot be read.
   Conversation(const Tokenizer& tokenizer, LanguageModel& model, std::size_t context, std::string system);
 
+  void remember(const std::string& question, const std::string& answer); // of another conversation, before
   void drop_last_turn(); // forgets the last question and its answer
   const std::vector<ChatMessage>& messages() const { return messages_; }
   std::size_t context_used() const { return cached_tokens_.size(); }
