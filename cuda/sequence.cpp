@@ -56,28 +56,24 @@ void CudaSequence::check_tokens(std::span<const int> tokens) const {
                                         std::to_string(vocabulary));
 }
 
-// Tokens (none: their residual is there already) and positions to the device.
-void CudaSequence::stage(std::span<const int> tokens, std::size_t count, std::size_t position) {
+// Tokens and their positions, behind those in the cache, to the device.
+void CudaSequence::stage(std::span<const int> tokens) {
   model_.stream.wait(); // what was staged before may still be read, after a stop
   int* positions = staged_.get() + chunk_;
   std::copy(tokens.begin(), tokens.end(), staged_.get());
-  std::iota(positions, positions + count, int(position));
+  std::iota(positions, positions + tokens.size(), int(length_));
   copy_to_device(activations_.tokens, std::span<const int>(staged_.get(), tokens.size()), model_.stream,
                  "copying tokens");
-  copy_to_device(activations_.positions, std::span<const int>(positions, count), model_.stream,
+  copy_to_device(activations_.positions, std::span<const int>(positions, tokens.size()), model_.stream,
                  "copying positions");
 }
 
-void CudaSequence::embed_chunk(std::span<const int> tokens) {
+void CudaSequence::run_chunk(std::span<const int> tokens, std::stop_token stop) {
+  stage(tokens);
   if (forward_.gathers())
     forward_.embed_gathered(int(tokens.size()));
   else
     forward_.embed_decoded(tokens);
-}
-
-void CudaSequence::run_chunk(std::span<const int> tokens, std::stop_token stop) {
-  stage(tokens, tokens.size(), length_);
-  embed_chunk(tokens);
   for (std::size_t i = 0; i < model_.blocks.size(); ++i) {
     throw_if_stopped(stop);
     forward_.block(i, int(tokens.size()));
@@ -97,7 +93,6 @@ void CudaSequence::read_logits(int first, int count, std::span<float> out) {
 }
 
 // --- one token
-// ----------------------------------------------------------------------------------------------
 
 // What the step's copies read, which a captured one does each time it runs.
 void CudaSequence::begin_step(int token) {
@@ -138,7 +133,6 @@ void CudaSequence::decode(int token) {
 }
 
 // --- drawing the next one
-// -----------------------------------------------------------------------------------
 
 bool CudaSequence::can_draw(const SamplingSettings& settings) const {
   return model_.config_.vocabulary <= most_drawable &&
@@ -225,7 +219,6 @@ int CudaSequence::next_token(std::span<const int> tokens, const SamplingSettings
 }
 
 // --- logits
-// -------------------------------------------------------------------------------------------------
 
 std::vector<float> CudaSequence::forward(std::span<const int> tokens, bool last_only, std::stop_token stop) {
   check_tokens(tokens);
@@ -247,61 +240,6 @@ std::vector<float> CudaSequence::forward(std::span<const int> tokens, bool last_
       read_logits(0, int(part.size()), std::span(out).subspan(start * vocabulary, part.size() * vocabulary));
     else if (start + part.size() == tokens.size())
       read_logits(int(part.size()) - 1, 1, out);
-  }
-  return out;
-}
-
-// --- in parts
-// -----------------------------------------------------------------------------------------------
-
-std::vector<float> CudaSequence::embed(std::span<const int> tokens) {
-  truncate(0);
-  check_tokens(tokens);
-  model_.select();
-  const std::size_t hidden = model_.config_.hidden;
-  std::vector<float> residual(tokens.size() * hidden);
-  for (std::size_t start = 0; start < tokens.size(); start += chunk_) {
-    const auto part = tokens.subspan(start, std::min(chunk_, tokens.size() - start));
-    stage(part, part.size(), start);
-    embed_chunk(part);
-    copy_to_host(std::span(residual).subspan(start * hidden, part.size() * hidden),
-                 static_cast<const float*>(activations_.residual), model_.stream, "reading embeddings");
-  }
-  return residual;
-}
-
-void CudaSequence::run_blocks(std::span<float> residual, std::size_t first, std::size_t last,
-                              std::stop_token stop) {
-  const std::size_t hidden = model_.config_.hidden, tokens = residual.size() / hidden;
-  if (tokens > capacity_ || last > model_.blocks.size())
-    throw Error(ErrorKind::internal, "blocks were to run that the sequence does not have");
-  model_.select();
-  truncate(0);
-  for (std::size_t start = 0; start < tokens && first < last; start += chunk_) {
-    const std::size_t count = std::min(chunk_, tokens - start);
-    const auto part = residual.subspan(start * hidden, count * hidden);
-    stage({}, count, start);
-    copy_to_device(activations_.residual, std::span<const float>(part), model_.stream, "copying activations");
-    for (std::size_t block = first; block < last; ++block) {
-      throw_if_stopped(stop);
-      forward_.block(block, int(count));
-    }
-    copy_to_host(part, static_cast<const float*>(activations_.residual), model_.stream,
-                 "reading activations");
-  }
-}
-
-std::vector<float> CudaSequence::to_logits(std::span<const float> residual) {
-  const std::size_t hidden = model_.config_.hidden, tokens = residual.size() / hidden;
-  const std::size_t vocabulary = model_.config_.vocabulary;
-  model_.select();
-  std::vector<float> out(tokens * vocabulary);
-  for (std::size_t start = 0; start < tokens; start += chunk_) {
-    const std::size_t count = std::min(chunk_, tokens - start);
-    model_.stream.wait();
-    copy_to_device(activations_.residual, residual.subspan(start * hidden, count * hidden), model_.stream,
-                   "copying activations");
-    read_logits(0, int(count), std::span(out).subspan(start * vocabulary, count * vocabulary));
   }
   return out;
 }

@@ -20,10 +20,6 @@ class CudaSequence : public DrawingSequence {
   std::size_t capacity() const override { return capacity_; }
   void truncate(std::size_t length) override { length_ = std::min(length_, length); }
   std::vector<float> forward(std::span<const int> tokens, bool last_only, std::stop_token stop) override;
-  std::vector<float> embed(std::span<const int> tokens) override;
-  void run_blocks(std::span<float> residual, std::size_t first, std::size_t last,
-                  std::stop_token stop) override;
-  std::vector<float> to_logits(std::span<const float> residual) override;
 
   bool can_draw(const SamplingSettings& settings) const override;
   int next_token(std::span<const int> tokens, const SamplingSettings& settings, double draw,
@@ -51,8 +47,7 @@ class CudaSequence : public DrawingSequence {
   };
 
   void check_tokens(std::span<const int> tokens) const;
-  void stage(std::span<const int> tokens, std::size_t count, std::size_t position);
-  void embed_chunk(std::span<const int> tokens);
+  void stage(std::span<const int> tokens);
   void run_chunk(std::span<const int> tokens, std::stop_token stop);
   void read_logits(int first, int count, std::span<float> out);
 

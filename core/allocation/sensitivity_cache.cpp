@@ -2,7 +2,6 @@
 #include "core/allocation/sensitivity_cache.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -10,6 +9,7 @@
 #include "core/base/crc32.h"
 #include "core/base/error.h"
 #include "core/base/resources.h"
+#include "core/base/user_cache.h"
 #include "core/checkpoint/content_identity.h"
 
 namespace intarsia {
@@ -18,14 +18,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int estimator_version = 3; // raised whenever the same options give other numbers
-
-// The XDG Base Directory Specification's place.
-fs::path user_cache() {
-  if (const char* folder = std::getenv("XDG_CACHE_HOME"); folder && *folder == '/')
-    return fs::path(folder) / "intarsia";
-  const char* home = std::getenv("HOME");
-  return home && *home == '/' ? fs::path(home) / ".cache" / "intarsia" : fs::path();
-}
 
 bool inside(const fs::path& path, const fs::path& folder) {
   const auto relative = fs::weakly_canonical(path).lexically_relative(fs::weakly_canonical(folder));
@@ -51,7 +43,7 @@ SensitivityCache::SensitivityCache(const Checkpoint& checkpoint, std::span<const
                                        crc32_of(std::as_bytes(std::span(settings))));
   const fs::path model = fs::absolute(checkpoint.path());
   if (!is_our_own(model)) places_.push_back((fs::is_directory(model) ? model : model.parent_path()) / name);
-  if (const fs::path folder = user_cache(); !folder.empty()) places_.push_back(folder / name);
+  if (const fs::path folder = user_cache_folder(); !folder.empty()) places_.push_back(folder / name);
   for (const LinearLayer* layer : checkpoint.graph().all_layers()) layers_.push_back(layer->name);
 }
 

@@ -30,16 +30,6 @@ class Sequence {
   // Appends tokens and computes logits. Throws Error{usage} past the capacity or for an id outside the
   // vocabulary. last_only: one row of `vocabulary` logits, for the last token; else one row a token.
   virtual std::vector<float> forward(std::span<const int> tokens, bool last_only, std::stop_token stop) = 0;
-
-  // The same in parts, for estimators that change one block after another and need not compute the blocks
-  // before it again. The residual stream of tokens at positions 0 …, [tokens, hidden], as it enters the first
-  // block;
-  virtual std::vector<float> embed(std::span<const int> tokens) = 0;
-  // carried through blocks [first, last), in place (what was in the cache is forgotten);
-  virtual void run_blocks(std::span<float> residual, std::size_t first, std::size_t last,
-                          std::stop_token stop) = 0;
-  // and, behind the last block, turned into logits, [tokens, vocabulary].
-  virtual std::vector<float> to_logits(std::span<const float> residual) = 0;
 };
 
 // Several sequences that grow by a token each at every step.

@@ -50,46 +50,6 @@ std::vector<float> CpuSequence::forward(std::span<const int> tokens, bool last_o
   return out;
 }
 
-std::vector<float> CpuSequence::embed(std::span<const int> tokens) {
-  truncate(0);
-  check(tokens);
-  const std::size_t hidden = model_.config_.hidden;
-  std::vector<float> residual(tokens.size() * hidden);
-  for (std::size_t t = 0; t < tokens.size(); ++t)
-    model_.embedding.row(std::size_t(tokens[t]), std::span(residual).subspan(t * hidden, hidden));
-  return residual;
-}
-
-void CpuSequence::run_blocks(std::span<float> residual, std::size_t first, std::size_t last,
-                             std::stop_token stop) {
-  const std::size_t hidden = model_.config_.hidden, tokens = residual.size() / hidden;
-  if (tokens > capacity_ || last > model_.blocks.size())
-    throw Error(ErrorKind::internal, "blocks were to run that the sequence does not have");
-  for (std::size_t block = first; block < last; ++block)
-    for (std::size_t start = 0; start < tokens; start += chunk_) {
-      if (stop.stop_requested()) throw Error(ErrorKind::cancelled, "cancelled");
-      const std::size_t count = std::min(chunk_, tokens - start);
-      const auto part = residual.subspan(start * hidden, count * hidden);
-      std::copy(part.begin(), part.end(), forward_.residual(count).begin());
-      forward_.run_block(block, places(start, count)); // earlier positions of this block are in the cache
-      std::copy_n(forward_.residual(count).begin(), part.size(), part.begin());
-    }
-  truncate(0);
-}
-
-std::vector<float> CpuSequence::to_logits(std::span<const float> residual) {
-  const std::size_t hidden = model_.config_.hidden, tokens = residual.size() / hidden;
-  const std::size_t vocabulary = model_.config_.vocabulary;
-  std::vector<float> out(tokens * vocabulary);
-  for (std::size_t start = 0; start < tokens; start += chunk_) {
-    const std::size_t count = std::min(chunk_, tokens - start);
-    std::copy_n(residual.begin() + std::ptrdiff_t(start * hidden), count * hidden,
-                forward_.residual(count).begin());
-    forward_.logits(0, count, std::span(out).subspan(start * vocabulary, count * vocabulary));
-  }
-  return out;
-}
-
 std::span<const TokenPlace> CpuSequence::places(std::size_t first, std::size_t count) {
   places_.clear();
   for (std::size_t i = 0; i < count; ++i) places_.push_back({&cache_, first + i});

@@ -17,10 +17,6 @@ class CpuSequence : public Sequence {
   std::size_t capacity() const override { return capacity_; }
   void truncate(std::size_t length) override;
   std::vector<float> forward(std::span<const int> tokens, bool last_only, std::stop_token stop) override;
-  std::vector<float> embed(std::span<const int> tokens) override;
-  void run_blocks(std::span<float> residual, std::size_t first, std::size_t last,
-                  std::stop_token stop) override;
-  std::vector<float> to_logits(std::span<const float> residual) override;
 
  private:
   void check(std::span<const int> tokens) const;

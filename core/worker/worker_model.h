@@ -20,7 +20,7 @@ class WorkerModel : public LanguageModel {
   const LayerGraph& graph() const override { return graph_; }
   std::unique_ptr<Sequence> new_sequence(std::size_t capacity) override;
   std::uint64_t weight_bytes() const override { return weight_bytes_; }
-  // Sensitivity needs these, and is a job of its own: Error{unsupported}.
+  // Calibration needs these, and is part of a job of its own: Error{unsupported}.
   void replace_linear(std::string_view name, LinearWeights weights) override;
   void observe_inputs(InputObserver observer) override;
 

@@ -7,13 +7,6 @@
 #include "core/worker/messages.h"
 
 namespace intarsia {
-namespace {
-
-[[noreturn]] void refuse_parts() {
-  throw Error(ErrorKind::unsupported, "a model cannot be run in parts in a worker process: load it here");
-}
-
-} // namespace
 
 WorkerSequence::WorkerSequence(std::shared_ptr<WorkerClient> client, std::uint64_t life, std::uint64_t handle,
                                std::size_t capacity, std::size_t vocabulary)
@@ -70,11 +63,5 @@ GenerationResult WorkerSequence::generate(std::vector<int>& cached_tokens, const
   cached_tokens.resize(length_);
   return result;
 }
-
-std::vector<float> WorkerSequence::embed(std::span<const int>) { refuse_parts(); }
-void WorkerSequence::run_blocks(std::span<float>, std::size_t, std::size_t, std::stop_token) {
-  refuse_parts();
-}
-std::vector<float> WorkerSequence::to_logits(std::span<const float>) { refuse_parts(); }
 
 } // namespace intarsia

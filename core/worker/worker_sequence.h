@@ -24,12 +24,6 @@ class WorkerSequence : public GeneratingSequence {
                             const std::function<void(std::string_view)>& on_text,
                             std::stop_token stop) override;
 
-  // Sensitivity needs these, and is a job of its own: Error{unsupported}.
-  std::vector<float> embed(std::span<const int> tokens) override;
-  void run_blocks(std::span<float> residual, std::size_t first, std::size_t last,
-                  std::stop_token stop) override;
-  std::vector<float> to_logits(std::span<const float> residual) override;
-
  private:
   std::shared_ptr<WorkerClient> client_;
   std::uint64_t life_, handle_;

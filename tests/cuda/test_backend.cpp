@@ -169,19 +169,6 @@ class TestBackend : public QObject {
     QCOMPARE(other->length(), tokens.size());
   }
 
-  void in_parts_it_is_the_same() {
-    const OpenedModel opened = open_model(artifact("parts", {}, true));
-    const auto gpu = cuda::load_on_cuda(0, opened.weights(), {});
-    const auto sequence = gpu->new_sequence(64);
-    const auto tokens = some_tokens(30, 64);
-    const auto whole = sequence->forward(tokens, false, {});
-    auto residual = sequence->embed(tokens);
-    sequence->run_blocks(residual, 0, 1, {});
-    sequence->run_blocks(residual, 1, 2, {});
-    QVERIFY(largest_difference(sequence->to_logits(residual), whole) < 1e-5);
-    QCOMPARE(sequence->length(), std::size_t(0));
-  }
-
   void inputs_are_observed() {
     const OpenedModel opened = open_model(artifact("observed", {}, false));
     const auto cpu = load_on_cpu(opened.weights(), cpu_options(opened), {});
