@@ -69,8 +69,10 @@ bool agrees(const Case& c) {
                  kernels::attention_shared_bytes(shape, int(c.threads)),
                  {updated(partial), updated(statistics)}, q.data(), stride, cache.keys.data(),
                  cache.values.data(), positions.data(), shape, scale, partial.data(), statistics.data());
-  launch_checked(&kernels::combine_chunks<Out>, {unsigned(heads), unsigned(tokens)}, 64, 0, {written(out)},
-                 partial.data(), statistics.data(), positions.data(), shape, out.data());
+  const int combining = std::max(64, (c.head.head_dim + 31) / 32 * 32);
+  launch_checked(&kernels::combine_chunks<Out>, {unsigned(heads), unsigned(tokens)}, unsigned(combining),
+                 kernels::combine_shared_bytes(combining), {written(out)}, partial.data(), statistics.data(),
+                 positions.data(), shape, out.data());
   return close(out, reference(c, cache, queries, stride, scale), 4e-6f);
 }
 
@@ -90,12 +92,18 @@ class TestKernelsAttention : public QObject {
     QVERIFY(agrees<float>({{4, 2, 24}, 50, 16, {32}, 64})); // it has one position
     QVERIFY(agrees<std::uint16_t>({{8, 2, 128}, 70, 32, {66}, 128}));
   }
+  void many_chunks_are_put_together() {
+    QVERIFY(
+        agrees<float>({{2, 1, 8}, 3 * kernels::combine_at_once, 1, {2 * kernels::combine_at_once + 3}, 32}));
+    QVERIFY(agrees<float>({{2, 1, 48}, 600, 2, {599}, 32}));
+  }
   void groups_of_any_size_share_a_cache() {
     for (const int group : {1, 3, 4, 5, 7, 9})
       for (const int dim : {10, 24}) QVERIFY(agrees<float>({{2 * group, 2, dim}, 21, 8, {20}, 32}));
   }
   void wide_heads() {
     QVERIFY(agrees<float>({{2, 1, 256}, 20, 8, {18}, 128}));
+    QVERIFY(agrees<float>({{3, 1, 256}, 20, 8, {18}, 32})); // a thread for four pairs
     QVERIFY(agrees<float>({{2, 1, 190}, 20, 8, {18}, 96}));
   }
   void several_tokens_see_their_own_past() {

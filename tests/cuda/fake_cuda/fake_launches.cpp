@@ -86,8 +86,6 @@ void launch_gather_rows(const Table* table, std::size_t rows, const int* tokens,
     return row;
   });
 }
-template void launch_gather_rows(const float*, std::size_t, const int*, int, int, float*, cudaStream_t);
-template void launch_gather_rows(const Half*, std::size_t, const int*, int, int, float*, cudaStream_t);
 
 void launch_add_residual(const float* x, std::size_t count, float* residual, cudaStream_t) {
   count_launch();
@@ -272,18 +270,7 @@ void launch_penalise(float* logits, const int* tokens, int listed, float penalty
   });
 }
 
-#define INTARSIA_FOR(Out)                                                                                    \
-  template void launch_swiglu(const Rows&, const float*, Out*, cudaStream_t);                                \
-  template void launch_rms_norm(const float*, int, int, const float*, float, Out*, cudaStream_t);            \
-  template void launch_rotate(const Rows&, const DeviceRotation&, Out*, cudaStream_t);                       \
-  template void launch_rotate_normed(const Rows&, const float*, float, const DeviceRotation&, Out*,          \
-                                     cudaStream_t);                                                          \
-  template void launch_rotate_gated(const Rows&, const float*, const DeviceRotation&, Out*, cudaStream_t);   \
-  template void launch_attention(const float*, std::size_t, int, const int*, const Heads&,                   \
-                                 const DeviceCache&, float, float*, Out*, cudaStream_t)
-INTARSIA_FOR(float);
-INTARSIA_FOR(Half);
-#undef INTARSIA_FOR
+#include "cuda/kernel_instances.inc"
 
 // --- linears
 // ------------------------------------------------------------------------------------------------
