@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Instructions a weight in the main loop of the decode kernels, from their machine code; needs no GPU.
+"""Instructions in the main loops, from the machine code: a weight for decoding kernels, a state for the trellis
+encoder. Needs no GPU.
 
   nvcc -I. -O3 -std=c++20 --expt-relaxed-constexpr -arch=sm_90 -cubin -o linears.cubin cuda/linears.cu
   tests/gpu/count_instructions.py linears.cubin [nvdisasm]
+  (encoders.cu in the same way, with -fmad=false)
 
 Counted is one way around the loop, over whole chunks. Beside it: how many of these go to the pipes that can
 be the limit before the issue is (ALU: logic, shifts, comparisons; FMA: products, sums; LDS: shared memory).
@@ -12,7 +14,8 @@ import re
 import subprocess
 import sys
 
-ALU = ("LOP3", "SHF", "PRMT", "ISETP", "SEL", "VIMNMX", "IMNMX", "LEA", "IADD3", "VIADD", "PLOP3", "MOV")
+ALU = ("LOP3", "SHF", "PRMT", "ISETP", "SEL", "VIMNMX", "VIMNMX3", "IMNMX", "FMNMX", "LEA", "IADD3", "VIADD",
+       "PLOP3", "MOV")
 FMA = ("IMAD", "FFMA", "HFMA2", "HADD2", "HMUL2", "FADD", "FMUL")
 
 
@@ -26,7 +29,7 @@ def instructions(section):
 
 
 def main_loop(code):
-    """The smallest loop that holds the most products."""
+    """The loop densest in products."""
     at = {label: i for i, (label, *_) in enumerate(code) if label}
     best = None
     for end, (_, _, operation, rest) in enumerate(code):
@@ -35,8 +38,8 @@ def main_loop(code):
             continue
         begin = at[target[0]]
         products = sum(line[2].startswith(("HMMA", "FFMA")) for line in code[begin:end])
-        if products and (best is None or products > best[0]):
-            best = (products, begin, end)
+        if products >= 4 and (best is None or products / (end - begin) > best[0]):
+            best = (products / (end - begin), begin, end)
     return best and (best[1], best[2], at)
 
 
@@ -62,12 +65,12 @@ def report(name, code):
     if not loop:
         return
     way = straight_way(code, *loop)
-    columns = int(re.search(r"Product<(\d+)>", name)[1])
-    tensor = "TensorProduct" in name
-    weights = sum(op.startswith("HMMA") for op in way) * 8 if tensor else sum(op == "FFMA" for op in way)
-    weights //= columns
-    if not weights:
-        return
+    products = sum(op.startswith(("HMMA", "FFMA")) for op in way)
+    columns = re.search(r"Product<(\d+)>", name)
+    if not columns:
+        weights = products / 2  # a state's difference and its square
+    else:
+        weights = products * (8 if "TensorProduct" in name else 1) // int(columns[1])
     shares = [sum(op.split(".")[0] in pipe for op in way) / weights for pipe in (ALU, FMA, ("LDS",))]
     print(f"{len(way) / weights:6.2f} {shares[0]:6.2f} {shares[1]:6.2f} {shares[2]:6.2f}  {name}")
 
@@ -75,11 +78,11 @@ def report(name, code):
 def main():
     tool = sys.argv[2] if len(sys.argv) > 2 else "nvdisasm"
     text = subprocess.run([tool, "-c", sys.argv[1]], capture_output=True, text=True, check=True).stdout
-    print("   all    ALU    FMA    LDS  a weight")
+    print("   all    ALU    FMA    LDS")
     for section in re.split(r"\n\.text\.", text)[1:]:
         symbol = section.split(":", 1)[0]
         name = subprocess.run(["c++filt", symbol], capture_output=True, text=True, check=True).stdout
-        kernel = re.search(r"kernels::(linear_group<.*>)\(", name)
+        kernel = re.search(r"kernels::((?:linear_group|encode_trellis)<.*>)\(", name)
         if kernel:
             report(kernel[1].replace("intarsia::kernels::", ""), list(instructions(section)))
 

@@ -57,7 +57,7 @@ intarsia=$build/app/cli/intarsia
 INTARSIA_WORKER=$build/app/worker/intarsia-worker
 export INTARSIA_WORKER
 step devices devices.json "$intarsia" devices --json
-step selftest selftest.json "$intarsia" selftest --device cuda:0 --cases 16 --json
+step selftest selftest.json timeout 180 "$intarsia" selftest --device cuda:0 --cases 16 --json
 sed -n 's/.*"kernel": "\(.*\)",$/\1/p' "$out/selftest.json" | wc -l | while read -r count; do
   say "  kernels" "$count, wrong: $(grep -c '"ok": false' "$out/selftest.json")"
 done
