@@ -39,10 +39,10 @@ void rotate(const char* name, const Input& input, int rows, const DeviceRotation
 
 constexpr int attention_threads = 128, combine_threads = 512;
 
-AttentionShape attention_shape(const Heads& heads, int capacity) {
+AttentionShape attention_shape(const Heads& heads, int visible) {
   return {{heads.heads, heads.kv_heads, heads.head_dim},
           attention_chunk,
-          (capacity + attention_chunk - 1) / attention_chunk};
+          (visible + attention_chunk - 1) / attention_chunk};
 }
 
 } // namespace
@@ -116,9 +116,9 @@ void launch_rope_and_store(float* q, const float* k, const float* v, std::size_t
 
 template <typename Out>
 void launch_attention(const float* q, std::size_t stride, int tokens, const int* positions,
-                      const Heads& heads, const DeviceCache& cache, float scale, float* scratch, Out* out,
-                      cudaStream_t stream) {
-  const AttentionShape shape = attention_shape(heads, cache.capacity);
+                      const Heads& heads, const DeviceCache& cache, int visible, float scale, float* scratch,
+                      Out* out, cudaStream_t stream) {
+  const AttentionShape shape = attention_shape(heads, visible);
   const int columns = attention_columns(heads.head_dim);
   if (columns > most_attention_threads || heads.head_dim > 1024)
     throw std::runtime_error("heads of " + std::to_string(heads.head_dim) +

@@ -96,7 +96,7 @@ INTARSIA_DEVICE void soften_scores(float* scores, int group, int count, int chun
   const int warps = int(simt::block_dim().x) / simt::warp_size;
   for (int head = simt::warp(); head < group; head += warps) {
     float* row = scores + head * chunk;
-    float largest = row[0];
+    float largest = simt::float_from_bits(0xFF800000u); // -infinity: no lane reads what another writes
     for (int t = simt::lane(); t < count; t += simt::warp_size) largest = Largest()(largest, row[t]);
     largest = warp_reduce(largest, Largest());
     float sum = 0;

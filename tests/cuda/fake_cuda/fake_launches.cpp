@@ -198,10 +198,13 @@ void launch_rope_and_store(float* q, const float* k, const float* v, std::size_t
 
 template <typename Out>
 void launch_attention(const float* q, std::size_t stride, int tokens, const int* positions, const Heads& h,
-                      const DeviceCache& cache, float scale, float* scratch, Out* out, cudaStream_t) {
-  const std::size_t scratch_size = attention_scratch(h, std::size_t(cache.capacity), std::size_t(tokens));
+                      const DeviceCache& cache, int visible, float scale, float* scratch, Out* out,
+                      cudaStream_t) {
+  const std::size_t scratch_size = attention_scratch(h, std::size_t(visible), std::size_t(tokens));
   each_row("attention", tokens, h.heads * h.head_dim, out, [=](int t) {
     std::fill_n(scratch, scratch_size, 0.f); // has to be there
+    if (positions[t] >= visible || visible > cache.capacity)
+      throw std::runtime_error("a position not visible");
     std::vector<float> row;
     const std::size_t dim = std::size_t(h.head_dim), kv_dim = std::size_t(h.kv_heads) * dim;
     for (std::size_t head = 0; head < std::size_t(h.heads); ++head) {
