@@ -3,6 +3,7 @@
 
 #include "cuda/device_memory.cuh"
 #include "cuda/linear_encoder.cuh"
+#include "cuda/start.cuh"
 
 namespace intarsia::cuda {
 namespace {
@@ -38,9 +39,7 @@ class CudaDevice {
     if (shared_bytes > simt::shared_memory_limit)
       throw Error(ErrorKind::unsupported,
                   std::string("the layer is too large for ") + doing + " on this device");
-    if (shared_bytes > simt::shared_memory_default)
-      check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, int(shared_bytes)),
-            doing);
+    allow_shared_memory(kernel, shared_bytes, doing);
     kernel<<<dim3(blocks.x, blocks.y), unsigned(threads), shared_bytes, stream_>>>(Parameters(arguments)...);
     check(cudaGetLastError(), doing);
   }

@@ -212,11 +212,11 @@ void Forward::attend(const DeviceCache& cache, int tokens, Out* out) {
   const Heads heads = model_.heads();
   const std::size_t width = model_.config_.attention_dim();
   const float scale = 1 / std::sqrt(float(heads.head_dim));
-  const int step = int(attention_tokens(model_.config_, a_.capacity));
+  const int step = int(attention_tokens(model_.config_, visible_));
   for (int first = 0; first < tokens; first += step)
     launch_attention(a_.qkv + std::size_t(first) * a_.qkv_stride(), a_.qkv_stride(),
-                     std::min(step, tokens - first), a_.positions + first, heads, cache, scale, a_.attention,
-                     out + std::size_t(first) * width, model_.stream);
+                     std::min(step, tokens - first), a_.positions + first, heads, cache, int(visible_), scale,
+                     a_.attention, out + std::size_t(first) * width, model_.stream);
 }
 
 // Writes the next linear's input at once where that reads it as it is.

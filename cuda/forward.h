@@ -15,7 +15,12 @@ class Forward {
  public:
   Forward(const CudaModel& model, const Activations& activations)
       : model_(model)
-      , a_(activations) {}
+      , a_(activations)
+      , visible_(activations.capacity) {}
+
+  // From now on positions are smaller than this; at first than the capacity. A captured step keeps what was
+  // said when it was captured.
+  void see(std::size_t positions) { visible_ = positions; }
 
   // Whether embed_gathered() can do it: the tokens are then read on the device.
   bool gathers() const;
@@ -56,6 +61,7 @@ class Forward {
 
   const CudaModel& model_;
   const Activations& a_;
+  std::size_t visible_;
   Input input_{};
   std::optional<DeviceMemory<float>> observed_;
 };

@@ -22,14 +22,23 @@ using GemmEx = cublasStatus_t (*)(cublasHandle_t, cublasOperation_t, cublasOpera
                                   const void*, void*, cudaDataType, int, cublasComputeType_t,
                                   cublasGemmAlgo_t);
 
-struct Close {
-  void operator()(void* library) const { dlclose(library); }
-};
+// The one it was built with, then its neighbours: what is called here is the same in them. Then where
+// NVIDIA's installer puts it, as that need not be the loader's path. It stays loaded: CUDA's libraries leave
+// threads and code registered with the driver.
+void* open_cublas() {
+  for (const char* folder : {"", "/usr/local/cuda/lib64/"})
+    for (const int version : {CUBLAS_VER_MAJOR, 13, 12})
+      if (void* found = dlopen((folder + ("libcublas.so." + std::to_string(version))).c_str(),
+                               RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE))
+        return found;
+  throw std::runtime_error("cuBLAS (libcublas.so." + std::to_string(CUBLAS_VER_MAJOR) +
+                           ") cannot be loaded: install it, or add its folder to LD_LIBRARY_PATH");
+}
 
 } // namespace
 
 struct Gemm::Library {
-  std::unique_ptr<void, Close> library;
+  void* library = nullptr;
   cublasHandle_t handle = nullptr;
   decltype(&cublasDestroy_v2) destroy = nullptr;
   decltype(&cublasSetStream_v2) set_stream = nullptr;
@@ -40,16 +49,14 @@ struct Gemm::Library {
 
   template <typename Function>
   void find(Function& function, const char* name) const {
-    function = reinterpret_cast<Function>(dlsym(library.get(), name));
+    function = reinterpret_cast<Function>(dlsym(library, name));
     if (!function) throw std::runtime_error(std::string("the cuBLAS library found has no ") + name);
   }
 };
 
 Gemm::Gemm(void* workspace, std::size_t workspace_bytes)
     : library_(std::make_unique<Library>()) {
-  const std::string name = "libcublas.so." + std::to_string(CUBLAS_VER_MAJOR);
-  library_->library.reset(dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL));
-  if (!library_->library) throw std::runtime_error("cuBLAS (" + name + ") cannot be loaded: " + dlerror());
+  library_->library = open_cublas();
   decltype(&cublasCreate_v2) create = nullptr;
   library_->find(create, "cublasCreate_v2");
   library_->find(library_->destroy, "cublasDestroy_v2");

@@ -37,12 +37,12 @@ void rotate(const char* name, const Input& input, int rows, const DeviceRotation
         rotation.hadamard, shape, scale, out);
 }
 
-constexpr int attention_threads = 128;
+constexpr int attention_threads = 128, combine_threads = 512;
 
-AttentionShape attention_shape(const Heads& heads, int capacity) {
+AttentionShape attention_shape(const Heads& heads, int visible) {
   return {{heads.heads, heads.kv_heads, heads.head_dim},
           attention_chunk,
-          (capacity + attention_chunk - 1) / attention_chunk};
+          (visible + attention_chunk - 1) / attention_chunk};
 }
 
 } // namespace
@@ -116,17 +116,22 @@ void launch_rope_and_store(float* q, const float* k, const float* v, std::size_t
 
 template <typename Out>
 void launch_attention(const float* q, std::size_t stride, int tokens, const int* positions,
-                      const Heads& heads, const DeviceCache& cache, float scale, float* scratch, Out* out,
-                      cudaStream_t stream) {
-  const AttentionShape shape = attention_shape(heads, cache.capacity);
-  const int threads = std::max(attention_threads, whole_warps(heads.head_dim / 2, 1024));
+                      const Heads& heads, const DeviceCache& cache, int visible, float scale, float* scratch,
+                      Out* out, cudaStream_t stream) {
+  const AttentionShape shape = attention_shape(heads, visible);
+  const int columns = attention_columns(heads.head_dim);
+  if (columns > most_attention_threads || heads.head_dim > 1024)
+    throw std::runtime_error("heads of " + std::to_string(heads.head_dim) +
+                             " dimensions are too large for the kernel attending");
+  const int threads = std::max(attention_threads, whole_warps(columns, most_attention_threads));
   auto* statistics = reinterpret_cast<simt::float2*>(scratch); // first: they want 8-byte alignment
   float* partial = scratch + 2 * std::size_t(tokens) * std::size_t(heads.heads) * std::size_t(shape.chunks);
   start("attending", &attend_chunk, dim3(unsigned(heads.kv_heads), unsigned(shape.chunks), unsigned(tokens)),
         threads, attention_shared_bytes(shape, threads), stream, q, stride, cache.keys, cache.values,
         positions, shape, scale, partial, statistics);
-  start("combining attention", &combine_chunks<Out>, dim3(unsigned(heads.heads), unsigned(tokens)),
-        whole_warps(heads.head_dim, 256), 0, stream, partial, statistics, positions, shape, out);
+  const int combining = std::max(combine_threads, whole_warps(heads.head_dim, 1024));
+  start("combining attention", &combine_chunks<Out>, dim3(unsigned(heads.heads), unsigned(tokens)), combining,
+        combine_shared_bytes(combining), stream, partial, statistics, positions, shape, out);
 }
 
 void launch_argmax(const float* logits, int rows, int count, int* tokens, cudaStream_t stream) {
@@ -145,19 +150,6 @@ void launch_penalise(float* logits, const int* tokens, int listed, float penalty
         elementwise_threads, 0, stream, logits, tokens, listed, penalty);
 }
 
-template void launch_gather_rows(const float*, std::size_t, const int*, int, int, float*, cudaStream_t);
-template void launch_gather_rows(const Half*, std::size_t, const int*, int, int, float*, cudaStream_t);
-#define INTARSIA_FOR(Out)                                                                                    \
-  template void launch_swiglu(const Rows&, const float*, Out*, cudaStream_t);                                \
-  template void launch_rms_norm(const float*, int, int, const float*, float, Out*, cudaStream_t);            \
-  template void launch_rotate(const Rows&, const DeviceRotation&, Out*, cudaStream_t);                       \
-  template void launch_rotate_normed(const Rows&, const float*, float, const DeviceRotation&, Out*,          \
-                                     cudaStream_t);                                                          \
-  template void launch_rotate_gated(const Rows&, const float*, const DeviceRotation&, Out*, cudaStream_t);   \
-  template void launch_attention(const float*, std::size_t, int, const int*, const Heads&,                   \
-                                 const DeviceCache&, float, float*, Out*, cudaStream_t)
-INTARSIA_FOR(float);
-INTARSIA_FOR(Half);
-#undef INTARSIA_FOR
+#include "cuda/kernel_instances.inc"
 
 } // namespace intarsia::cuda

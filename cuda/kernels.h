@@ -69,11 +69,12 @@ void launch_rope_and_store(float* q, const float* k, const float* v, std::size_t
                            const float* frequencies, const int* positions, const Heads& heads,
                            const DeviceCache& cache, cudaStream_t stream);
 
-// scratch: attention_scratch() floats.
+// Positions are smaller than `visible`, at most the cache's capacity: what lies behind takes neither blocks
+// nor scratch. scratch: attention_scratch(heads, visible, tokens) floats.
 template <typename Out>
 void launch_attention(const float* q, std::size_t stride, int tokens, const int* positions,
-                      const Heads& heads, const DeviceCache& cache, float scale, float* scratch, Out* out,
-                      cudaStream_t stream);
+                      const Heads& heads, const DeviceCache& cache, int visible, float scale, float* scratch,
+                      Out* out, cudaStream_t stream);
 
 // --- sampling
 // -----------------------------------------------------------------------------------------------

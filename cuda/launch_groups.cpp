@@ -7,7 +7,7 @@
 namespace intarsia::cuda {
 namespace {
 
-constexpr int most_cuda_core_rows = 2; // beyond, tensor cores win
+constexpr int most_cuda_core_rows = 2; // beyond, a plan's choice for one row no longer holds
 
 // The fusion that each linear belongs to; -1: none.
 std::vector<int> fusion_of_linear(const LayerGraph& graph,
@@ -51,10 +51,8 @@ std::vector<LaunchBundle> launch_bundles(const LayerGraph& graph,
 
 KernelPath kernel_for(QuantizerId id, std::string_view planned, int batch) {
   const bool small = batch <= most_cuda_core_rows && supports(id, KernelPath::cuda_core, batch);
-  const bool wanted = planned == kernel_path_name(KernelPath::cuda_core) ||
-                      (planned != kernel_path_name(KernelPath::tensor_core) &&
-                       (id.family == QuantizerFamily::nuq || id.family == QuantizerFamily::vq));
-  return small && wanted ? KernelPath::cuda_core : KernelPath::tensor_core;
+  return small && planned == kernel_path_name(KernelPath::cuda_core) ? KernelPath::cuda_core
+                                                                     : KernelPath::tensor_core;
 }
 
 } // namespace intarsia::cuda

@@ -28,7 +28,8 @@ std::vector<LaunchBundle> launch_bundles(const LayerGraph& graph,
                                          const std::vector<std::vector<std::string>>& fusions,
                                          const CodedAlike& alike);
 
-// The kernel for a batch: the one the plan names where it is there, else the faster as far as is known.
+// The kernel for a batch: the one the plan names where it is there, else tensor cores, which take fewer
+// instructions a weight at every batch (cuda/kernels/linear.cuh).
 KernelPath kernel_for(QuantizerId id, std::string_view planned, int batch);
 
 } // namespace intarsia::cuda

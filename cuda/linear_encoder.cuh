@@ -160,6 +160,7 @@ class LinearEncoder {
       const std::vector<float> thresholds(solution.thresholds.begin(), solution.thresholds.end());
       device_.upload(thresholds_.get(), thresholds.data(), thresholds.size(), "copying thresholds");
     }
+    device_.wait(); // what was copied may go
   }
 
   // Rotated rows of unit variance, and their scales.

@@ -167,8 +167,8 @@ class RestOfStep {
       launch_rope_and_store(qkv, qkv + config_.attention_dim(),
                             qkv + config_.attention_dim() + config_.kv_dim(), all, 1,
                             arena_.at<float>("frequencies"), position, heads, cache, stream_);
-      launch_attention(qkv, all, 1, position, heads, cache, 0.1f, arena_.at<float>("attention"), attended,
-                       stream_);
+      launch_attention(qkv, all, 1, position, heads, cache, cache.capacity, 0.1f,
+                       arena_.at<float>("attention"), attended, stream_);
       launch_rotate(Rows{attended, config_.attention_dim(), 1, int(config_.attention_dim())}, of_attention,
                     out, stream_);
       launch_add_residual(attended, config_.hidden, residual, stream_);

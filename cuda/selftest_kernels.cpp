@@ -226,11 +226,12 @@ void attention(Bench& bench) {
     }
   }
   const Input<int> positions(bench, places);
-  const Output<float> scratch(bench, attention_scratch(heads, std::size_t(capacity), std::size_t(tokens)));
+  const int visible = bench.between(*std::max_element(places.begin(), places.end()) + 1, capacity);
+  const Output<float> scratch(bench, attention_scratch(heads, std::size_t(visible), std::size_t(tokens)));
   const Output<Out> out(bench, expected.size());
   launch_attention(q.get(), q_dim, tokens, positions.get(), heads,
-                   {keys.mutable_get(), values.mutable_get(), capacity}, float(1 / std::sqrt(double(dim))),
-                   scratch.get(), out.get(), bench.stream);
+                   {keys.mutable_get(), values.mutable_get(), capacity}, visible,
+                   float(1 / std::sqrt(double(dim))), scratch.get(), out.get(), bench.stream);
   out.compare(expected);
   scratch.read();
 }

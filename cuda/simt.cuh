@@ -52,6 +52,9 @@ struct Half2 {
 // Threads a block at most, and blocks that a multiprocessor is to hold at least.
 #define INTARSIA_LAUNCH_BOUNDS(...) __launch_bounds__(__VA_ARGS__)
 #define INTARSIA_UNROLL _Pragma("unroll")
+// So many rounds of a loop whose length is not known: their loads go out together.
+#define INTARSIA_UNROLL_BY(count) INTARSIA_PRAGMA(unroll count)
+#define INTARSIA_PRAGMA(words) _Pragma(#words)
 // A constant table at namespace scope: INTARSIA_CONSTANT float table[2] = {0, 1};
 #define INTARSIA_CONSTANT [[maybe_unused]] static __constant__ constexpr
 #include "cuda/simt_device.cuh"
@@ -60,6 +63,7 @@ struct Half2 {
 #define INTARSIA_DEVICE inline
 #define INTARSIA_LAUNCH_BOUNDS(...)
 #define INTARSIA_UNROLL
+#define INTARSIA_UNROLL_BY(count)
 #define INTARSIA_CONSTANT inline constexpr
 #include "tests/cuda/simt/host_simt.h"
 #endif

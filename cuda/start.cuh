@@ -11,15 +11,24 @@
 
 namespace intarsia::cuda {
 
-// Launches, and asks for as much shared memory as the kernel needs.
+// Lets a kernel have `bytes` of dynamic shared memory. Always as much as every card has: what is asked for
+// holds for the kernel, so that less, asked for by a later launch, would take it from a graph that was
+// captured before.
+template <typename... Parameters>
+void allow_shared_memory(void (*kernel)(Parameters...), std::size_t bytes, const char* name) {
+  if (bytes > simt::shared_memory_default)
+    check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                               int(simt::shared_memory_limit)),
+          name);
+}
+
 template <typename... Parameters, typename... Arguments>
 void start(const char* name, void (*kernel)(Parameters...), dim3 grid, int threads, std::size_t shared_bytes,
            cudaStream_t stream, Arguments... arguments) {
   if (grid.x == 0 || grid.y == 0 || grid.z == 0) return;
   if (shared_bytes > simt::shared_memory_limit)
     throw std::runtime_error(std::string("the shape is too large for the kernel ") + name);
-  if (shared_bytes > simt::shared_memory_default)
-    check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, int(shared_bytes)), name);
+  allow_shared_memory(kernel, shared_bytes, name);
   kernel<<<grid, unsigned(threads), shared_bytes, stream>>>(arguments...);
   check(cudaGetLastError(), name);
 }

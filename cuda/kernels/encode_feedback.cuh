@@ -93,6 +93,7 @@ INTARSIA_DEVICE void aim(const PanelRow& row, const float* square, int begin, in
     if (begin + j >= count) continue;
     const float* column = square + (begin + j) * panel_columns;
     float rest = row.feedback[begin + j];
+    INTARSIA_UNROLL
     for (int i = 0; i < begin; ++i) rest += row.errors[i] * column[i];
     INTARSIA_UNROLL
     for (int i = 0; i < j; ++i) rest -= y[i] * column[begin + i];
@@ -104,7 +105,9 @@ INTARSIA_DEVICE void aim(const PanelRow& row, const float* square, int begin, in
 // Keeps the errors, and adds them to the row's fits.
 INTARSIA_DEVICE void settle(const Panel& panel, int number, const PanelRow& row, const float* square) {
   RowFit plain_fit = panel.plain_fits[number], fit = panel.fits[number];
-  for (int j = 0; j < panel.count; ++j) {
+  INTARSIA_UNROLL // all sixteen, so that the row's numbers stay in registers
+      for (int j = 0; j < panel_columns; ++j) {
+    if (j >= panel.count) continue;
     panel.errors[std::size_t(number) * std::size_t(panel.columns) + std::size_t(panel.first + j)] =
         row.errors[j];
     const double unit = double(row.weights[j]), decoded = unit - double(row.errors[j]);
@@ -112,6 +115,7 @@ INTARSIA_DEVICE void settle(const Panel& panel, int number, const PanelRow& row,
     plain_fit.wq += unit * decoded;
     plain_fit.qq += decoded * decoded;
     double error = double(row.feedback[j]);
+    INTARSIA_UNROLL
     for (int i = 0; i <= j; ++i) error += double(row.errors[i]) * double(square[j * panel_columns + i]);
     const double w = double(panel.plain[number * panel_columns + j]), q = w - error;
     fit.ww += w * w;
@@ -144,7 +148,9 @@ INTARSIA_KERNEL void settle_panel(Panel panel, const float* decoded) {
   if (number >= panel.rows) return;
   PanelRow row;
   row.load(panel, number);
-  for (int j = 0; j < panel.count; ++j) row.errors[j] = row.weights[j] - decoded[number * panel_columns + j];
+  INTARSIA_UNROLL
+  for (int j = 0; j < panel_columns; ++j)
+    row.errors[j] = j < panel.count ? row.weights[j] - decoded[number * panel_columns + j] : 0;
   settle(panel, number, row, square);
 }
 
@@ -159,15 +165,19 @@ INTARSIA_KERNEL void code_panel(Book book, Panel panel, std::uint8_t* codes, std
   PanelRow row;
   row.load(panel, number);
   CodePacker packer(codes + std::size_t(number) * row_bytes);
-  for (int first = 0; first < panel.count; first += Book::length) {
+  INTARSIA_UNROLL
+  for (int first = 0; first < panel_columns; first += Book::length) {
+    if (first >= panel.count) continue;
     float targets[Book::length];
     unsigned code[1];
     aim(row, square, first, panel.count, targets);
     book.find(targets, code);
     packer.put(code[0], book.width);
-    for (int j = 0; j < Book::length && first + j < panel.count; ++j)
-      row.errors[first + j] =
-          row.weights[first + j] - book.book[code[0] * unsigned(Book::length) + unsigned(j)];
+    INTARSIA_UNROLL
+    for (int j = 0; j < Book::length; ++j)
+      if (first + j < panel.count)
+        row.errors[first + j] =
+            row.weights[first + j] - book.book[code[0] * unsigned(Book::length) + unsigned(j)];
   }
   packer.finish();
   settle(panel, number, row, square);

@@ -4,6 +4,11 @@
 // (cp.async, so that many loads are under way without registers), decodes each lane's weights in registers,
 // where they are the A fragment of mma.m16n8k16 already, and multiplies by activations that it reads through
 // the cache. Warps' sums meet in shared memory, in a fixed order, and the row scales come last.
+//
+// Instructions a weight in the main loop, one row of tiles and two, batch 1 … 8
+// (tests/gpu/count_instructions.py on the machine code; no time was measured): on sm_90 TCQ 10.4 and 9.5, VQ
+// and NUQ to 6 bits 5.9 and 4.2, NUQ-7 and 8 8.1 and 7.0; on sm_86 9.9 and 9.0, 5.5 and 3.7, 7.5 and 6.5. The
+// CUDA-core path at batch 1: 6.6 and 9.5 on sm_90.
 #pragma once
 
 #include "cuda/kernels/linear_codes.cuh"
@@ -49,20 +54,23 @@ struct ActivationRow {
     x = group.x + simt::opaque(unsigned(row) * unsigned(group.d_in) + 2 * unsigned(t));
     d_in = group.d_in - 2 * t;
   }
+  INTARSIA_DEVICE void advance(int tiles) {
+    x += 16 * tiles;
+    d_in -= 16 * tiles;
+  }
   INTARSIA_DEVICE std::uint32_t bounded_pair(int k) const {
     return simt::pack(k < d_in ? x[k] : std::uint16_t(0), k + 1 < d_in ? x[k + 1] : std::uint16_t(0)).bits;
   }
-  // Tile first + i. `whole`: it is within the row, and pairs are aligned.
+  // Of tile i from here. `whole`: it is within the row, and pairs are aligned.
   template <bool whole>
-  INTARSIA_DEVICE void read(int first, int i, std::uint32_t (&b)[2]) const {
-    const int tile = first + i;
+  INTARSIA_DEVICE void read(int i, std::uint32_t (&b)[2]) const {
     if constexpr (whole) {
-      const auto* pairs = reinterpret_cast<const std::uint32_t*>(x + 16 * first) + 8 * i;
+      const auto* pairs = reinterpret_cast<const std::uint32_t*>(x) + 8 * i;
       b[0] = simt::load_cached(pairs);
       b[1] = simt::load_cached(pairs + 4);
     } else {
-      b[0] = bounded_pair(16 * tile);
-      b[1] = bounded_pair(16 * tile + 8);
+      b[0] = bounded_pair(16 * i);
+      b[1] = bounded_pair(16 * i + 8);
     }
   }
 };
@@ -83,13 +91,17 @@ struct TensorProduct {
       INTARSIA_UNROLL
       for (int i = 0; i < eights; ++i) row[i].set(group, first_column + 8 * i + lane / 4, lane % 4);
     }
+    INTARSIA_DEVICE void advance(int tiles) {
+      INTARSIA_UNROLL
+      for (int i = 0; i < eights; ++i) row[i].advance(tiles);
+    }
   };
   struct Activations {
     std::uint32_t b[eights][2];
     template <bool whole>
-    INTARSIA_DEVICE void read(const Input& input, int first, int i) {
+    INTARSIA_DEVICE void read(const Input& input, int i) {
       INTARSIA_UNROLL
-      for (int n = 0; n < eights; ++n) input.row[n].template read<whole>(first, i, b[n]);
+      for (int n = 0; n < eights; ++n) input.row[n].template read<whole>(i, b[n]);
     }
   };
 
@@ -117,15 +129,19 @@ struct PlainProduct {
       INTARSIA_UNROLL
       for (int i = 0; i < count; ++i) row[i].set(group, first_column + i, lane % 4);
     }
+    INTARSIA_DEVICE void advance(int tiles) {
+      INTARSIA_UNROLL
+      for (int i = 0; i < count; ++i) row[i].advance(tiles);
+    }
   };
   struct Activations {
     float x[count][4];
     template <bool whole>
-    INTARSIA_DEVICE void read(const Input& input, int first, int i) {
+    INTARSIA_DEVICE void read(const Input& input, int i) {
       INTARSIA_UNROLL
       for (int n = 0; n < count; ++n) {
         std::uint32_t b[2];
-        input.row[n].template read<whole>(first, i, b);
+        input.row[n].template read<whole>(i, b);
         INTARSIA_UNROLL
         for (int e = 0; e < 4; ++e) x[n][e] = e % 2 ? simt::high({b[e / 2]}) : simt::low({b[e / 2]});
       }
@@ -232,48 +248,38 @@ INTARSIA_DEVICE int chunk_count(const TileRun (&runs)[2]) {
          (runs[1].tiles + tiles_a_chunk - 1) / tiles_a_chunk;
 }
 
-// The chunks of a row of tiles that are one warp's, in bytes: where the next begins, and its run ends.
-struct WarpChunks {
-  unsigned at, end, bytes;
-  int chunk; // number within the run
+// One warp's copies of its chunks of a run, every other chunk of as many as there are warps.
+template <int tiles_high>
+struct ChunkCopies {
+  const Byte* from[tiles_high]; // this lane's 16 bytes of the next chunk
+  Byte* to;                     // of the ring's first stage
+  unsigned at, end, far_end; // of these in the run; where it ends for the lane's first piece and its second
+  unsigned step, stage_bytes;
 
-  INTARSIA_DEVICE void set(const TileRow& row, int first) { begin_run(row.runs[0], first); }
-  INTARSIA_DEVICE void begin_run(const TileRun& run, int first) {
-    chunk = first;
-    bytes = tiles_a_chunk * 8 * unsigned(run.quarters);
-    at = run.begin + unsigned(first) * bytes;
-    end = run.begin + run.bytes;
+  static constexpr unsigned piece = 16 * simt::warp_size; // a chunk has two above 4 bits a weight
+  INTARSIA_DEVICE void begin(const Byte* const (&rows)[tiles_high], const TileRun& run, Byte* ring, int warp,
+                             int warps, unsigned stage) {
+    const unsigned bytes = tiles_a_chunk * 8 * unsigned(run.quarters), mine = 16 * unsigned(simt::lane());
+    at = unsigned(warp) * bytes + mine;
+    step = unsigned(warps) * bytes;
+    end = mine < bytes ? run.bytes : 0;
+    far_end = mine + piece < bytes && run.bytes > piece ? run.bytes - piece : 0;
+    INTARSIA_UNROLL
+    for (int high = 0; high < tiles_high; ++high) from[high] = rows[high] + run.begin + at;
+    to = ring + mine;
+    stage_bytes = stage;
   }
-  // To the second run, once the first is done.
-  INTARSIA_DEVICE void turn(const TileRow& row) {
-    if (at >= end && end == row.runs[0].bytes && row.runs[1].tiles > 0)
-      begin_run(row.runs[1], chunk - (row.runs[0].tiles + tiles_a_chunk - 1) / tiles_a_chunk);
-  }
-  INTARSIA_DEVICE void next(int warps) {
-    chunk += warps;
-    at += unsigned(warps) * bytes;
-  }
-};
-
-// The same chunks in tiles of x.
-struct WarpTiles {
-  int tile, end, right; // right: tiles of the second run, until it is reached
-
-  INTARSIA_DEVICE void set(const TileRow& row, int warp) {
-    tile = tiles_a_chunk * warp;
-    end = row.runs[0].tiles;
-    right = row.runs[1].tiles;
-    turn();
-  }
-  INTARSIA_DEVICE void turn() {
-    if (tile < end || right == 0) return;
-    tile -= (end + tiles_a_chunk - 1) / tiles_a_chunk * tiles_a_chunk - end;
-    end += right;
-    right = 0;
-  }
-  INTARSIA_DEVICE void next(int warps) {
-    tile += tiles_a_chunk * warps;
-    turn();
+  // The next chunk, or nothing when there is none left, to the stage that begins at `stage`.
+  INTARSIA_DEVICE void next(int stage) {
+    INTARSIA_UNROLL
+    for (int high = 0; high < tiles_high; ++high) {
+      if (at < end) simt::cp_async_16(to + unsigned(stage) + unsigned(high) * stage_bytes, from[high]);
+      if (at < far_end)
+        simt::cp_async_16(to + unsigned(stage) + unsigned(high) * stage_bytes + piece, from[high] + piece);
+      from[high] += step;
+    }
+    at += step;
+    simt::cp_async_commit();
   }
 };
 
@@ -294,10 +300,9 @@ INTARSIA_KERNEL void INTARSIA_LAUNCH_BOUNDS(linear_threads<tiles_high, Product>,
   const int largest = group.row.runs[0].quarters > group.row.runs[1].quarters ? group.row.runs[0].quarters
                                                                               : group.row.runs[1].quarters;
   const unsigned stage_bytes = tiles_a_chunk * 8 * unsigned(largest);
-  const int lane = int(simt::opaque(unsigned(simt::lane()))),
-            warps = int(simt::block_dim().x) / simt::warp_size;
-  Byte* ring = table + simt::opaque(group.table_bytes + unsigned(simt::warp()) *
-                                                            unsigned(ring_stages * tiles_high) * stage_bytes);
+  const int lane = simt::lane(), warps = int(simt::block_dim().x) / simt::warp_size;
+  const int warp = simt::shuffle(simt::warp(), 0); // tells the compiler that a warp has one path
+  Byte* ring = table + group.table_bytes + unsigned(warp) * unsigned(ring_stages * tiles_high) * stage_bytes;
 
   int block = int(simt::block_index().x);
   const LinearMember& member = group.members[find_member(group, block)];
@@ -309,30 +314,14 @@ INTARSIA_KERNEL void INTARSIA_LAUNCH_BOUNDS(linear_threads<tiles_high, Product>,
     rows[high] =
         member.codes + std::size_t(tile_row < tile_rows ? tile_row : tile_rows - 1) * group.row.bytes;
   }
-
-  // Copies this warp's next chunk to the stage that begins at `to`, or nothing when there is none left.
-  const int warp = simt::warp(), stages_bytes = int(ring_stages * tiles_high * stage_bytes);
-  WarpChunks ahead;
-  ahead.set(group.row, warp);
-  const auto fetch = [&](int to) {
-    ahead.turn(group.row);
-    const unsigned left = ahead.at < ahead.end ? ahead.end - ahead.at : 0;
-    const unsigned bytes = left < ahead.bytes ? left : ahead.bytes;
+  const int stage_step = int(tiles_high * stage_bytes), stages_end = ring_stages * stage_step;
+  ChunkCopies<tiles_high> copies;
+  const auto begin_run = [&](const TileRun& run) {
+    copies.begin(rows, run, ring, warp, warps, stage_bytes);
     INTARSIA_UNROLL
-    for (unsigned piece = 0; piece < most_chunk_bytes; piece += 16 * simt::warp_size) {
-      const unsigned in_chunk = piece + 16 * unsigned(lane);
-      if (bytes > piece && in_chunk < bytes) {
-        INTARSIA_UNROLL
-        for (int high = 0; high < tiles_high; ++high)
-          simt::cp_async_16(ring + unsigned(to) + unsigned(high) * stage_bytes + in_chunk,
-                            rows[high] + (ahead.at + in_chunk));
-      }
-    }
-    ahead.next(warps);
-    simt::cp_async_commit();
+    for (int i = 0; i < ring_stages - 1; ++i) copies.next(i * stage_step);
   };
-  INTARSIA_UNROLL
-  for (int i = 0; i < ring_stages - 1; ++i) fetch(i * int(tiles_high * stage_bytes));
+  begin_run(group.row.runs[0]);
 
   Decoder::fill(table, group.codebook, largest);
   const int first_column = int(simt::block_index().y) * Product::columns;
@@ -343,64 +332,56 @@ INTARSIA_KERNEL void INTARSIA_LAUNCH_BOUNDS(linear_threads<tiles_high, Product>,
   Product products[tiles_high] = {};
   Decoder decoder;
   LaneCodes codes;
-  const auto set_run = [&](const TileRun& run) {
-    decoder.set(table, unsigned(lane), unsigned(run.quarters));
-    codes.set(unsigned(run.quarters), unsigned(lane));
-  };
-  set_run(group.row.runs[0]);
-  using Activations = typename Product::Activations;
-  const int whole_tiles = group.d_in % 2 == 0 ? group.d_in / 16 : 0;
-  const auto read = [&](int tile, int end, Activations(&x)[tiles_a_chunk]) {
-    if (tile + tiles_a_chunk <= (end < whole_tiles ? end : whole_tiles)) {
-      INTARSIA_UNROLL
-      for (int i = 0; i < tiles_a_chunk; ++i) x[i].template read<true>(input, tile, i);
-    } else {
-      INTARSIA_UNROLL
-      for (int i = 0; i < tiles_a_chunk; ++i) x[i].template read<false>(input, tile, tile + i < end ? i : 0);
-    }
-  };
-  int stage = 0, free_stage = stages_bytes - int(tiles_high * stage_bytes); // where they begin in the ring
-  // The first `count` tiles of the stage; `whole`: all four.
-  const auto multiply = [&]<bool whole>(const Activations(&x)[tiles_a_chunk], int count) {
+  // The first `count` tiles of the stage; `whole`: all four, and their columns are there.
+  const auto multiply = [&]<bool whole>(int stage, int count) {
+    typename Product::Activations x[tiles_a_chunk];
+    INTARSIA_UNROLL
+    for (int i = 0; i < tiles_a_chunk; ++i) x[i].template read<whole>(input, whole || i < count ? i : 0);
     INTARSIA_UNROLL
     for (int i = 0; i < tiles_a_chunk; ++i)
       if (whole || i < count) {
         INTARSIA_UNROLL
         for (int high = 0; high < tiles_high; ++high) {
           std::uint32_t lower, upper, a[4];
-          codes.read(ring + unsigned(stage) + unsigned(high) * stage_bytes + unsigned(i) * 8 * codes.quarters,
-                     lower, upper);
+          codes.read(ring + stage + high * int(stage_bytes) + i * 8 * int(codes.quarters), lower, upper);
           decoder.weights(lower, upper, a);
           products[high].add(a, x[i]);
         }
       }
   };
-  WarpTiles now;
-  now.set(group.row, warp);
-  int run_end = group.row.runs[0].tiles;
-  Activations x[tiles_a_chunk], next_x[tiles_a_chunk];
-  read(now.tile < now.end ? now.tile : 0, now.end, x); // without a chunk: for nothing
-  while (now.tile < now.end) {
-    WarpTiles next = now;
-    next.next(warps);
-    const bool more = next.tile < next.end;
-    read(more ? next.tile : now.tile, more ? next.end : now.end,
-         next_x); // a chunk ahead, as they come from far
-    simt::cp_async_wait<ring_stages - 2>();
-    simt::warp_barrier(); // everyone's copies of this stage are there, and the one before it is free
-    fetch(free_stage);
-    if (now.end != run_end) set_run(group.row.runs[1]);
-    run_end = now.end;
-    if (now.tile + tiles_a_chunk <= now.end)
-      multiply.template operator()<true>(x, tiles_a_chunk);
-    else
-      multiply.template operator()<false>(x, now.end - now.tile);
-    free_stage = stage;
-    stage += int(tiles_high * stage_bytes);
-    if (stage == stages_bytes) stage = 0;
-    now = next;
-    INTARSIA_UNROLL
-    for (int i = 0; i < tiles_a_chunk; ++i) x[i] = next_x[i];
+  const auto multiply_run = [&](const TileRun& run, int whole_tiles) {
+    decoder.set(table, unsigned(lane), unsigned(run.quarters));
+    codes.set(unsigned(run.quarters), unsigned(lane));
+    int stage = 0, free_stage = stages_end - stage_step; // where they begin in the ring
+    for (int tile = tiles_a_chunk * warp; tile < run.tiles; tile += tiles_a_chunk * warps) {
+      simt::cp_async_wait<ring_stages - 2>();
+      simt::warp_barrier(); // everyone's copies of this stage are there, and the one before it is free
+      copies.next(free_stage);
+      if (tile + tiles_a_chunk <= whole_tiles)
+        multiply.template operator()<true>(stage, tiles_a_chunk);
+      else
+        multiply.template operator()<false>(stage, run.tiles - tile < tiles_a_chunk ? run.tiles - tile
+                                                                                    : tiles_a_chunk);
+      input.advance(tiles_a_chunk * warps);
+      free_stage = stage;
+      stage += stage_step;
+      if (stage == stages_end) stage = 0;
+    }
+  };
+  // Tiles before which activations are read in pairs.
+  const int even_tiles = group.d_in % 2 == 0 ? group.d_in / 16 : 0;
+  for (int number = 0, before = 0; number < 2; ++number) {
+    const TileRun& run = group.row.runs[number];
+    if (run.tiles == 0) break;
+    if (number > 0) { // Half-TCQ's other rate
+      simt::warp_barrier();
+      begin_run(run);
+      input.set(group, first_column, lane);
+      input.advance(before);
+    }
+    input.advance(tiles_a_chunk * warp);
+    multiply_run(run, run.tiles < even_tiles - before ? run.tiles : even_tiles - before);
+    before += run.tiles;
   }
   simt::cp_async_wait<0>();
   write_sums(products, member, block * tiles_high * 16, first_column, group.batch);

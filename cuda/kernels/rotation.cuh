@@ -90,6 +90,7 @@ INTARSIA_DEVICE float dense_sum(const Input& input, const std::uint8_t* signs, c
                                 const RotationShape& shape, int first) {
   float sum = 0;
   std::uint32_t word = 0;
+  INTARSIA_UNROLL_BY(16) // rows come from L2: a decode step has four such sums a block, one behind the other
   for (int j = 0; j < shape.order; ++j) {
     if (j % 32 == 0 && shape.order > 1) word = hadamard[j / 32];
     const int i = first + j * shape.power;

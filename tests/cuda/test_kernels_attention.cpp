@@ -13,7 +13,8 @@ struct Case {
   int capacity, chunk;
   std::vector<int> positions;
   unsigned threads;
-  float size = 1; // of queries: large ones make the softmax sharp
+  float size = 1;  // of queries: large ones make the softmax sharp
+  int visible = 0; // positions that are looked at; 0: all
 };
 
 // Keys and values for every position, on the CPU and as the device stores them.
@@ -55,7 +56,8 @@ bool agrees(const Case& c) {
   const std::size_t dim = std::size_t(c.head.head_dim), heads = std::size_t(c.head.heads);
   const std::size_t tokens = c.positions.size(), stride = heads * dim + 5;
   const Cache cache(std::size_t(c.capacity), std::size_t(c.head.kv_heads) * dim);
-  const kernels::AttentionShape shape{c.head, c.chunk, (c.capacity + c.chunk - 1) / c.chunk};
+  const int visible = c.visible > 0 ? c.visible : c.capacity;
+  const kernels::AttentionShape shape{c.head, c.chunk, (visible + c.chunk - 1) / c.chunk};
   std::vector<float> queries = gaussian(tokens * stride, 3);
   for (float& value : queries) value *= c.size;
   const float scale = 1 / std::sqrt(float(dim));
@@ -69,8 +71,10 @@ bool agrees(const Case& c) {
                  kernels::attention_shared_bytes(shape, int(c.threads)),
                  {updated(partial), updated(statistics)}, q.data(), stride, cache.keys.data(),
                  cache.values.data(), positions.data(), shape, scale, partial.data(), statistics.data());
-  launch_checked(&kernels::combine_chunks<Out>, {unsigned(heads), unsigned(tokens)}, 64, 0, {written(out)},
-                 partial.data(), statistics.data(), positions.data(), shape, out.data());
+  const int combining = std::max(64, (c.head.head_dim + 31) / 32 * 32);
+  launch_checked(&kernels::combine_chunks<Out>, {unsigned(heads), unsigned(tokens)}, unsigned(combining),
+                 kernels::combine_shared_bytes(combining), {written(out)}, partial.data(), statistics.data(),
+                 positions.data(), shape, out.data());
   return close(out, reference(c, cache, queries, stride, scale), 4e-6f);
 }
 
@@ -90,12 +94,21 @@ class TestKernelsAttention : public QObject {
     QVERIFY(agrees<float>({{4, 2, 24}, 50, 16, {32}, 64})); // it has one position
     QVERIFY(agrees<std::uint16_t>({{8, 2, 128}, 70, 32, {66}, 128}));
   }
+  void many_chunks_are_put_together() {
+    QVERIFY(
+        agrees<float>({{2, 1, 8}, 3 * kernels::combine_at_once, 1, {2 * kernels::combine_at_once + 3}, 32}));
+    QVERIFY(agrees<float>({{2, 1, 48}, 600, 2, {599}, 32}));
+  }
+  void what_lies_behind_is_not_looked_at() {
+    QVERIFY(agrees<float>({{4, 2, 24}, 90, 16, {31, 40}, 64, 1, 41}));
+  }
   void groups_of_any_size_share_a_cache() {
     for (const int group : {1, 3, 4, 5, 7, 9})
       for (const int dim : {10, 24}) QVERIFY(agrees<float>({{2 * group, 2, dim}, 21, 8, {20}, 32}));
   }
   void wide_heads() {
     QVERIFY(agrees<float>({{2, 1, 256}, 20, 8, {18}, 128}));
+    QVERIFY(agrees<float>({{3, 1, 256}, 20, 8, {18}, 32})); // a thread for four pairs
     QVERIFY(agrees<float>({{2, 1, 190}, 20, 8, {18}, 96}));
   }
   void several_tokens_see_their_own_past() {

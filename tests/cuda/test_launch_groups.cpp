@@ -54,10 +54,12 @@ class TestLaunchGroups : public QObject {
     const auto path = [](const char* id, const char* planned, int batch) {
       return kernel_path_name(kernel_for(parse_quantizer_id(id), planned, batch));
     };
-    QCOMPARE(path("nuq-4", "", 1), "cuda-core");
+    QCOMPARE(path("nuq-4", "", 1), "tensor-core");
+    QCOMPARE(path("nuq-4", "cuda-core", 1), "cuda-core");
     QCOMPARE(path("nuq-4", "tensor-core", 1), "tensor-core");
     QCOMPARE(path("nuq-4", "cuda-core", 16), "tensor-core");
-    QCOMPARE(path("vq-2.5", "cpu", 2), "cuda-core");
+    QCOMPARE(path("vq-2.5", "cuda-core", 2), "cuda-core");
+    QCOMPARE(path("vq-2.5", "cpu", 2), "tensor-core");
     QCOMPARE(path("tcq-3.25", "cuda-core", 1), "tensor-core"); // there is no other
     QCOMPARE(path("f16", "", 1), "tensor-core");
   }

@@ -56,6 +56,8 @@ template <typename Launch>
 double microseconds(const Stream& stream, int count, const Launch& launch) {
   cudaGraph_t graph = nullptr;
   cudaGraphExec_t runnable = nullptr;
+  launch(0); // loads the kernels, which a capture may not
+  check(cudaStreamSynchronize(stream), "warming up");
   check(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal), "beginning a graph");
   for (int i = 0; i < count; ++i) launch(i);
   check(cudaStreamEndCapture(stream, &graph), "ending a graph");

@@ -86,8 +86,6 @@ void launch_gather_rows(const Table* table, std::size_t rows, const int* tokens,
     return row;
   });
 }
-template void launch_gather_rows(const float*, std::size_t, const int*, int, int, float*, cudaStream_t);
-template void launch_gather_rows(const Half*, std::size_t, const int*, int, int, float*, cudaStream_t);
 
 void launch_add_residual(const float* x, std::size_t count, float* residual, cudaStream_t) {
   count_launch();
@@ -200,10 +198,13 @@ void launch_rope_and_store(float* q, const float* k, const float* v, std::size_t
 
 template <typename Out>
 void launch_attention(const float* q, std::size_t stride, int tokens, const int* positions, const Heads& h,
-                      const DeviceCache& cache, float scale, float* scratch, Out* out, cudaStream_t) {
-  const std::size_t scratch_size = attention_scratch(h, std::size_t(cache.capacity), std::size_t(tokens));
+                      const DeviceCache& cache, int visible, float scale, float* scratch, Out* out,
+                      cudaStream_t) {
+  const std::size_t scratch_size = attention_scratch(h, std::size_t(visible), std::size_t(tokens));
   each_row("attention", tokens, h.heads * h.head_dim, out, [=](int t) {
     std::fill_n(scratch, scratch_size, 0.f); // has to be there
+    if (positions[t] >= visible || visible > cache.capacity)
+      throw std::runtime_error("a position not visible");
     std::vector<float> row;
     const std::size_t dim = std::size_t(h.head_dim), kv_dim = std::size_t(h.kv_heads) * dim;
     for (std::size_t head = 0; head < std::size_t(h.heads); ++head) {
@@ -285,18 +286,7 @@ void launch_penalise(float* logits, const int* tokens, int listed, float penalty
   });
 }
 
-#define INTARSIA_FOR(Out)                                                                                    \
-  template void launch_swiglu(const Rows&, const float*, Out*, cudaStream_t);                                \
-  template void launch_rms_norm(const float*, int, int, const float*, float, Out*, cudaStream_t);            \
-  template void launch_rotate(const Rows&, const DeviceRotation&, Out*, cudaStream_t);                       \
-  template void launch_rotate_normed(const Rows&, const float*, float, const DeviceRotation&, Out*,          \
-                                     cudaStream_t);                                                          \
-  template void launch_rotate_gated(const Rows&, const float*, const DeviceRotation&, Out*, cudaStream_t);   \
-  template void launch_attention(const float*, std::size_t, int, const int*, const Heads&,                   \
-                                 const DeviceCache&, float, float*, Out*, cudaStream_t)
-INTARSIA_FOR(float);
-INTARSIA_FOR(Half);
-#undef INTARSIA_FOR
+#include "cuda/kernel_instances.inc"
 
 // --- linears
 // ------------------------------------------------------------------------------------------------
