@@ -21,6 +21,7 @@ class DeviceChoice : public QObject {
 
   const DeviceList& list() const { return list_; } // empty until it is looked for
   const Device& device() const { return device_; } // the CPU until then
+  // Of the device with this id; it stays the same while nothing else is chosen.
   const std::shared_ptr<Workplace>& workplace() const { return workplace_; }
 
   void look(); // off the GUI thread: asking a GPU takes seconds

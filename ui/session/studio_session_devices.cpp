@@ -134,9 +134,9 @@ void StudioSession::measure_latency() {
   if (!can_measure_latency() || profile_runner_.running() || busy()) return;
   profile_job_ = {JobState::running, {}, 0, 0, -1, {}};
   emit latency_changed();
-  profile_runner_.start([this, opened = model_,
+  profile_runner_.start([this, opened = model_, device = device(),
                          workplace = devices_.workplace()](const JobControl& control) -> JobRunner::Finish {
-    const LatencyCache cache(workplace->device(), *opened);
+    const LatencyCache cache(device, *opened);
     auto table = cache.find();
     if (!table) {
       table = profile_at(workplace->get(), *opened, control);

@@ -274,7 +274,7 @@ void MainWindow::refresh_header() {
     model_name_->setText(tr("no model is open"));
   }
   device_->setText(session_.devices().devices.empty() ? tr("Looking for devices…")
-                                                      : device_summary(session_.device()));
+                                                      : tr("%1  ▾").arg(device_summary(session_.device())));
 }
 
 void MainWindow::refresh_rail() {
