@@ -13,6 +13,11 @@
 #include "ui/widgets/card.h"
 
 namespace intarsia::ui {
+namespace {
+
+constexpr int most_lines = 8; // then the list scrolls: a GPU has hundreds of kernels
+
+}
 
 SelftestView::SelftestView(StudioSession& session, QWidget* parent)
     : QWidget(parent)
@@ -32,7 +37,6 @@ SelftestView::SelftestView(StudioSession& session, QWidget* parent)
   progress_->setFixedHeight(8);
   lines_->setObjectName(QStringLiteral("selftestLines"));
   lines_->setAccessibleName(tr("Tested kernels"));
-  lines_->setFixedHeight(150);
   auto* layout = new QVBoxLayout(this);
   layout->setContentsMargins(0, 0, 0, 0);
   layout->setSpacing(spacing);
@@ -80,6 +84,8 @@ void SelftestView::show_checks() {
   lines_->clear();
   for (const KernelCheck& check : session_.selftest_checks()) lines_->addItem(check_line(check));
   lines_->setVisible(lines_->count() > 0);
+  lines_->setFixedHeight(std::min(lines_->count(), most_lines) * std::max(0, lines_->sizeHintForRow(0)) +
+                         2 * lines_->frameWidth() + spacing);
   if (auto* around = window(); around != this && around->isVisible()) around->adjustSize();
 }
 
