@@ -12,7 +12,6 @@ namespace {
 
 constexpr std::size_t most_chunk_tokens = 512;
 constexpr std::uint64_t decoded_bytes = std::uint64_t(32) << 20; // stays in a large card's L2
-constexpr std::uint64_t cublas_bytes = std::uint64_t(32) << 20;  // what NVIDIA advises for Hopper
 constexpr std::uint64_t attention_bytes = std::uint64_t(32) << 20, logit_bytes = std::uint64_t(32) << 20;
 
 bool is_f16(QuantizerId id) { return id.family == QuantizerFamily::f16; }
@@ -86,7 +85,7 @@ ArenaPlan workspace_arena(const LayerGraph& graph, const QuantizerOf& quantizer_
     largest = std::max(largest, row * rows_within(decoded_bytes, row, layer->d_out));
   }
   ArenaPlan arena;
-  arena.add("cublas", MemoryUse::workspace, cublas_bytes);
+  arena.add("cublas", MemoryUse::workspace, cublas_workspace_bytes);
   arena.add("decoded", MemoryUse::workspace, largest);
   return arena;
 }
@@ -101,6 +100,8 @@ ArenaPlan sequence_arena(const ModelConfig& config, std::size_t capacity) {
   ArenaPlan arena;
   const auto add = [&](const char* name, std::uint64_t bytes) { arena.add(name, MemoryUse::buffers, bytes); };
   for (const char* name : {"tokens", "positions", "row numbers"}) add(name, sizeof(int) * tokens);
+  add("draw", sizeof(double)); // the random number, and the token that it draws
+  add("drawn", sizeof(int));
   for (const char* name : {"residual", "out"}) add(name, sizeof(float) * tokens * config.hidden);
   add("qkv", sizeof(float) * tokens * (config.attention_dim() + 2 * config.kv_dim()));
   add("attended", sizeof(float) * tokens * config.attention_dim());

@@ -13,6 +13,8 @@
 
 namespace intarsia::cuda {
 
+constexpr std::uint64_t cublas_workspace_bytes = std::uint64_t(32) << 20; // what NVIDIA advises for Hopper
+
 using QuantizerOf = std::function<QuantizerId(const LinearLayer&)>;
 
 // Names of an arena's parts.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <sstream>
 
+#include "app/cli/place.h"
 #include "app/cli/plan_table.h"
 #include "app/cli/session.h"
 #include "app/cli/verbs.h"
@@ -52,15 +53,14 @@ Sensitivity sensitivity_of(const Options& options, const OpenedModel& model) {
   if (model.checkpoint && !model.checkpoint->has_weights())
     throw Error(ErrorKind::usage,
                 "allocate: " + options.argument() + " has no weights to measure: give --sensitivity FILE");
-  chosen_device(options);
+  const Place place = chosen_place(options);
   const SensitivityCache cache(*model.checkpoint, {}, {});
-  if (auto kept = cache.find()) return *kept;
+  if (auto known = cache.find()) return *known;
   const JobControl control = make_control("sensitivity");
-  const auto running = load(model, control);
-  auto result = estimate_sensitivity(*running, model.weights(), model.config().name, {}, {}, control);
+  const Sensitivity result = measure_sensitivity(model, place, {}, {}, control);
   end_progress();
-  if (const auto place = cache.keep(result); !place.empty())
-    fmt::print(stderr, "sensitivity estimated in {:.0f} s and kept in {}\n", result.seconds, place.string());
+  if (const auto kept = cache.keep(result); !kept.empty())
+    fmt::print(stderr, "sensitivity estimated in {:.0f} s and kept in {}\n", result.seconds, kept.string());
   return result;
 }
 

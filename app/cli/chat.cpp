@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -11,7 +12,6 @@
 #include "app/cli/verbs.h"
 #include "core/allocation/memory_model.h"
 #include "core/base/error.h"
-#include "core/device/memory_info.h"
 #include "core/runtime/conversation.h"
 #include "core/worker/messages.h"
 
@@ -82,7 +82,7 @@ void run(const Options& options) {
   const std::size_t context =
       options.count_or("--context", 1, model.config().max_positions, usual_context(model));
   const JobControl control = make_control("loading");
-  const auto running = load(model, place, control);
+  const auto running = load(model, place, control, context);
   end_progress();
   Conversation conversation(tokenizer, *running, context, options.text("--system").value_or(""));
   if (!prompt) return converse(conversation, max_tokens, sampling);
@@ -94,7 +94,7 @@ void run(const Options& options) {
   if (result.reason == StopReason::stopped) throw Error(ErrorKind::cancelled, "cancelled");
   if (options.json()) {
     OrderedJson json = to_json(*prompt, result);
-    json["memory"] = {{"predicted_bytes", predicted_memory(model, context)}, {"peak_bytes", peak_memory()}};
+    json["memory"] = memory_of(place, std::array{&model}, context, predicted_memory(model, context));
     print_json(json);
   }
 }

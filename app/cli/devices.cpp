@@ -4,6 +4,7 @@
 #include "app/cli/session.h"
 #include "app/cli/verbs.h"
 #include "core/allocation/budget.h"
+#include "core/worker/device_jobs.h"
 
 namespace intarsia::cli {
 namespace {
@@ -38,7 +39,7 @@ void print_text(const DeviceList& list) {
 Verb devices_verb() {
   return {{"devices", "", "lists the devices found, or why a GPU cannot be used", {}},
           [](const Options& options) {
-            const DeviceList list = detect_devices();
+            const DeviceList list = detect_usable_devices();
             if (!options.json()) return print_text(list);
             OrderedJson devices = OrderedJson::array();
             for (const Device& device : list.devices) devices.push_back(to_json(device));

@@ -2,6 +2,7 @@
 #include "core/evaluation/evaluation.h"
 
 #include <algorithm>
+#include <array>
 #include <fmt/format.h>
 
 #include "app/cli/place.h"
@@ -29,12 +30,12 @@ void run(const Options& options) {
   const auto tokens = read_tokens(model, options.argument(), text);
   const int bos = window_bos(*model.tokenizer);
   const JobControl control = make_control("evaluating");
-  const auto running = load(model, place, control);
+  const auto running = load(model, place, control, context);
   OrderedJson json{{"model", options.argument()}, {"text", text}, {"context", context}};
   if (const auto reference_path = options.text("--reference")) {
     const OpenedModel reference = open_model(*reference_path);
     require_same_tokens(model, reference, *reference_path);
-    const auto other = load(reference, place, control);
+    const auto other = load(reference, place, control, context);
     const DivergenceResult result = divergence_anywhere(*running, *other, tokens, context, bos, control);
     end_progress();
     json.update(to_json(result.model));
@@ -42,7 +43,10 @@ void run(const Options& options) {
     json["kl_divergence"] = result.mean_kl;
     json["kl_standard_error"] = result.standard_error;
     json["top1_agreement"] = result.top1_agreement;
-    if (options.json()) return print_json(json);
+    if (options.json()) {
+      json["memory"] = memory_of(place, std::array{&model, &reference}, context, nullptr);
+      return print_json(json);
+    }
     fmt::print("perplexity       {:.4f} (reference {:.4f}), {} tokens in windows of {}\n",
                result.model.perplexity, result.reference.perplexity, result.model.tokens, context);
     fmt::print("KL divergence    {:.5g} nats a token, standard error {:.2g}\n", result.mean_kl,
@@ -53,7 +57,10 @@ void run(const Options& options) {
   const PerplexityResult result = perplexity_anywhere(*running, tokens, context, bos, control);
   end_progress();
   json.update(to_json(result));
-  if (options.json()) return print_json(json);
+  if (options.json()) {
+    json["memory"] = memory_of(place, std::array{&model}, context, nullptr);
+    return print_json(json);
+  }
   fmt::print("perplexity {:.4f} ({:.5f} nats a token, standard error {:.2g}), {} tokens in windows of {}\n",
              result.perplexity, result.mean_nll, result.standard_error, result.tokens, context);
 }

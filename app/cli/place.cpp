@@ -1,30 +1,42 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/cli/place.h"
 
+#include "core/device/memory_info.h"
+#include "core/worker/worker_jobs.h"
 #include "core/worker/worker_model.h"
 
 namespace intarsia::cli {
-namespace {
-
-// A GPU that the driver shows. Whether it can be computed on is for the worker to say, which asks CUDA.
-Device listed_gpu(const std::string& id) {
-  DeviceList list = list_devices();
-  for (Device& device : list.devices)
-    if (device.id == id) return std::move(device);
-  return find_device(id); // throws, and says what there is
-}
-
-} // namespace
 
 Place chosen_place(const Options& options) {
-  const std::string id = options.text("--device").value_or("");
-  return place_on(id.starts_with("cuda:") ? listed_gpu(id) : find_device(id),
+  return place_on(find_device(options.text("--device").value_or("")),
                   options.count_or("--threads", 1, 4096, 0));
 }
 
-std::unique_ptr<LanguageModel> load(const OpenedModel& model, const Place& place, const JobControl& control) {
+std::unique_ptr<LanguageModel> load(const OpenedModel& model, const Place& place, const JobControl& control,
+                                    std::size_t context) {
   if (!place.worker) return load(model, control);
-  return load_in_worker(place.worker, model, place.device.id, control);
+  return load_in_worker(place.worker, model, place.device.id, control, context);
+}
+
+OrderedJson memory_of(const Place& place, std::span<const OpenedModel* const> models, std::size_t context,
+                      OrderedJson on_cpu) {
+  OrderedJson predicted = std::move(on_cpu);
+  if (place.device.kind == DeviceKind::cuda)
+    predicted = predicted_gpu_memory(*place.worker, place.device.id, models, context);
+  const std::uint64_t peak =
+      place.worker ? peak_memory_in_worker(*place.worker, place.device.id) : peak_memory();
+  return {{"predicted_bytes", std::move(predicted)}, {"peak_bytes", peak}};
+}
+
+Sensitivity measure_sensitivity(const OpenedModel& model, const Place& place,
+                                std::span<const int> text_tokens, const SensitivityOptions& options,
+                                const JobControl& control) {
+  model.weights(); // refuses a bare config.json here
+  if (place.worker)
+    return sensitivity_in_worker(*place.worker, place.device.id, path_of(model), text_tokens, options,
+                                 control);
+  const auto running = load(model, control);
+  return estimate_sensitivity(*running, model.weights(), model.config().name, text_tokens, options, control);
 }
 
 } // namespace intarsia::cli

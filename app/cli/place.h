@@ -5,12 +5,24 @@
 #include <memory>
 
 #include "app/cli/session.h"
+#include "core/allocation/sensitivity.h"
 #include "core/worker/place.h"
 
 namespace intarsia::cli {
 
 Place chosen_place(const Options& options); // of --device
 
-std::unique_ptr<LanguageModel> load(const OpenedModel& model, const Place& place, const JobControl& control);
+// `context`: of the sequence that will run. A GPU refuses here what will not fit there.
+std::unique_ptr<LanguageModel> load(const OpenedModel& model, const Place& place, const JobControl& control,
+                                    std::size_t context);
+// Of the place's memory: what these models, each with such a context, should take ("predicted_bytes", where
+// it is a GPU; else `on_cpu`), and the most that was taken so far ("peak_bytes"), by them and by all else
+// that runs them.
+OrderedJson memory_of(const Place& place, std::span<const OpenedModel* const> models, std::size_t context,
+                      OrderedJson on_cpu);
+// estimate_sensitivity() where the place is.
+Sensitivity measure_sensitivity(const OpenedModel& model, const Place& place,
+                                std::span<const int> text_tokens, const SensitivityOptions& options,
+                                const JobControl& control);
 
 } // namespace intarsia::cli

@@ -9,6 +9,7 @@
 #include "core/base/resources.h"
 #include "core/device/device_profile.h"
 #include "core/runtime/cpu_profiler.h"
+#include "core/worker/worker_model.h"
 
 namespace intarsia::cli {
 namespace {
@@ -37,10 +38,9 @@ std::filesystem::path device_file(const std::string& name) {
 }
 
 LatencyTable measure_gpu(const Place& place, const OpenedModel& model) {
-  const auto path = model.artifact ? model.artifact->path() : model.checkpoint->path();
-  const auto answer = place.worker->call(
-      {{"do", "profile"}, {"path", std::filesystem::absolute(path).string()}, {"device", place.device.id}},
-      make_control("profile"));
+  const auto answer =
+      place.worker->call({{"do", "profile"}, {"path", path_of(model).string()}, {"device", place.device.id}},
+                         make_control("profile"));
   end_progress();
   return parse_latency_table(JsonObject(answer.result, "the worker's answer")["table"],
                              "the worker's answer");

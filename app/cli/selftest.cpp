@@ -9,30 +9,18 @@
 #include "core/base/error.h"
 #include "core/tensor/kernels.h"
 #include "core/tensor/selftest.h"
+#include "core/worker/device_jobs.h"
 
 namespace intarsia::cli {
 namespace {
 
 constexpr int usual_cases = 8;
 
-std::vector<KernelCheck> checks_from(const Json& result) {
-  std::vector<KernelCheck> checks;
-  for (const Json& entry : JsonObject(result, "the worker's answer")["kernels"]) {
-    const JsonObject fields(entry, "the worker's answer");
-    checks.push_back({fields.string("kernel"), int(fields.count("cases", 0, INT32_MAX)),
-                      fields["worst"].is_null() ? INFINITY : fields.number("worst"),
-                      fields.number("tolerance"), fields.string("problem")});
-  }
-  return checks;
-}
-
 std::vector<KernelCheck> run_checks(const Place& place, std::uint64_t seed, int cases) {
   if (!place.worker) return check_cpu_kernels(seed, cases);
-  const auto answer =
-      place.worker->call({{"do", "selftest"}, {"device", place.device.id}, {"seed", seed}, {"cases", cases}},
-                         make_control("testing"));
+  auto checks = selftest_in_worker(*place.worker, place.device.id, seed, cases, make_control("testing"));
   end_progress();
-  return checks_from(answer.result);
+  return checks;
 }
 
 std::string verdict(const KernelCheck& check) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 
+#include "app/cli/place.h"
 #include "app/cli/session.h"
 #include "app/cli/verbs.h"
 #include "core/base/atomic_file.h"
@@ -22,7 +23,7 @@ Verb sensitivity_verb() {
   return {
       spec, [](const Options& options) {
         const std::string out = options.text("--output").value_or("sensitivity.json");
-        chosen_device(options);
+        const Place place = chosen_place(options);
         const OpenedModel model = open_model(options.argument());
         const JobControl control = make_control("sensitivity");
         SensitivityOptions settings;
@@ -30,9 +31,7 @@ Verb sensitivity_verb() {
         settings.seed = options.count_or("--seed", 0, INT64_MAX, settings.seed);
         std::vector<int> tokens;
         if (const auto text = options.text("--text")) tokens = read_tokens(model, options.argument(), *text);
-        const auto running = load(model, control);
-        const Sensitivity result =
-            estimate_sensitivity(*running, model.weights(), model.config().name, tokens, settings, control);
+        const Sensitivity result = measure_sensitivity(model, place, tokens, settings, control);
         end_progress();
         if (model.checkpoint) SensitivityCache(*model.checkpoint, tokens, settings).keep(result);
         const OrderedJson json = to_json(result);

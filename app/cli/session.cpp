@@ -130,11 +130,15 @@ void print_json(const OrderedJson& json) {
   std::puts(json.dump(2, ' ', false, OrderedJson::error_handler_t::replace).c_str());
 }
 
-OptionSpec device_option() {
-  return {"--device", "cpu|cuda:N", "device to compute on (default: the best usable one)"};
-}
+OptionSpec device_option() { return {"--device", "cpu|cuda:N", "device to compute on (default: cpu)"}; }
 
-Device chosen_device(const Options& options) { return find_device(options.text("--device").value_or("")); }
+Device chosen_device(const Options& options) {
+  Device device = find_device(options.text("--device").value_or(""));
+  if (device.kind != DeviceKind::cpu)
+    throw Error(ErrorKind::unsupported,
+                "this is computed on the CPU only: leave --device " + device.id + " out");
+  return device;
+}
 
 std::unique_ptr<LanguageModel> load(const OpenedModel& model, const JobControl& control) {
   const std::uint64_t f32_bytes = 2 * f16_model_bytes(model.graph(), model.config());

@@ -22,8 +22,8 @@ DeviceChoice device_from(const JsonObject& request) {
 }
 
 std::unique_ptr<LanguageModel> load_on_device(const DeviceChoice& device, const OpenedModel& model,
-                                              const JobControl& control) {
-  if (device.gpu) return load_on_gpu(device.index, model.weights(), control);
+                                              const JobControl& control, std::size_t context) {
+  if (device.gpu) return load_on_gpu(device.index, model.weights(), context, control);
   return load_on_cpu(model.weights(), cpu_options(model), control);
 }
 

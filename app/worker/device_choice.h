@@ -18,7 +18,8 @@ struct DeviceChoice {
 // The field "device": "cpu" or "cuda:N". Throws Error{usage}.
 DeviceChoice device_from(const JsonObject& request);
 
+// `context`: tokens of a sequence to come, for which a GPU must have room too; 0: none.
 std::unique_ptr<LanguageModel> load_on_device(const DeviceChoice& device, const OpenedModel& model,
-                                              const JobControl& control);
+                                              const JobControl& control, std::size_t context = 0);
 
 } // namespace intarsia::worker

@@ -5,7 +5,9 @@
 namespace intarsia::worker {
 
 Job devices_job() {
-  return {{}, [](const JsonObject&, JobContext&) { return JobResult{gpu_devices(), {}}; }};
+  return {{"measure"}, [](const JsonObject& request, JobContext&) {
+            return JobResult{gpu_devices(request.boolean_or("measure", true)), {}};
+          }};
 }
 
 } // namespace intarsia::worker

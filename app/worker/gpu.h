@@ -13,11 +13,20 @@
 
 namespace intarsia::worker {
 
-// {"devices":[…],"driver_version":N,"problem":"a sentence, or empty"}
-OrderedJson gpu_devices();
+// {"devices":[…],"driver_version":N,"problem":"a sentence, or empty"}. To measure bandwidth and overhead
+// takes memory, and a second a card.
+OrderedJson gpu_devices(bool measure);
 
-// Throws Error: no such GPU, no driver, not enough device memory.
-std::unique_ptr<LanguageModel> load_on_gpu(int index, const WeightSource& weights, const JobControl& control);
+// `context`: tokens of a sequence to come, for which there must be room too; 0: none. Throws Error, before
+// anything is allocated: no such GPU, no driver, not enough device memory.
+std::unique_ptr<LanguageModel> load_on_gpu(int index, const WeightSource& weights, std::size_t context,
+                                           const JobControl& control);
+
+// Of a GPU's memory: "overhead", what CUDA takes beside a model; "peak", the most that this process has
+// taken; "free" and "total", now.
+OrderedJson gpu_usage(int index);
+// Looks how much is taken of the GPUs that are used, for the peak.
+void note_gpu_memory() noexcept;
 
 // Quantizes on the GPU, and takes memory there only while it does. Throws Error: no such GPU, no driver.
 EncodeLinear gpu_encoder(int index);

@@ -11,13 +11,17 @@ constexpr const char* problem =
 
 }
 
-OrderedJson gpu_devices() {
+OrderedJson gpu_devices(bool) {
   return {{"devices", OrderedJson::array()}, {"driver_version", 0}, {"problem", problem}};
 }
 
-std::unique_ptr<LanguageModel> load_on_gpu(int, const WeightSource&, const JobControl&) {
+std::unique_ptr<LanguageModel> load_on_gpu(int, const WeightSource&, std::size_t, const JobControl&) {
   throw Error(ErrorKind::unsupported, problem);
 }
+
+OrderedJson gpu_usage(int) { throw Error(ErrorKind::unsupported, problem); }
+
+void note_gpu_memory() noexcept {}
 
 EncodeLinear gpu_encoder(int) { throw Error(ErrorKind::unsupported, problem); }
 

@@ -3,6 +3,8 @@
 
 #include <memory>
 
+#include "app/worker/gpu.h"
+
 namespace intarsia::worker {
 
 JobControl JobContext::control() {
@@ -12,6 +14,7 @@ JobControl JobContext::control() {
             const auto now = Clock::now();
             if (now < *next && progress.done < progress.total) return;
             *next = now + std::chrono::milliseconds(50);
+            note_gpu_memory(); // a job's own sequences are there now, and gone when it has ended
             event({{"progress",
                     {{"stage", progress.stage}, {"done", progress.done}, {"total", progress.total}}}});
           },
@@ -25,10 +28,13 @@ void JobContext::event(OrderedJson line) {
 }
 
 std::map<std::string, Job> all_jobs() {
-  return {{"devices", devices_job()},   {"load", load_job()},         {"unload", unload_job()},
-          {"sequence", sequence_job()}, {"close", close_job()},       {"forward", forward_job()},
-          {"generate", generate_job()}, {"evaluate", evaluate_job()}, {"quantize", quantize_job()},
-          {"profile", profile_job()},   {"selftest", selftest_job()}, {"memory", memory_job()}};
+  return {{"devices", devices_job()},   {"load", load_job()},
+          {"unload", unload_job()},     {"sequence", sequence_job()},
+          {"close", close_job()},       {"forward", forward_job()},
+          {"generate", generate_job()}, {"evaluate", evaluate_job()},
+          {"quantize", quantize_job()}, {"profile", profile_job()},
+          {"selftest", selftest_job()}, {"memory", memory_job()},
+          {"usage", usage_job()},       {"sensitivity", sensitivity_job()}};
 }
 
 } // namespace intarsia::worker

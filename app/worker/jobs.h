@@ -60,6 +60,8 @@ Job quantize_job();
 Job profile_job();
 Job selftest_job();
 Job memory_job();
+Job usage_job();
+Job sensitivity_job();
 
 std::map<std::string, Job> all_jobs();
 

@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/worker/device_choice.h"
+#include "app/worker/gpu.h"
 #include "app/worker/jobs.h"
 
 namespace intarsia::worker {
 
 Job load_job() {
-  return {{"path", "device"}, [](const JsonObject& request, JobContext& context) {
+  return {{"path", "device", "context"}, [](const JsonObject& request, JobContext& context) {
             const DeviceChoice device = device_from(request);
             LoadedModel loaded{open_model(request.string("path")), nullptr};
-            loaded.model = load_on_device(device, loaded.opened, context.control());
+            const std::size_t tokens = request.count_or("context", 1, largest_capacity, 0);
+            loaded.model = load_on_device(device, loaded.opened, context.control(), tokens);
             OrderedJson result{{"model", 0},
                                {"vocabulary", loaded.model->config().vocabulary},
                                {"weight_bytes", loaded.model->weight_bytes()}};
+            if (device.gpu) result["memory"] = gpu_usage(device.index);
             result["model"] = context.models.add(std::move(loaded));
             return JobResult{std::move(result), {}};
           }};

@@ -12,6 +12,8 @@
 
 namespace intarsia::worker {
 
+constexpr std::size_t largest_capacity = std::size_t(1) << 24; // tokens; beyond any model's positions
+
 struct LoadedModel {
   OpenedModel opened;
   std::unique_ptr<LanguageModel> model;

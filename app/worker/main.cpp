@@ -4,6 +4,7 @@
 #include <charconv>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <fcntl.h>
 #include <optional>
 #include <string>
@@ -45,6 +46,9 @@ int main(int argc, char** argv) {
   }
   const intarsia::ThreadLimit limit(*threads);
   std::signal(SIGPIPE, SIG_IGN); // a program that left is seen at the end of input
+  // "cuda:N" is to be the GPU that the driver's library, which the other side asks, gives that number; CUDA
+  // by itself counts the fastest first.
+  ::setenv("CUDA_DEVICE_ORDER", "PCI_BUS_ID", 0);
   const int answers = take_standard_output();
   if (answers < 0) {
     std::fputs("intarsia-worker: standard output is closed; it is where answers go\n", stderr);

@@ -1,20 +1,39 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include <algorithm>
-
+#include "app/worker/device_choice.h"
 #include "app/worker/gpu.h"
 #include "app/worker/jobs.h"
 #include "core/artifact/open_model.h"
+#include "core/base/error.h"
+#include "core/device/memory_info.h"
 
 namespace intarsia::worker {
 
-// What a GPU would need, whether there is one or not.
-Job memory_job() {
-  return {{"path", "context"}, [](const JsonObject& request, JobContext&) {
-            const OpenedModel opened = open_model(request.string("path"));
-            const std::size_t most = std::max<std::size_t>(opened.config().max_positions, 1);
-            const std::size_t context = request.count_or("context", 1, most, usual_context(opened));
-            return JobResult{gpu_memory(opened.weights(), context), {}};
-          }};
+namespace {
+
+// What a GPU would need, whether there is one or not; and on one that is there, what CUDA takes beside it.
+JobResult predict(const JsonObject& request, JobContext&) {
+  const OpenedModel opened = open_model(request.string("path"));
+  const std::size_t context = request.count_or("context", 1, largest_capacity, usual_context(opened));
+  OrderedJson result = gpu_memory(opened.weights(), context);
+  if (!request.has("device")) return {std::move(result), {}};
+  const DeviceChoice device = device_from(request);
+  if (!device.gpu)
+    throw Error(ErrorKind::usage,
+                "the request: field \"device\" is no GPU: of the CPU's memory there is no plan");
+  result["overhead"] = gpu_usage(device.index)["overhead"];
+  return {std::move(result), {}};
 }
+
+// What this process has taken of a device's memory.
+JobResult usage(const JsonObject& request, JobContext&) {
+  const DeviceChoice device = device_from(request);
+  return {device.gpu ? gpu_usage(device.index) : OrderedJson{{"peak", peak_memory()}}, {}};
+}
+
+} // namespace
+
+Job memory_job() { return {{"path", "context", "device"}, predict}; }
+
+Job usage_job() { return {{"device"}, usage}; }
 
 } // namespace intarsia::worker

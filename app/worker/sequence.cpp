@@ -9,8 +9,6 @@
 namespace intarsia::worker {
 namespace {
 
-constexpr std::size_t largest_capacity = std::size_t(1) << 24; // tokens; beyond any model's positions
-
 JobResult open(const JsonObject& request, JobContext& context) {
   LoadedModel& loaded = context.models.model(request, "model");
   const std::size_t capacity = request.count("capacity", 1, largest_capacity);

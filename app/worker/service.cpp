@@ -48,7 +48,11 @@ Service::Service(Output& output, std::map<std::string, Job> jobs)
     , jobs_(std::move(jobs))
     , worker_([this] { work(); }) {}
 
-Service::~Service() { worker_.join(); }
+// Also where serve() has thrown: the thread ends when it is told to, and not before.
+Service::~Service() {
+  cancel_all();
+  worker_.join();
+}
 
 void Service::serve(int input) {
   FrameBuffer frames(longest_worker_line);
@@ -66,7 +70,6 @@ void Service::serve(int input) {
         take(line->text);
     }
   }
-  cancel_all();
 }
 
 void Service::take(const std::string& line) {

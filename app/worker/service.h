@@ -15,11 +15,11 @@ namespace intarsia::worker {
 class Service {
  public:
   Service(Output& output, std::map<std::string, Job> jobs);
-  ~Service();
+  ~Service(); // what is not done by then is cancelled: nobody is there to read of it
   Service(const Service&) = delete;
   Service& operator=(const Service&) = delete;
 
-  // Until the end of input. What is not done by then is cancelled: nobody is there to read of it.
+  // Until the end of input.
   void serve(int input);
 
  private:

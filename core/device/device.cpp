@@ -100,9 +100,16 @@ DeviceList detect_devices() {
   return list;
 }
 
+// The CPU, also beside a GPU that can be used: until the CUDA backend has been run on a card, only who names
+// the GPU gets it. Once it has, this is the list's first.
+const Device& default_device(const DeviceList& list) {
+  return *std::find_if(list.devices.begin(), list.devices.end(),
+                       [](const Device& device) { return device.kind == DeviceKind::cpu; });
+}
+
 Device find_device(const std::string& id) {
   const DeviceList list = list_devices();
-  if (id.empty()) return list.devices.front();
+  if (id.empty()) return default_device(list);
   std::string known;
   for (const Device& device : list.devices) {
     known += (known.empty() ? "" : ", ") + device.id;

@@ -16,9 +16,10 @@ struct Device {
   std::string name;
   std::uint64_t memory_total = 0; // bytes
   std::uint64_t memory_free = 0;  // bytes, at the time of asking, other processes counted
-  double bandwidth = 0;           // bytes/s; measured for the CPU; 0 when unknown
+  double bandwidth = 0;           // bytes/s, measured; 0 when unknown
   std::string capability;         // "8.9" for a GPU, instruction sets for a CPU
   std::string driver;             // GPU driver version; empty for a CPU
+  std::string uuid;               // of a GPU, the card's own id; empty when unknown
   bool usable = true;
   std::string reason; // why it cannot be used, a sentence with a next step; empty when usable
 };
@@ -29,11 +30,15 @@ struct DeviceList {
 };
 
 // Reads memory afresh at every call; the CPU's bandwidth is measured once a process (about 50 ms and 96 MiB).
+// Of a GPU it says what the driver's management library knows; core/worker/worker_devices.h asks CUDA too.
 DeviceList detect_devices();
 // The same without the bandwidth, for who wants to run a model and needs the memory.
 DeviceList list_devices();
 
-// The device of that id; empty: the best usable. Throws Error{usage} listing the ids when unknown,
+// What is used where nobody names a device.
+const Device& default_device(const DeviceList& list);
+
+// The device of that id; empty: the default one. Throws Error{usage} listing the ids when unknown,
 // Error{resource} with the reason when unusable, or a GPU that is not there. Without the CPU's bandwidth.
 Device find_device(const std::string& id);
 

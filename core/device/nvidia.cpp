@@ -3,6 +3,7 @@
 // stable.
 #include "core/device/nvidia.h"
 
+#include <cstdlib>
 #include <dlfcn.h>
 #include <memory>
 
@@ -31,6 +32,8 @@ class Nvml {
     load(memory, "nvmlDeviceGetMemoryInfo");
     load(capability, "nvmlDeviceGetCudaComputeCapability");
     load(driver, "nvmlSystemGetDriverVersion");
+    load(uuid, "nvmlDeviceGetUUID");
+    load(handle_by_bus, "nvmlDeviceGetHandleByPciBusId_v2");
     complete_ = init && shutdown && count && handle && name && memory && capability && driver;
     started_ = complete_ && init() == 0;
   }
@@ -52,6 +55,9 @@ class Nvml {
   int (*memory)(Handle, Memory*) = nullptr;
   int (*capability)(Handle, int*, int*) = nullptr;
   int (*driver)(char*, unsigned) = nullptr;
+  // These are done without where they are missing.
+  int (*uuid)(Handle, char*, unsigned) = nullptr;
+  int (*handle_by_bus)(const char*, Handle*) = nullptr;
 
  private:
   template <typename Function>
@@ -62,6 +68,13 @@ class Nvml {
   std::unique_ptr<void, LibraryCloser> library_;
   bool complete_ = false, started_ = false;
 };
+
+// The kernels are built for this and later (Ampere: asynchronous copies, and binary16 sums in f32).
+constexpr int least_major = 8;
+// CUDA's own data take about so much before any model does.
+constexpr std::uint64_t least_free = std::uint64_t(512) << 20;
+
+std::string mebibytes(std::uint64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; }
 
 Device describe(const Nvml& nvml, unsigned index, const std::string& driver) {
   Device device;
@@ -85,12 +98,26 @@ Device describe(const Nvml& nvml, unsigned index, const std::string& driver) {
   int major = 0, minor = 0;
   if (nvml.capability(handle, &major, &minor) == 0)
     device.capability = std::to_string(major) + "." + std::to_string(minor);
-  device.usable = false;
-  device.reason = "this version computes on the CPU only; planning for this GPU works with its latency table";
+  char uuid[96] = {};
+  if (nvml.uuid && nvml.uuid(handle, uuid, sizeof uuid - 1) == 0) device.uuid = uuid;
+  device.reason = reason_against(device);
+  device.usable = device.reason.empty();
   return device;
 }
 
 } // namespace
+
+std::string reason_against(const Device& gpu) {
+  const int major = std::atoi(gpu.capability.c_str());
+  if (major > 0 && major < least_major)
+    return "its compute capability " + gpu.capability + " is below " + std::to_string(least_major) +
+           ".0, the lowest that Intarsia's kernels run on: use a newer GPU, or go on with the CPU";
+  if (gpu.memory_total > 0 && gpu.memory_free < least_free)
+    return "only " + mebibytes(gpu.memory_free) + " of its " + mebibytes(gpu.memory_total) +
+           " of memory are free, and CUDA alone takes about " + mebibytes(least_free) +
+           ": close other programs that use it";
+  return {};
+}
 
 std::vector<Device> detect_nvidia(std::string& note) {
   const Nvml nvml;
@@ -111,6 +138,16 @@ std::vector<Device> detect_nvidia(std::string& note) {
   std::vector<Device> devices;
   for (unsigned index = 0; index < count; ++index) devices.push_back(describe(nvml, index, version));
   return devices;
+}
+
+std::optional<std::uint64_t> free_gpu_memory(const std::string& pci_bus_id) {
+  const Nvml nvml;
+  Handle handle = nullptr;
+  Memory memory{};
+  if (!nvml.started() || !nvml.handle_by_bus || nvml.handle_by_bus(pci_bus_id.c_str(), &handle) != 0 ||
+      nvml.memory(handle, &memory) != 0)
+    return std::nullopt;
+  return memory.free;
 }
 
 } // namespace intarsia

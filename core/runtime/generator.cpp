@@ -25,6 +25,15 @@ std::size_t reusable(const std::vector<int>& cached, const std::vector<int>& pro
   return same;
 }
 
+// Computes `tokens` and draws the next one, on the sequence's device where that can.
+int next_token(Sequence& sequence, Sampler& sampler, std::span<const int> tokens,
+               std::span<const int> history, const std::stop_token& stop) {
+  const SamplingSettings& settings = sampler.settings();
+  if (auto* drawing = dynamic_cast<DrawingSequence*>(&sequence); drawing && drawing->can_draw(settings))
+    return drawing->next_token(tokens, settings, sampler.next_draw(), history, stop);
+  return sampler.sample(sequence.forward(tokens, true, stop), history);
+}
+
 } // namespace
 
 GenerationResult generate(Sequence& sequence, std::vector<int>& cached_tokens, const Tokenizer& tokenizer,
@@ -60,9 +69,8 @@ GenerationResult generate(Sequence& sequence, std::vector<int>& cached_tokens, c
         result.reason = StopReason::context_full;
         break;
       }
-      const std::vector<float> logits = sequence.forward(next, true, stop);
+      const int token = next_token(sequence, sampler, next, history, stop);
       cached_tokens.insert(cached_tokens.end(), next.begin(), next.end());
-      const int token = sampler.sample(logits, history);
       if (result.tokens.empty()) {
         result.prefill_seconds = seconds_since(start);
         start = Clock::now();

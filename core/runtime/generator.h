@@ -40,6 +40,18 @@ class GeneratingSequence : public Sequence {
                                     std::stop_token stop) = 0;
 };
 
+// A sequence that draws tokens where its logits are: of a whole vocabulary one number travels.
+class DrawingSequence : public Sequence {
+ public:
+  // Whether next_token() can draw so; else logits come from forward(), and a Sampler draws.
+  virtual bool can_draw(const SamplingSettings& settings) const = 0;
+  // As forward(tokens, true, stop), and then Sampler::sample() with `draw`, its next_draw(): the same token,
+  // but where rounding decides. At temperature 0 without a repetition penalty nothing is rounded; else a draw
+  // may fall to the neighbour where it lies within about 1e-6 of two tokens' border.
+  virtual int next_token(std::span<const int> tokens, const SamplingSettings& settings, double draw,
+                         std::span<const int> history, std::stop_token stop) = 0;
+};
+
 // Text comes in pieces of whole UTF-8 characters. Tokens already in `sequence` that equal the start of the
 // prompt are kept (the rest is truncated), so a conversation is not computed again. A stop request ends with
 // reason `stopped` and what was generated so far.

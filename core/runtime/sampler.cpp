@@ -36,12 +36,15 @@ Sampler::Sampler(const SamplingSettings& settings)
           "the repetition penalty must lie between 0.1 and 10");
 }
 
+void refuse_damaged_logits() {
+  throw input_error("the model computes numbers that are not finite; its file is damaged, download it again");
+}
+
+double Sampler::next_draw() { return settings_.temperature == 0 ? 0 : random_.uniform(); }
+
 int Sampler::sample(std::span<const float> logits, std::span<const int> history) {
-  // A damaged model's NaN has no order to sort by, and its probabilities sum to nothing.
   for (const float logit : logits)
-    if (!std::isfinite(logit))
-      throw input_error(
-          "the model computes numbers that are not finite; its file is damaged, download it again");
+    if (!std::isfinite(logit)) refuse_damaged_logits();
   std::vector<Candidate> candidates(logits.size());
   for (std::size_t i = 0; i < logits.size(); ++i) candidates[i] = {int(i), double(logits[i]), 0};
   if (settings_.repetition_penalty != 1)
@@ -65,7 +68,7 @@ int Sampler::sample(std::span<const float> logits, std::span<const int> history)
   std::size_t count = 0;
   while (count < candidates.size() && kept < settings_.top_p * sum) kept += candidates[count++].probability;
 
-  double draw = random_.uniform() * kept;
+  double draw = next_draw() * kept;
   for (std::size_t i = 0; i < count; ++i)
     if ((draw -= candidates[i].probability) < 0) return candidates[i].token;
   return candidates[count - 1].token;

@@ -19,11 +19,19 @@ struct SamplingSettings {
 // Bytes that logits and their candidates take while a token is drawn.
 std::uint64_t sampling_bytes(std::size_t vocabulary);
 
+// Of a damaged model, whose NaN has no order to sort by, and whose probabilities sum to nothing.
+[[noreturn]] void refuse_damaged_logits();
+
 // Draws tokens from logits. The same settings and logits give the same tokens on every machine.
 class Sampler {
  public:
   explicit Sampler(const SamplingSettings& settings); // throws Error{usage} naming a setting out of range
   int sample(std::span<const float> logits, std::span<const int> history);
+
+  const SamplingSettings& settings() const { return settings_; }
+  // For who draws elsewhere: the number in [0, 1) that sample() would choose the next token by. At
+  // temperature 0 there is none, and 0 is returned.
+  double next_draw();
 
  private:
   SamplingSettings settings_;

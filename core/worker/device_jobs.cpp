@@ -3,6 +3,10 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
+
+#include "core/device/bandwidth_cache.h"
+#include "core/device/nvidia.h"
 
 namespace intarsia {
 namespace {
@@ -10,18 +14,53 @@ namespace {
 constexpr const char* answer_name = "the worker's answer";
 
 bool is_gpu(const Device& device) { return device.kind == DeviceKind::cuda; }
+bool is_usable_gpu(const Device& device) { return is_gpu(device) && device.usable; }
 
 void refuse(Device& device, const std::string& reason) {
   device.usable = false;
   device.reason = reason;
 }
 
+void best_first(DeviceList& list) {
+  std::stable_sort(list.devices.begin(), list.devices.end(),
+                   [](const Device& a, const Device& b) { return a.usable > b.usable; });
+}
+
+// The fields of the answer's device of that id, if it has one.
+std::optional<JsonObject> find(const JsonObject& answer, const std::string& id) {
+  for (const Json& entry : answer["devices"]) {
+    const JsonObject seen(entry, answer_name);
+    if (seen.string("id") == id) return seen;
+  }
+  return std::nullopt;
+}
+
+// The driver knows what is free without CUDA's own part; only where it does not tell, the worker's word
+// counts.
 void use(Device& device, const JsonObject& seen) {
   device.usable = true;
   device.reason.clear();
-  device.memory_total = seen.count("memory_total", 0, INT64_MAX);
-  device.memory_free = seen.count("memory_free", 0, INT64_MAX);
-  device.bandwidth = seen.number_or("bandwidth", 0);
+  if (device.memory_total == 0) {
+    device.memory_total = seen.count_or("memory_total", 0, INT64_MAX, 0);
+    device.memory_free = seen.count_or("memory_free", 0, INT64_MAX, 0);
+  }
+  if (const double measured = seen.number_or("bandwidth", 0); measured > 0) device.bandwidth = measured;
+}
+
+// What a GPU can do does not change, and to measure it takes memory and time: once a card and driver.
+DeviceList ask(WorkerClient& client, DeviceList list) {
+  bool all_known = true;
+  for (Device& device : list.devices) {
+    if (!is_usable_gpu(device)) continue;
+    device.bandwidth = kept_bandwidth(device).value_or(0);
+    all_known = all_known && device.bandwidth > 0;
+  }
+  const auto answer = client.call({{"do", "devices"}, {"measure", !all_known}});
+  list = with_worker_devices(std::move(list), answer.result);
+  if (!all_known)
+    for (const Device& device : list.devices)
+      if (is_usable_gpu(device)) keep_bandwidth(device);
+  return list;
 }
 
 } // namespace
@@ -29,33 +68,35 @@ void use(Device& device, const JsonObject& seen) {
 DeviceList with_worker_devices(DeviceList list, const Json& answer) {
   const JsonObject root(answer, answer_name);
   const std::string problem = root.string_or("problem", "");
-  for (Device& device : list.devices)
-    if (is_gpu(device))
-      refuse(device, problem.empty()
-                         ? "the driver shows this GPU but CUDA does not: check CUDA_VISIBLE_DEVICES"
-                         : problem);
-  if (!problem.empty()) return list;
-  for (const Json& entry : root["devices"]) {
-    const JsonObject seen(entry, answer_name);
-    const std::string id = seen.string("id");
-    for (Device& device : list.devices)
-      if (device.id == id) use(device, seen);
+  for (Device& device : list.devices) {
+    if (!is_gpu(device)) continue;
+    const auto seen = find(root, device.id);
+    const bool same = seen && (device.name.empty() || seen->string("name") == device.name);
+    if (const std::string reason = reason_against(device); !reason.empty())
+      refuse(device, reason);
+    else if (!problem.empty())
+      refuse(device, problem);
+    else if (!same)
+      refuse(device, "the driver shows this GPU but CUDA does not: check CUDA_VISIBLE_DEVICES");
+    else
+      use(device, *seen);
   }
-  std::stable_sort(list.devices.begin(), list.devices.end(),
-                   [](const Device& a, const Device& b) { return a.usable > b.usable; });
+  best_first(list);
   return list;
 }
 
 DeviceList detect_usable_devices() {
   DeviceList list = detect_devices();
-  if (std::none_of(list.devices.begin(), list.devices.end(), is_gpu)) return list;
+  if (std::none_of(list.devices.begin(), list.devices.end(), is_usable_gpu)) return list;
   try {
     WorkerOptions options;
     options.program = worker_program();
-    return with_worker_devices(list, WorkerClient(std::move(options)).call({{"do", "devices"}}).result);
+    WorkerClient client(std::move(options));
+    return ask(client, list);
   } catch (const Error& error) {
     for (Device& device : list.devices)
-      if (is_gpu(device)) refuse(device, error.what());
+      if (is_usable_gpu(device)) refuse(device, error.what());
+    best_first(list);
     return list;
   }
 }

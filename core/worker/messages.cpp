@@ -21,6 +21,7 @@ constexpr std::array stop_reasons{
     std::pair{StopReason::context_full, "context_full"}, std::pair{StopReason::stopped, "stopped"}};
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN(); // travels as null
+constexpr std::uint64_t most_draws = 1 << 20;                    // and tokens of a sequence to draw on
 constexpr std::uint64_t many = std::uint64_t(1) << 40;           // of anything that is counted
 
 } // namespace
@@ -131,6 +132,22 @@ DivergenceResult divergence_from(const JsonObject& json) {
   return {json.number_or("mean_kl", nan), json.number_or("standard_error", nan),
           json.number_or("top1_agreement", nan), perplexity_from(json.object("model")),
           perplexity_from(json.object("reference"))};
+}
+
+OrderedJson to_json(const SensitivityOptions& options) {
+  return {{"samples", options.samples},
+          {"sequence_length", options.sequence_length},
+          {"sequences", options.sequences},
+          {"seed", options.seed}};
+}
+
+SensitivityOptions sensitivity_options_from(const JsonObject& json) {
+  SensitivityOptions options;
+  options.samples = json.count_or("samples", 1, most_draws, options.samples);
+  options.sequence_length = json.count_or("sequence_length", 2, most_draws, options.sequence_length);
+  options.sequences = json.count_or("sequences", 1, most_draws, options.sequences);
+  options.seed = json.count_or("seed", 0, INT64_MAX, options.seed);
+  return options;
 }
 
 OrderedJson to_json(const LayerDone& layer) {

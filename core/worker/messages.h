@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/allocation/sensitivity.h"
 #include "core/artifact/quantize_job.h"
 #include "core/base/error.h"
 #include "core/base/json.h"
@@ -38,6 +39,10 @@ PerplexityResult perplexity_from(const JsonObject& json);
 
 OrderedJson to_json(const DivergenceResult& result);
 DivergenceResult divergence_from(const JsonObject& json);
+
+// What is left out has its default.
+OrderedJson to_json(const SensitivityOptions& options);
+SensitivityOptions sensitivity_options_from(const JsonObject& json);
 
 OrderedJson to_json(const LayerDone& layer);
 LayerDone layer_from(const JsonObject& json);

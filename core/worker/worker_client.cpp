@@ -48,9 +48,14 @@ WorkerAnswer WorkerClient::call(OrderedJson request, const JobControl& control, 
   }
 }
 
-void WorkerClient::post(OrderedJson request, std::uint64_t life) noexcept {
-  if (const Life now = present(false); now.connection && now.number == life)
-    now.connection->post(std::move(request));
+void WorkerClient::release(const char* verb, const char* kind, std::uint64_t handle,
+                           std::uint64_t life) noexcept {
+  try {
+    if (const Life now = present(false); now.connection && now.number == life)
+      now.connection->post({{"do", verb}, {kind, handle}});
+  } catch (...) {
+    // Only memory could have run out.
+  }
 }
 
 bool WorkerClient::lives(std::uint64_t life) { return present(false).number == life; }

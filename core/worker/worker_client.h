@@ -24,7 +24,9 @@ class WorkerClient {
   // this one only, for requests about what it holds; throws Error{resource} when it has ended.
   WorkerAnswer call(OrderedJson request, const JobControl& control = {}, const WorkerEvents& events = {},
                     std::uint64_t life = 0);
-  void post(OrderedJson request, std::uint64_t life) noexcept;
+  // Tells that worker, where it still lives, that something it holds is not needed any more: {"do": verb,
+  // kind: handle}. For destructors: where it cannot be told, it frees everything when it ends.
+  void release(const char* verb, const char* kind, std::uint64_t handle, std::uint64_t life) noexcept;
 
   bool lives(std::uint64_t life); // that worker still takes requests, as far as can be known
   std::uint64_t life();           // number of the worker that a call would go to; starts it

@@ -97,12 +97,15 @@ std::uint64_t WorkerConnection::send(OrderedJson request, Pending* pending) {
   {
     const std::lock_guard lock(mutex_);
     id = next_id_++;
-    if (pending) pending_[id] = pending;
   }
   request["id"] = id;
   const std::string line = request.dump(-1, ' ', false, OrderedJson::error_handler_t::replace) + "\n";
   if (line.size() > longest_worker_line)
     throw Error(ErrorKind::usage, "the text is too long to be handed to the worker: use a shorter one");
+  if (pending) { // only now: nothing that throws comes behind it and leaves the reader with what is gone
+    const std::lock_guard lock(mutex_);
+    pending_[id] = pending;
+  }
   // The reader learns of its death and says how it ended.
   if (!child_.write(line, write_patience)) child_.kill();
   return id;

@@ -39,6 +39,39 @@ DivergenceResult divergence_anywhere(LanguageModel& model, LanguageModel& refere
   return divergence_from(JsonObject(answer.result, "the worker's answer"));
 }
 
+Sensitivity sensitivity_in_worker(WorkerClient& client, const std::string& device,
+                                  const std::filesystem::path& path, std::span<const int> text_tokens,
+                                  const SensitivityOptions& options, const JobControl& control) {
+  OrderedJson request{{"do", "sensitivity"},
+                      {"path", std::filesystem::absolute(path).string()},
+                      {"device", device},
+                      {"options", to_json(options)}};
+  if (!text_tokens.empty()) request["tokens"] = std::vector<int>(text_tokens.begin(), text_tokens.end());
+  const auto answer = client.call(std::move(request), control);
+  return parse_sensitivity(JsonObject(answer.result, "the worker's answer")["sensitivity"],
+                           "the worker's answer");
+}
+
+std::uint64_t predicted_gpu_memory(WorkerClient& client, const std::string& device,
+                                   std::span<const OpenedModel* const> models, std::size_t context) {
+  std::uint64_t models_alone = 0, beside_each = 0, beside_all = 0;
+  for (const OpenedModel* model : models) {
+    const auto answer = client.call(
+        {{"do", "memory"}, {"path", path_of(*model).string()}, {"context", context}, {"device", device}});
+    const JsonObject result(answer.result, "the worker's answer");
+    const JsonObject overhead = result.object("overhead");
+    models_alone += result.count("total", 0, INT64_MAX);
+    beside_each += overhead.count("cublas", 0, INT64_MAX); // one cuBLAS a model
+    beside_all = overhead.count("context", 0, INT64_MAX);
+  }
+  return models_alone + beside_each + beside_all;
+}
+
+std::uint64_t peak_memory_in_worker(WorkerClient& client, const std::string& device) {
+  const auto answer = client.call({{"do", "usage"}, {"device", device}});
+  return JsonObject(answer.result, "the worker's answer").count("peak", 0, INT64_MAX);
+}
+
 void quantize_in_worker(WorkerClient& client, const std::string& device,
                         const std::filesystem::path& checkpoint, const Plan& plan,
                         const std::filesystem::path& out, const WorkerQuantizeOptions& options,

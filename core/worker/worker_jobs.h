@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "core/allocation/sensitivity.h"
 #include "core/artifact/quantize_job.h"
 #include "core/evaluation/evaluation.h"
 #include "core/worker/worker_model.h"
@@ -16,6 +17,19 @@ PerplexityResult perplexity_anywhere(LanguageModel& model, std::span<const int> 
 DivergenceResult divergence_anywhere(LanguageModel& model, LanguageModel& reference,
                                      std::span<const int> tokens, std::size_t context, int bos,
                                      const JobControl& control);
+
+// As estimate_sensitivity(), in a worker, on "cpu" or "cuda:N". `path` is the checkpoint's or the artifact's,
+// which the worker opens itself.
+Sensitivity sensitivity_in_worker(WorkerClient& client, const std::string& device,
+                                  const std::filesystem::path& path, std::span<const int> text_tokens,
+                                  const SensitivityOptions& options, const JobControl& control);
+
+// The bytes of a GPU's memory that models, each with a sequence of so many tokens, will take at most, with
+// what CUDA takes beside them. Exact but for what CUDA loads later.
+std::uint64_t predicted_gpu_memory(WorkerClient& client, const std::string& device,
+                                   std::span<const OpenedModel* const> models, std::size_t context);
+// The most bytes of the device's memory that the worker has taken so far; of the CPU's, its whole process.
+std::uint64_t peak_memory_in_worker(WorkerClient& client, const std::string& device);
 
 struct WorkerQuantizeOptions {
   std::uint64_t seed = 1;

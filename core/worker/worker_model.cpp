@@ -21,7 +21,7 @@ WorkerModel::WorkerModel(std::shared_ptr<WorkerClient> client, const WorkerAnswe
     throw Error(ErrorKind::internal, "the worker has loaded another model than it was asked for");
 }
 
-WorkerModel::~WorkerModel() { client_->post({{"do", "unload"}, {"model", handle_}}, life_); }
+WorkerModel::~WorkerModel() { client_->release("unload", "model", handle_, life_); }
 
 std::unique_ptr<Sequence> WorkerModel::new_sequence(std::size_t capacity) {
   const auto answer = call({{"do", "sequence"}, {"model", handle_}, {"capacity", capacity}});
@@ -46,12 +46,17 @@ WorkerAnswer WorkerModel::call(OrderedJson request, const JobControl& control,
 
 bool WorkerModel::lives() const { return client_->lives(life_); }
 
+std::filesystem::path path_of(const OpenedModel& model) {
+  return std::filesystem::absolute(model.artifact ? model.artifact->path() : model.checkpoint->path());
+}
+
 std::unique_ptr<WorkerModel> load_in_worker(std::shared_ptr<WorkerClient> client, const OpenedModel& opened,
-                                            const std::string& device, const JobControl& control) {
+                                            const std::string& device, const JobControl& control,
+                                            std::size_t context) {
   opened.weights(); // refuses a bare config.json here
-  const auto path = opened.artifact ? opened.artifact->path() : opened.checkpoint->path();
-  const auto answer = client->call(
-      {{"do", "load"}, {"path", std::filesystem::absolute(path).string()}, {"device", device}}, control);
+  OrderedJson request{{"do", "load"}, {"path", path_of(opened).string()}, {"device", device}};
+  if (context > 0) request["context"] = context;
+  const auto answer = client->call(std::move(request), control);
   return std::make_unique<WorkerModel>(std::move(client), answer, opened);
 }
 

@@ -40,8 +40,13 @@ class WorkerModel : public LanguageModel {
   LayerGraph graph_;
 };
 
-// `device` is "cpu" or "cuda:N". The worker opens the model's files itself.
+// Where the model's file or folder is: what a worker is told, which opens it itself.
+std::filesystem::path path_of(const OpenedModel& model);
+
+// `device` is "cpu" or "cuda:N". The worker opens the model's files itself. `context`: tokens of a sequence
+// to come, without room for which a GPU refuses the model; 0: none.
 std::unique_ptr<WorkerModel> load_in_worker(std::shared_ptr<WorkerClient> client, const OpenedModel& opened,
-                                            const std::string& device, const JobControl& control);
+                                            const std::string& device, const JobControl& control,
+                                            std::size_t context = 0);
 
 } // namespace intarsia

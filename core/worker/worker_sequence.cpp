@@ -23,7 +23,7 @@ WorkerSequence::WorkerSequence(std::shared_ptr<WorkerClient> client, std::uint64
     , capacity_(capacity)
     , vocabulary_(vocabulary) {}
 
-WorkerSequence::~WorkerSequence() { client_->post({{"do", "close"}, {"sequence", handle_}}, life_); }
+WorkerSequence::~WorkerSequence() { client_->release("close", "sequence", handle_, life_); }
 
 void WorkerSequence::truncate(std::size_t length) { length_ = std::min(length_, length); }
 

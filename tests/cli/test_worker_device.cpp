@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The verbs whose device is behind a worker, and what is said where that does not work.
+#include <set>
+
 #include "core/base/mapped_file.h"
 #include "tests/support/cli_json.h"
+#include "tests/support/tiny_model.h"
 
 using namespace intarsia;
 using namespace intarsia::test;
@@ -39,8 +42,29 @@ class TestWorkerDevice : public QObject {
 
   void evaluate_measures_the_same() {
     both_ways([&] {
-      return run_json({"evaluate", model_, "--text", heldout_, "--reference", model_, "--threads", "1"})
-          .dump();
+      Json json = run_json({"evaluate", model_, "--text", heldout_, "--reference", model_, "--threads", "1"});
+      const bool measured = json["memory"]["peak_bytes"].get<double>() > 1e6; // of whichever process ran it
+      json.erase("memory");
+      return json.dump() + (measured ? "" : " and no peak");
+    });
+  }
+
+  // Also where `allocate` estimates it by itself; both are kept beside the model.
+  void a_sensitivity_is_the_same() {
+    write_tiny_model(path("tiny"), {});
+    int run = 0;
+    both_ways([&] {
+      const fs::path folder = path(("sensitivity" + std::to_string(run++)).c_str());
+      fs::copy(path("tiny"), folder); // which has no sensitivity beside it
+      Json json = run_json({"sensitivity", text(folder), "--samples", "2", "-o", text(path("s.json"))});
+      json.erase("seconds");
+      const Json plan = run_json({"allocate", text(folder), "--memory", "3bpw", "-o", text(path("p.json"))});
+      const auto kept =
+          std::count_if(fs::directory_iterator(folder), fs::directory_iterator(), [](const auto& entry) {
+            return entry.path().filename().string().starts_with("intarsia-sensitivity");
+          });
+      return json["layers"].dump() + plan["layers"].dump() + plan["predicted"]["loss"].dump() +
+             std::to_string(kept);
     });
   }
 
@@ -50,11 +74,16 @@ class TestWorkerDevice : public QObject {
             .exit_code,
         0);
     int run = 0;
+    std::set<Json> predicted;
     both_ways([&] {
       const fs::path out = path(("out" + std::to_string(run++)).c_str());
       const Json json = run_json({"quantize", model_, "--plan", text(path("plan.json")), "-o", text(out)});
+      const Json chat = run_json({"chat", text(out), "--prompt", "Oak?", "--max-tokens", "4"});
+      predicted.insert(chat["memory"]["predicted_bytes"]);
+      if (chat["memory"]["peak_bytes"].get<double>() < 1e6) qWarning("no peak: %s", chat.dump().c_str());
       return read_text_file(out / "model.safetensors") + std::to_string(json["layers"].size());
     });
+    QVERIFY(predicted.size() == 1 && predicted.begin()->is_number());
   }
 
   void a_gpu_that_is_not_there_is_one_line() {

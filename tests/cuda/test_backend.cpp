@@ -8,7 +8,9 @@
 #include "core/base/error.h"
 #include "core/base/mapped_file.h"
 #include "core/evaluation/evaluation.h"
+#include "core/runtime/generator.h"
 #include "cuda/backend.h"
+#include "cuda/device_use.h"
 #include "cuda/linear_layout.h"
 #include "cuda/memory_plan.h"
 #include "cuda/profile_groups.h"
@@ -200,6 +202,139 @@ class TestBackend : public QObject {
       QVERIFY2(largest_difference(got.at(name), x) < tolerance, name.c_str());
   }
 
+  // The sampler on the device's own logits, against drawing there: the same tokens.
+  void tokens_are_drawn_on_the_device_data() {
+    QTest::addColumn<double>("temperature");
+    QTest::addColumn<double>("top_p");
+    QTest::addColumn<int>("top_k");
+    QTest::addColumn<double>("penalty");
+    QTest::newRow("the likeliest") << 0.0 << 0.95 << 0 << 1.0;
+    QTest::newRow("the likeliest, penalised") << 0.0 << 0.95 << 0 << 1.4;
+    QTest::newRow("all") << 1.5 << 1.0 << 0 << 1.0;
+    QTest::newRow("top-p") << 0.8 << 0.6 << 0 << 1.0;
+    QTest::newRow("top-k") << 2.0 << 0.99 << 7 << 1.0;
+    QTest::newRow("more than there are") << 1.0 << 1.0 << 1000000 << 1.0;
+    QTest::newRow("penalised") << 1.2 << 0.9 << 20 << 1.3;
+  }
+  void tokens_are_drawn_on_the_device() {
+    QFETCH(double, temperature);
+    QFETCH(double, top_p);
+    QFETCH(int, top_k);
+    QFETCH(double, penalty);
+    const OpenedModel opened = open_model(resources_folder() / "demo-model");
+    const auto gpu = cuda::load_on_cuda(0, opened.weights(), {});
+    const auto vocabulary = gpu->config().vocabulary;
+    const auto sequence = gpu->new_sequence(64), other = gpu->new_sequence(64);
+    const SamplingSettings settings{temperature, top_p, std::size_t(top_k), penalty, 21};
+    Sampler on_host(settings);
+    std::vector<int> expected = some_tokens(12, vocabulary);
+    for (std::span<const int> next = expected; expected.size() < 40; next = std::span(expected).last(1)) {
+      const int token = on_host.sample(other->forward(next, true, {}), expected);
+      expected.push_back(token);
+    }
+    GenerationRequest request;
+    request.prompt = some_tokens(12, vocabulary);
+    request.max_tokens = 28;
+    request.sampling = settings;
+    const std::size_t bytes = fake::state().bytes_to_host, graphs = fake::state().graph_launches;
+    std::vector<int> cached;
+    std::size_t launches = 0, drawn = 0;
+    request.on_token = [&](int) {
+      if (++drawn == 3) launches = fake::state().launches; // prompt, launch by launch, captured
+    };
+    const auto result = generate(*sequence, cached, *opened.tokenizer, request, {}, {});
+    QCOMPARE(result.tokens, std::vector<int>(expected.begin() + 12, expected.end()));
+    QCOMPARE(fake::state().graph_launches - graphs, std::size_t(26));
+    QCOMPARE(fake::state().bytes_to_host - bytes, 28 * sizeof(int)); // a token each, no logits
+    if (penalty == 1) QCOMPARE(fake::state().launches, launches);    // a step is its graph alone
+    QCOMPARE(sequence->length(), std::size_t(39));
+  }
+
+  void settings_may_change_and_logits_be_asked_for_between() {
+    const OpenedModel opened = open_model(artifact("changing", {}, true)); // the embedding is decoded
+    const auto gpu = cuda::load_on_cuda(0, opened.weights(), {});
+    const auto one = gpu->new_sequence(80), other = gpu->new_sequence(80);
+    auto* drawing = dynamic_cast<DrawingSequence*>(one.get());
+    QVERIFY(drawing != nullptr);
+    std::vector<int> history = {3};
+    for (const SamplingSettings& settings :
+         {SamplingSettings{1, 1, 0, 1, 5}, SamplingSettings{0, 1, 0, 1, 5},
+          SamplingSettings{1, 0.5, 9, 1.2, 6}, SamplingSettings{1, 1, 0, 1, 7},
+          SamplingSettings{1e-6, 1, 0, 1, 8}}) {
+      QVERIFY(drawing->can_draw(settings));
+      Sampler on_host(settings), on_device(settings);
+      for (int i = 0; i < 4; ++i) {
+        const std::vector<int> next{history.back()};
+        const int expected = on_host.sample(other->forward(next, true, {}), history);
+        QCOMPARE(drawing->next_token(next, settings, on_device.next_draw(), history, {}), expected);
+        history.push_back(expected);
+      }
+      const std::vector<int> next{history.back()};
+      QVERIFY(one->forward(next, true, {}) == other->forward(next, true, {}));
+      history.push_back(1);
+    }
+    const LinearLayer& layer = gpu->graph().linears[0]; // a captured step is void then
+    gpu->replace_linear(layer.name, DenseLinear{{layer.d_out, layer.d_in}, gaussian(layer.weights(), 3)});
+    const SamplingSettings likeliest{0, 1, 0, 1, 0};
+    for (int i = 0; i < 3; ++i) {
+      const std::vector<int> next{i + 1};
+      const auto logits = other->forward(next, true, {});
+      QCOMPARE(drawing->next_token(next, likeliest, 0, history, {}),
+               int(std::max_element(logits.begin(), logits.end()) - logits.begin()));
+    }
+  }
+
+  void what_the_kernel_cannot_draw_is_drawn_here() {
+    const OpenedModel opened = open_model(tests_folder() / "golden/runtime/gqa");
+    const auto gpu = cuda::load_on_cuda(0, opened.weights(), {});
+    const auto sequence = gpu->new_sequence(8);
+    const auto* drawing = dynamic_cast<const DrawingSequence*>(sequence.get());
+    QVERIFY(!drawing->can_draw({1e-9, 1, 0, 1, 0}));
+    QVERIFY(drawing->can_draw({0, 1, 0, 1, 0}) && drawing->can_draw({100, 0.1, 3, 10, 0}));
+  }
+
+  void a_damaged_model_is_told_where_tokens_are_drawn() {
+    const OpenedModel opened = open_model(tests_folder() / "golden/runtime/gqa");
+    const auto gpu = cuda::load_on_cuda(0, opened.weights(), {});
+    const LinearLayer& layer = gpu->graph().linears[0];
+    gpu->replace_linear(
+        layer.name, DenseLinear{{layer.d_out, layer.d_in}, std::vector<float>(layer.weights(), INFINITY)});
+    const auto sequence = gpu->new_sequence(8);
+    auto* drawing = dynamic_cast<DrawingSequence*>(sequence.get());
+    for (const double temperature : {0.0, 1.0})
+      QVERIFY(error_of([&] {
+                drawing->next_token(std::vector<int>{1, 2}, {temperature, 1, 0, 1, 0}, 0.5, {}, {});
+              }).find("damaged") != std::string::npos);
+  }
+
+  // Layer by layer, also where the embedding is in codes; and the model is as it was.
+  void sensitivities_are_as_on_the_cpu_data() {
+    QTest::addColumn<bool>("vocabulary");
+    QTest::newRow("f16 embedding") << false;
+    QTest::newRow("embedding and head in codes") << true;
+  }
+  void sensitivities_are_as_on_the_cpu() {
+    QFETCH(bool, vocabulary);
+    const OpenedModel opened = open_model(artifact(vocabulary ? "prone1" : "prone0", {}, vocabulary));
+    const auto cpu = load_on_cpu(opened.weights(), cpu_options(opened), {});
+    const auto gpu = cuda::load_on_cuda(0, opened.weights(), {});
+    const auto tokens = some_tokens(200, 64);
+    SensitivityOptions options;
+    options.sequence_length = 24;
+    const auto estimate = [&](LanguageModel& model) {
+      return estimate_sensitivity(model, opened.weights(), "tiny", tokens, options, {});
+    };
+    const auto before = gpu->new_sequence(16)->forward(some_tokens(16, 64), false, {});
+    const Sensitivity expected = estimate(*cpu), got = estimate(*gpu);
+    QCOMPARE(got.layers.size(), expected.layers.size());
+    double worst = 0;
+    for (const auto& [layer, value] : expected.layers)
+      worst = std::max(worst, std::abs(got.layers.at(layer) / value - 1));
+    qInfo("largest difference %.2g", worst);
+    QVERIFY(worst < 0.02);
+    QVERIFY(gpu->new_sequence(16)->forward(some_tokens(16, 64), false, {}) == before);
+  }
+
   void linears_are_replaced_and_put_back() {
     const OpenedModel opened = open_model(artifact("replaced", {}, false));
     const auto cpu = load_on_cpu(opened.weights(), cpu_options(opened), {});
@@ -249,6 +384,66 @@ class TestBackend : public QObject {
                  sentence.find("--device cpu") != std::string::npos,
              sentence.c_str());
     QCOMPARE(fake::state().allocations, std::size_t(0));
+  }
+
+  void what_cuda_takes_beside_is_measured() {
+    fake::state().cublas_handle = 10 << 20;
+    fake::state().cublas_kernels = 30 << 20;
+    const cuda::DeviceUse use(0, 400 << 20);
+    QCOMPARE(use.overhead().context, std::uint64_t(400) << 20);
+    QCOMPARE(use.overhead().cublas, std::uint64_t(40) << 20);
+    QCOMPARE(fake::state().memory_used, std::size_t(0)); // given back
+    fake::state() = {};
+    fake::state().cublas_there = false;
+    QCOMPARE(cuda::DeviceUse(0, 0).overhead().total(), std::uint64_t(0));
+    fake::state() = {};
+    fake::state().memory_total = 1 << 20; // no room to measure in
+    QCOMPARE(cuda::DeviceUse(0, 7).overhead().total(), std::uint64_t(7));
+    QVERIFY(!error_of([] { cuda::DeviceUse(3, 0); }).empty());
+    QCOMPARE(cuda::pci_bus_id(0), std::string("0000:01:00.0"));
+    QCOMPARE(cuda::pci_bus_id(1), std::string());
+  }
+
+  void the_peak_is_plan_and_overhead() {
+    const OpenedModel opened = open_model(artifact("peak", {}, true));
+    const auto plan = cuda::device_memory_plan(
+        opened.config(), opened.graph(),
+        [&](const LinearLayer& layer) { return opened.weights().quantizer_of(layer); }, 50);
+    fake::state().cublas_handle = 10 << 20;
+    fake::state().cublas_kernels = 30 << 20;
+    cuda::DeviceUse use(0, 400 << 20);
+    {
+      const auto gpu = cuda::load_on_cuda(0, opened.weights(), {});
+      const auto sequence = gpu->new_sequence(50);
+      sequence->forward(some_tokens(40, 64), false, {});
+      use.note();
+    }
+    use.note();
+    QCOMPARE(use.peak(), plan.total() + use.overhead().total());
+  }
+
+  void what_will_not_fit_is_refused_with_the_amounts() {
+    const OpenedModel opened = open_model(artifact("refused", {}, false));
+    const auto plan = cuda::device_memory_plan(
+        opened.config(), opened.graph(),
+        [&](const LinearLayer& layer) { return opened.weights().quantizer_of(layer); }, 50);
+    fake::state().cublas_handle = 10 << 20;
+    fake::state().cublas_kernels = 30 << 20;
+    const cuda::DeviceUse use(0, 400 << 20);
+    const std::size_t before = fake::state().allocations;
+    // Its code is there already; its handle comes with the model.
+    fake::state().memory_total = plan.total() + (40 << 20);
+    use.require_room(plan, 50);
+    --fake::state().memory_total;
+    const std::string sentence = error_of([&] { use.require_room(plan, 50); });
+    for (const char* words :
+         {"cuda:0", "needs", "MiB are free", "a context of 50 tokens", "10 MiB for cuBLAS",
+          "taken 400 MiB already", "smaller context", "--device cpu"})
+      QVERIFY2(sentence.find(words) != std::string::npos, sentence.c_str());
+    QCOMPARE(fake::state().allocations, before);
+    auto alone = plan;
+    alone.sequence = {};
+    use.require_room(alone, 0);
   }
 
   // Others may take it between the question and the allocation.

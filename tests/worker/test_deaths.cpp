@@ -41,6 +41,27 @@ class TestDeaths : public QObject {
     return Error(ErrorKind::internal, "it came through");
   }
 
+  // A whole job of many seconds, which loads its model itself.
+  Error error_of_sensitivity(const std::shared_ptr<WorkerClient>& client, std::stop_token stop,
+                             const std::function<void()>& happens) {
+    SensitivityOptions options;
+    options.samples = 1000;
+    bool first = true;
+    const JobControl control{[&](const Progress& progress) {
+                               if (first && progress.stage.starts_with("model.")) {
+                                 first = false;
+                                 happens();
+                               }
+                             },
+                             stop};
+    try {
+      sensitivity_in_worker(*client, "cpu", opened_.checkpoint->path(), tokens_, options, control);
+    } catch (const Error& error) {
+      return error;
+    }
+    return Error(ErrorKind::internal, "it came through");
+  }
+
   void verify_works(const std::shared_ptr<WorkerClient>& client) {
     const auto model = load_in_worker(client, opened_, "cpu", {});
     QVERIFY(perplexity_anywhere(*model, short_, 64, -1, {}).tokens > 0);
@@ -127,6 +148,39 @@ class TestDeaths : public QObject {
             }).find("load the model again") != std::string::npos);
     verify_works(client);
     QVERIFY(error_of([&] { model->new_sequence(8); }).find("load the model again") != std::string::npos);
+  }
+
+  void a_sensitivity_stops() {
+    const auto client = worker_client();
+    const pid_t pid = client->pid();
+    std::stop_source stop;
+    const Error error = error_of_sensitivity(client, stop.get_token(), [&] { stop.request_stop(); });
+    QVERIFY2(error.kind() == ErrorKind::cancelled, error.what());
+    verify_works(client);
+    QCOMPARE(client->pid(), pid);
+  }
+
+  void a_killed_sensitivity_is_one_sentence() {
+    const auto client = worker_client();
+    const pid_t pid = client->pid();
+    const Error error = error_of_sensitivity(client, {}, [&] { ::kill(pid, SIGKILL); });
+    const QString sentence = error.what();
+    QVERIFY2(sentence.contains("\"sensitivity\"") && sentence.contains("SIGKILL") && !sentence.contains('\n'),
+             error.what());
+    verify_works(client);
+    QVERIFY(client->pid() != pid);
+  }
+
+  // Nothing stays behind of it that the end of the worker would come upon.
+  void a_request_that_is_too_long_is_refused_here() {
+    const auto client = worker_client();
+    const auto model = load_in_worker(client, opened_, "cpu", {});
+    const std::vector<int> long_text(std::size_t(7) << 20, 1000); // five bytes each
+    QVERIFY(error_of([&] { perplexity_anywhere(*model, long_text, 512, -1, {}); }).find("too long") !=
+            std::string::npos);
+    verify_works(client);
+    ::kill(client->pid(), SIGKILL);
+    verify_works(client);
   }
 
   void killed_between_jobs() {

@@ -119,6 +119,8 @@ class TestJobs : public QObject {
 
   void quantizing_gives_the_same_bytes_and_the_same_divergence() {
     Plan plan = mixed_plan(opened_.graph());
+    for (const LinearLayer* layer : opened_.graph().vocabulary_layers())
+      plan.layers[layer->name] = {parse_quantizer_id("nuq-6"), "cpu"};
     QuantizeOptions options;
     options.seed = 9;
     CalibrationOptions calibration_options;
@@ -154,6 +156,30 @@ class TestJobs : public QObject {
       QVERIFY(one.mean_kl == other.mean_kl && one.top1_agreement == other.top1_agreement);
       QVERIFY(one.model.perplexity == other.model.perplexity);
     }
+  }
+
+  void a_sensitivity_is_equal() {
+    SensitivityOptions options;
+    options.samples = 2;
+    options.sequence_length = 8;
+    options.sequences = 1;
+    options.seed = 11;
+    for (const std::vector<int>& text : {std::vector<int>(), text_}) {
+      double last = 0;
+      const JobControl control{[&](const Progress& progress) { last = progress.done / progress.total; }, {}};
+      const Sensitivity here =
+          estimate_sensitivity(*here_, opened_.weights(), opened_.config().name, text, options, {});
+      const Sensitivity there =
+          sensitivity_in_worker(*client_, "cpu", opened_.checkpoint->path(), text, options, control);
+      QVERIFY(there.layers == here.layers && there.standard_errors == here.standard_errors);
+      QVERIFY(there.model == here.model && there.method == here.method && there.seed == here.seed);
+      QCOMPARE(there.samples, here.samples);
+      QCOMPARE(last, 1.0);
+    }
+    options.samples = 0;
+    QVERIFY(error_of([&] {
+              sensitivity_in_worker(*client_, "cpu", opened_.checkpoint->path(), text_, options, {});
+            }).find("samples") != std::string::npos);
   }
 
   // Said before anything is written, with CUDA and without.

@@ -57,6 +57,18 @@ class TestProtocol : public QObject {
     QCOMPARE(kind(ask(0)), std::string("input"));
   }
 
+  void what_a_worker_has_taken() {
+    WorkerPipes worker;
+    const auto peak = [&] {
+      return worker.ask(R"({"id":1,"do":"usage","device":"cpu"})")["result"]["peak"].get<std::uint64_t>();
+    };
+    const std::uint64_t before = peak();
+    const Json loaded = worker.ask(load);
+    QVERIFY(!loaded["result"].contains("memory")); // of a GPU
+    QVERIFY(peak() >= before && peak() > loaded["result"]["weight_bytes"].get<std::uint64_t>());
+    QVERIFY(kind(worker.ask(R"({"id":1,"do":"usage","device":"cuda:98"})")) != "internal");
+  }
+
   // Each is answered with an error, and the next is read.
   void bad_lines() {
     WorkerPipes worker;
@@ -103,6 +115,15 @@ class TestProtocol : public QObject {
     for (const char* device : {"gpu", "cuda:", "cuda:-1", "cuda:1x", "cuda:99999999999", ""})
       QVERIFY(bad(std::string(R"("load","path":"x","device":")") + device + "\"", "there is no device"));
     QVERIFY(bad(R"("load","path":")" + model + R"(","device":"cuda:99")", ""));
+    QVERIFY(bad(R"("load","path":")" + model + R"(","device":"cpu","context":0)", "context"));
+    QVERIFY(bad(R"("memory","path":")" + model + R"(","device":"cpu")", ""));
+    QVERIFY(bad(R"("usage","device":"gpu")", "there is no device"));
+    QVERIFY(bad(R"("devices","measure":1)", "measure"));
+    QVERIFY(
+        bad(R"("sensitivity","path":")" + model + R"(","device":"cpu","options":{"samples":0})", "samples"));
+    QVERIFY(bad(R"("sensitivity","path":")" + model + R"(","device":"cpu","tokens":[1536,1])", "1536"));
+    QVERIFY(bad(R"("sensitivity","path":")" + model + R"(","device":"cpu","tokens":[1])", "too short"));
+    QVERIFY(bad(R"("sensitivity","path":")" + model + R"(","device":"cuda:98")", ""));
     QVERIFY(bad(R"("unload","model":7)", "no model 7"));
     QVERIFY(bad(R"("sequence","model":2,"capacity":16)", "no model 2"));
     QVERIFY(bad(R"("sequence","model":1,"capacity":0)", "capacity"));

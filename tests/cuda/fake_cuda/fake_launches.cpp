@@ -229,11 +229,18 @@ void launch_attention(const float* q, std::size_t stride, int tokens, const int*
   });
 }
 
+namespace {
+bool is_damaged(const float* logits, int count) {
+  return std::any_of(logits, logits + count, [](float logit) { return !std::isfinite(logit); });
+}
+} // namespace
+
 void launch_argmax(const float* logits, int rows, int count, int* tokens, cudaStream_t) {
+  count_launch();
   submit([=] {
     for (int row = 0; row < rows; ++row) {
       const float* begin = logits + std::size_t(row) * std::size_t(count);
-      tokens[row] = int(std::max_element(begin, begin + count) - begin);
+      tokens[row] = is_damaged(begin, count) ? -1 : int(std::max_element(begin, begin + count) - begin);
     }
   });
 }
@@ -241,8 +248,13 @@ void launch_argmax(const float* logits, int rows, int count, int* tokens, cudaSt
 // As core's sampler, which draws by its own random numbers, does it.
 void launch_sample(const float* logits, int rows, int count, const SampleSettings& settings,
                    const double* draws, int* tokens, cudaStream_t) {
+  count_launch();
   submit([=] {
     for (int row = 0; row < rows; ++row) {
+      if (is_damaged(logits + std::size_t(row) * std::size_t(count), count)) {
+        tokens[row] = -1;
+        continue;
+      }
       std::vector<std::pair<double, int>> order;
       for (int i = 0; i < count; ++i)
         order.push_back({-double(logits[std::size_t(row) * std::size_t(count) + std::size_t(i)]), i});
@@ -264,6 +276,7 @@ void launch_sample(const float* logits, int rows, int count, const SampleSetting
 }
 
 void launch_penalise(float* logits, const int* tokens, int listed, float penalty, cudaStream_t) {
+  count_launch();
   submit([=] {
     for (int i = 0; i < listed; ++i) {
       float& logit = logits[tokens[i]];
@@ -331,8 +344,10 @@ struct Gemm::Library {};
 
 Gemm::Gemm(void*, std::size_t) {
   if (!state().cublas_there) throw std::runtime_error("libcublas is not there");
+  ++state().cublas_handles;
+  state().cublas_loaded = true;
 }
-Gemm::~Gemm() = default;
+Gemm::~Gemm() { --state().cublas_handles; }
 
 void Gemm::multiply(const Half* w, std::size_t w_stride, int rows, const Half* x, std::size_t x_stride,
                     int tokens, int d_in, float* y, std::size_t y_stride, cudaStream_t) const {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <map>
@@ -58,14 +59,22 @@ const char* cudaGetErrorName(cudaError_t status) {
 
 cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
   *total = fake::state().memory_total;
-  *free = *total - fake::state().memory_used;
+  const std::size_t taken = fake::state().memory_used + fake::state().beside();
+  *free = *total > taken ? *total - taken : 0;
+  return cudaSuccess;
+}
+
+cudaError_t cudaDeviceGetPCIBusId(char* to, int size, int device) {
+  if (device != 0) return cudaErrorInvalidDevice;
+  std::snprintf(to, std::size_t(size), "0000:01:00.0");
   return cudaSuccess;
 }
 
 cudaError_t cudaMalloc(void** to, std::size_t bytes) {
   fake::State& state = fake::state();
   if (captured) return cudaErrorStreamCaptureUnsupported;
-  if (++state.allocations == state.fail_allocation || state.memory_used + bytes > state.memory_total)
+  if (++state.allocations == state.fail_allocation ||
+      state.memory_used + state.beside() + bytes > state.memory_total)
     return cudaErrorMemoryAllocation;
   *to = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
   std::memset(*to, 0xFF, bytes); // NaN in f32 and in binary16
@@ -92,8 +101,12 @@ cudaError_t cudaFreeHost(void* address) {
   return cudaSuccess;
 }
 
-cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind, cudaStream_t) {
-  fake::submit([=] { std::memcpy(to, from, bytes); });
+cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind,
+                            cudaStream_t) {
+  fake::submit([=] {
+    std::memcpy(to, from, bytes);
+    if (kind == cudaMemcpyDeviceToHost) fake::state().bytes_to_host += bytes;
+  });
   return cudaSuccess;
 }
 

@@ -21,6 +21,12 @@ struct State {
   std::size_t allocations = 0;     // so far
   std::size_t fail_allocation = 0; // the allocation of this number fails; 0: none
   cudaError_t fail_sync = cudaSuccess;
+  std::size_t cublas_handle = 0, cublas_kernels = 0; // bytes: of each handle; of its code, once and for good
+  std::size_t cublas_handles = 0;                    // so many there are,
+  bool cublas_loaded = false;                        // or were
+  // What is taken beside allocations.
+  std::size_t beside() const { return cublas_handles * cublas_handle + (cublas_loaded ? cublas_kernels : 0); }
+  std::size_t bytes_to_host = 0;
   std::size_t launches = 0, graph_launches = 0, groups = 0, gemms = 0;
   bool cublas_there = true;
   bool swiglu_is_wrong = false; // planted: its last element is another
