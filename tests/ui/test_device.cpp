@@ -157,7 +157,12 @@ class TestDevice : public QObject, private test::WindowUnderTest {
 
   void what_a_gpu_cannot_do_is_a_sentence_in_place() {
     open(with_gpus);
-    open_built_in();
+    session_->choose_device("cuda:77");
+    session_->open_built_in();
+    QTRY_COMPARE_WITH_TIMEOUT(session_->sensitivity_job().state, JobState::failed, patience);
+    QVERIFY(shows(session_->sensitivity_job().sentence));
+    session_->choose_device("cpu"); // which can
+    QTRY_VERIFY_WITH_TIMEOUT(session_->plan() != nullptr, patience);
     session_->choose_device("cuda:77");
     window_->show_page(MainWindow::quantize);
     session_->quantize(dir_.filePath("never"), false);

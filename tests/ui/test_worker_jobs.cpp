@@ -75,8 +75,15 @@ class TestWorkerJobs : public QObject, private test::WindowUnderTest {
     QVERIFY(workers().empty()); // none is left behind
   }
 
+  void sensitivities_are_those_of_this_process() {
+    QCOMPARE(workers().size(), std::size_t(1));
+    const OpenedModel& opened = *session_->model();
+    const auto model = load_on_cpu(opened.weights(), cpu_options(opened), {});
+    const auto here = estimate_sensitivity(*model, opened.weights(), opened.config().name, {}, {}, {});
+    QVERIFY(here.layers == session_->sensitivity()->layers);
+  }
+
   void quantizing_writes_what_this_process_would() {
-    QVERIFY(workers().empty()); // sensitivities are measured here
     window_->show_page(MainWindow::quantize);
     const QString out = dir_.filePath("quantized");
     find<QLineEdit>("output")->setText(out);

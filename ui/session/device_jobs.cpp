@@ -31,9 +31,9 @@ std::vector<KernelCheck> selftest_here(std::uint64_t seed, const JobControl& con
 
 } // namespace
 
-std::shared_ptr<LanguageModel> load_at(const Place& place, const OpenedModel& opened,
+std::shared_ptr<LanguageModel> load_at(const Place& place, const OpenedModel& opened, std::size_t context,
                                        const JobControl& control) {
-  if (place.worker) return load_in_worker(place.worker, opened, place.device.id, control);
+  if (place.worker) return load_in_worker(place.worker, opened, place.device.id, control, context);
   return load_on_cpu(opened.weights(), cpu_options(opened), control);
 }
 

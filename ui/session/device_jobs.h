@@ -10,7 +10,8 @@
 
 namespace intarsia::ui {
 
-std::shared_ptr<LanguageModel> load_at(const Place& place, const OpenedModel& opened,
+// A GPU refuses the model where a sequence of `context` tokens would not fit beside it.
+std::shared_ptr<LanguageModel> load_at(const Place& place, const OpenedModel& opened, std::size_t context,
                                        const JobControl& control);
 bool lives(const LanguageModel& model); // false: the worker that held it has ended
 

@@ -5,11 +5,21 @@
 
 #include "core/allocation/sensitivity_cache.h"
 #include "core/base/error.h"
+#include "core/worker/worker_jobs.h"
 
 namespace intarsia::ui {
 namespace {
 
 std::filesystem::path to_path(const QString& path) { return path.toStdString(); }
+
+// `running`: the model that was loaded for it, if that is in this process.
+Sensitivity measure_sensitivity(const Place& place, const std::shared_ptr<const OpenedModel>& opened,
+                                RunningModel& running, const JobControl& control) {
+  if (place.worker)
+    return sensitivity_in_worker(*place.worker, place.device.id, path_of(*opened), {}, {}, control);
+  running = {opened, load_on_cpu(opened->weights(), cpu_options(*opened), control)};
+  return estimate_sensitivity(*running.model, opened->weights(), opened->config().name, {}, {}, control);
+}
 
 void note_progress(JobStatus& status, const JobRunner& runner, const QString& stage, double done,
                    double total) {
@@ -127,20 +137,17 @@ void StudioSession::adopt_model(std::shared_ptr<const OpenedModel> model, const 
 void StudioSession::start_sensitivity() {
   sensitivity_job_ = {JobState::running, tr("loading"), 0, 0, -1, {}};
   emit sensitivity_changed();
-  sensitivity_runner_.start([this, opened = model_](const JobControl& control) -> JobRunner::Finish {
+  sensitivity_runner_.start([this, opened = model_, workplace = devices_.workplace()](
+                                const JobControl& control) -> JobRunner::Finish {
     const SensitivityCache cache(*opened->checkpoint, {}, {});
-    if (auto kept = cache.find())
-      return [this, kept = std::move(*kept)] {
-        sensitivity_ = kept;
-        new_problem();
-      };
-    // In this process wherever the device is: its layers are exchanged one by one, and watched.
-    const RunningModel running{opened, load_on_cpu(opened->weights(), cpu_options(*opened), control)};
-    auto result =
-        estimate_sensitivity(*running.model, opened->weights(), opened->config().name, {}, {}, control);
-    cache.keep(result);
-    return [this, running, result = std::move(result)] {
-      if (!uses_worker(device())) original_ = running;
+    RunningModel running; // what it is measured on, if that is in this process
+    auto result = cache.find();
+    if (!result) {
+      result = measure_sensitivity(workplace->get(), opened, running, control);
+      cache.keep(*result);
+    }
+    return [this, workplace, running, result = std::move(*result)] {
+      if (running && !has_left(workplace)) original_ = running;
       sensitivity_ = result;
       new_problem();
     };

@@ -36,6 +36,9 @@ void StudioSession::leave_device() {
   drop_models();
   if (latency_source_ == LatencySource::measured) set_latency_table({}, LatencySource::none);
   find_measured_table();
+  const bool weights = model_ && model_->checkpoint && model_->checkpoint->has_weights();
+  if (weights && !sensitivity_ && !sensitivity_runner_.running())
+    start_sensitivity(); // it failed on the other device
   emit device_changed();
   emit latency_changed();
   emit selftest_changed();

@@ -13,8 +13,11 @@ namespace {
 
 std::filesystem::path to_path(const QString& path) { return path.toStdString(); }
 
-RunningModel load(const Place& place, std::shared_ptr<const OpenedModel> opened, const JobControl& control) {
-  auto model = load_at(place, *opened, control);
+constexpr std::size_t quality_window = 256; // tokens
+
+RunningModel load_to_chat(const Place& place, std::shared_ptr<const OpenedModel> opened,
+                          const JobControl& control) {
+  auto model = load_at(place, *opened, usual_context(*opened), control);
   return {std::move(opened), std::move(model)};
 }
 
@@ -30,14 +33,14 @@ std::vector<int> tokens_to_measure_on(const OpenedModel& opened, const std::file
 // Beside the original, where there is one.
 Quality quality_of(const RunningModel& quantized, const RunningModel& original, std::span<const int> tokens,
                    const JobControl& control) {
-  constexpr std::size_t window = 256;
   Quality quality;
   if (!original) {
     quality.quantized_perplexity =
-        perplexity_anywhere(*quantized.model, tokens, window, -1, control).perplexity;
+        perplexity_anywhere(*quantized.model, tokens, quality_window, -1, control).perplexity;
     return quality;
   }
-  const auto result = divergence_anywhere(*quantized.model, *original.model, tokens, window, -1, control);
+  const auto result =
+      divergence_anywhere(*quantized.model, *original.model, tokens, quality_window, -1, control);
   quality.original_perplexity = result.reference.perplexity;
   quality.quantized_perplexity = result.model.perplexity;
   quality.kl = result.mean_kl;
@@ -82,7 +85,7 @@ void StudioSession::quantize(const QString& out, bool resume) {
     const Place place = workplace->get();
     quantize_at(place, *opened, plan, to_path(out), options, control);
     auto artifact = std::make_shared<const OpenedModel>(intarsia::open_model(to_path(out)));
-    const RunningModel running = load(place, artifact, control);
+    const RunningModel running = load_to_chat(place, artifact, control);
     return [this, out, running, workplace] {
       artifact_path_ = out;
       conversation_.reset();
@@ -110,7 +113,7 @@ void StudioSession::measure_quality(const RunningModel& quantized,
     const auto tokens = tokens_to_measure_on(*opened, text);
     QString no_original;
     if (!original) try {
-        original = load(workplace->get(), opened, control);
+        original = {opened, load_at(workplace->get(), *opened, quality_window, control)};
       } catch (const Error& error) { // it may be too large for the device: measure what can be
         if (error.kind() == ErrorKind::cancelled || !lives(*quantized.model)) throw;
         no_original = QString::fromUtf8(error.what());
@@ -166,8 +169,9 @@ void StudioSession::send(const QString& message, const QString& system, const Sa
                           devices_.workplace()](const JobControl& control) mutable -> JobRunner::Finish {
     if (!running || !lives(*running.model)) {
       conversation.reset();
-      running = load(workplace->get(),
-                     std::make_shared<const OpenedModel>(intarsia::open_model(to_path(path))), control);
+      running =
+          load_to_chat(workplace->get(),
+                       std::make_shared<const OpenedModel>(intarsia::open_model(to_path(path))), control);
     }
     if (!running.opened->tokenizer)
       throw input_error(path.toStdString() + ": has no tokenizer, so it cannot chat");
