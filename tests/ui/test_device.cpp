@@ -15,6 +15,7 @@
 #include "core/worker/device_jobs.h"
 #include "tests/support/test_support.h"
 #include "tests/ui/window_under_test.h"
+#include "ui/chat/chat_page.h"
 #include "ui/device/device_popup.h"
 #include "ui/device/device_text.h"
 #include "ui/quantize/quantize_page.h"
@@ -169,7 +170,16 @@ class TestDevice : public QObject, private test::WindowUnderTest {
     QTRY_COMPARE_WITH_TIMEOUT(session_->quantize_job().state, JobState::failed, patience);
     QVERIFY(!session_->quantize_job().sentence.isEmpty());
     QVERIFY(shows(session_->quantize_job().sentence, window_->findChild<QuantizePage*>()));
+    window_->show_page(MainWindow::chat);
+    session_->send("Is ebony a hard wood?", {}, {}, 40);
+    QTRY_VERIFY_WITH_TIMEOUT(session_->chat().back().finished, patience);
+    QVERIFY(!session_->chat().back().problem.isEmpty());
+    QVERIFY(shows(session_->chat().back().problem, window_->findChild<ChatPage*>()));
+
     session_->choose_device("cpu"); // and all is well again
+    session_->send("Is ebony a hard wood?", {}, {}, 40);
+    QTRY_VERIFY_WITH_TIMEOUT(session_->chat().back().finished, patience);
+    QVERIFY(session_->chat().back().answered && !session_->chat().back().answer.isEmpty());
     find<QPushButton>("selftest")->click();
     QTRY_COMPARE_WITH_TIMEOUT(session_->selftest_job().state, JobState::done, patience);
   }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/device/device_popup.h"
 
-#include <QComboBox>
 #include <QHBoxLayout>
 #include <QKeyEvent>
 #include <QListWidget>
@@ -14,6 +13,7 @@
 #include "ui/device/selftest_view.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/card.h"
+#include "ui/widgets/choice_box.h"
 
 namespace intarsia::ui {
 namespace {
@@ -35,7 +35,7 @@ DevicePopup::DevicePopup(StudioSession& session, QWidget* parent)
     , devices_(new QListWidget(this))
     , note_(make_label({}, "muted", this))
     , planning_note_(make_label({}, "muted", this))
-    , planned_(new QComboBox(this)) {
+    , planned_(new ChoiceBox(this)) {
   setObjectName(QStringLiteral("popup"));
   setAccessibleName(tr("Devices"));
   setFixedWidth(popup_width);
@@ -114,7 +114,6 @@ void DevicePopup::refresh_devices() {
   const std::string& note = session_.devices().gpu_note;
   note_->setText(note.empty() ? QString() : tr("No GPU: %1.").arg(QString::fromStdString(note)));
   note_->setVisible(!note.empty());
-  if (isVisible()) adjustSize();
 }
 
 void DevicePopup::refresh_planning() {
@@ -144,7 +143,7 @@ void DevicePopup::choose(const QListWidgetItem* item) {
 
 void DevicePopup::open_below(const QWidget& anchor) {
   refresh_devices();
-  adjustSize();
+  fit_height();
   const QRect screen = anchor.screen()->availableGeometry();
   QPoint at = anchor.mapToGlobal(QPoint(anchor.width() - width(), anchor.height()));
   at.setX(std::clamp(at.x(), screen.left(), std::max(screen.left(), screen.right() - width())));
@@ -153,12 +152,26 @@ void DevicePopup::open_below(const QWidget& anchor) {
   devices_->setFocus(Qt::PopupFocusReason);
 }
 
+// adjustSize() would stop at two thirds of the screen.
+void DevicePopup::fit_height() { resize(width(), layout()->totalHeightForWidth(width())); }
+
 void DevicePopup::keyPressEvent(QKeyEvent* event) {
   if (event->key() == Qt::Key_Escape) {
     close();
     return;
   }
   QFrame::keyPressEvent(event);
+}
+
+bool DevicePopup::event(QEvent* event) {
+  const bool taken = QFrame::event(event);
+  if (event->type() == QEvent::LayoutRequest) fit_height();
+  return taken;
+}
+
+void DevicePopup::changeEvent(QEvent* event) {
+  QFrame::changeEvent(event);
+  if (event->type() == QEvent::PaletteChange) refresh_devices(); // its colours are the theme's
 }
 
 } // namespace intarsia::ui

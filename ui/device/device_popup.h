@@ -5,13 +5,14 @@
 
 #include "ui/session/studio_session.h"
 
-class QComboBox;
 class QLabel;
 class QListWidget;
 class QListWidgetItem;
 class QVBoxLayout;
 
 namespace intarsia::ui {
+
+class ChoiceBox;
 
 // The devices of this machine to choose from, those to plan for, and the test of the chosen one.
 class DevicePopup : public QFrame {
@@ -25,6 +26,8 @@ class DevicePopup : public QFrame {
 
  protected:
   void keyPressEvent(QKeyEvent* event) override; // Esc closes
+  void changeEvent(QEvent* event) override;
+  bool event(QEvent* event) override; // grows and shrinks with what it shows
 
  private:
   void build_devices(QVBoxLayout& layout);
@@ -32,11 +35,12 @@ class DevicePopup : public QFrame {
   void refresh_devices();
   void refresh_planning();
   void choose(const QListWidgetItem* item);
+  void fit_height();
 
   StudioSession& session_;
   QListWidget* devices_;
   QLabel *note_, *planning_note_;
-  QComboBox* planned_;
+  ChoiceBox* planned_;
 };
 
 } // namespace intarsia::ui

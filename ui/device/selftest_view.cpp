@@ -86,7 +86,6 @@ void SelftestView::show_checks() {
   lines_->setVisible(lines_->count() > 0);
   lines_->setFixedHeight(std::min(lines_->count(), most_lines) * std::max(0, lines_->sizeHintForRow(0)) +
                          2 * lines_->frameWidth() + spacing);
-  if (auto* around = window(); around != this && around->isVisible()) around->adjustSize();
 }
 
 } // namespace intarsia::ui
