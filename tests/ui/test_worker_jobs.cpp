@@ -103,6 +103,34 @@ class TestWorkerJobs : public QObject, private test::WindowUnderTest {
     QVERIFY(quality.quantized_perplexity < 1.2 * quality.original_perplexity);
   }
 
+  void a_killed_quantization_is_a_sentence_and_can_be_resumed() {
+    const auto at_first_progress = connect(session_.get(), &StudioSession::quantize_changed, this, [this] {
+      if (session_->quantize_job().done <= 0) return;
+      for (const pid_t worker : workers()) ::kill(worker, SIGKILL);
+    });
+    QString out;
+    // One that was done before its progress was seen here is no failure: try again.
+    for (int attempt = 0; attempt < 10 && session_->quantize_job().state != JobState::failed; ++attempt) {
+      out = dir_.filePath("killed%1").arg(attempt);
+      find<QLineEdit>("output")->setText(out);
+      session_->quantize(out, false);
+      QTRY_VERIFY_WITH_TIMEOUT(session_->quantize_job().state != JobState::running, patience);
+    }
+    disconnect(at_first_progress);
+    QVERIFY2(session_->quantize_job().sentence.contains("killed (SIGKILL)"),
+             qPrintable(session_->quantize_job().sentence));
+    bool in_place = false;
+    for (const auto* label : find<QLineEdit>("output")->parentWidget()->findChildren<QLabel*>())
+      in_place = in_place || (label->isVisible() && label->text() == session_->quantize_job().sentence);
+    QVERIFY(in_place);
+    QVERIFY(!QFileInfo::exists(out));
+    QTest::mouseClick(find<QPushButton>("resumeQuantize"), Qt::LeftButton);
+    QTRY_COMPARE_WITH_TIMEOUT(session_->quantize_job().state, JobState::done, patience);
+    QVERIFY(read_text_file((out + "/model.safetensors").toStdString()) ==
+            read_text_file(dir_.filePath("quantized/model.safetensors").toStdString()));
+    QTRY_VERIFY_WITH_TIMEOUT(session_->quality().has_value(), patience);
+  }
+
   void the_worker_answers() {
     QTest::mouseClick(find<QPushButton>("chatWithIt"), Qt::LeftButton);
     QSignalSpy pieces(session_.get(), &StudioSession::chat_text);
