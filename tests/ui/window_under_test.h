@@ -37,10 +37,11 @@ struct WindowUnderTest {
   std::unique_ptr<ui::StudioSession> session_;
   std::unique_ptr<ui::MainWindow> window_;
 
-  bool open_window(QSize size) {
+  bool open_window(QSize size, ui::DeviceChoice::Find find_devices = detect_usable_devices) {
     use_palette(false);
     qputenv("XDG_CACHE_HOME", cache_.path().toUtf8()); // nothing is known of any model yet
-    session_ = std::make_unique<ui::StudioSession>();
+    window_.reset();
+    session_ = std::make_unique<ui::StudioSession>(nullptr, std::move(find_devices));
     window_ = std::make_unique<ui::MainWindow>(*session_);
     window_->resize(size);
     window_->show();
@@ -72,14 +73,15 @@ struct WindowUnderTest {
     QTest::mouseRelease(slider, Qt::LeftButton, {}, at(to));
   }
 
-  // With INTARSIA_SCREENSHOTS=FOLDER: the window in light and in dark.
-  void screenshot(const QString& name) {
+  // With INTARSIA_SCREENSHOTS=FOLDER: in light and in dark.
+  void screenshot(const QString& name) { screenshot_of(*window_, name); }
+  void screenshot_of(QWidget& widget, const QString& name) {
     const QByteArray folder = qgetenv("INTARSIA_SCREENSHOTS");
     if (folder.isEmpty()) return;
     for (const bool dark : {false, true}) {
       use_palette(dark);
       QTest::qWait(300);
-      window_->grab().save(QString::fromLocal8Bit(folder) + "/" + name + (dark ? "-dark.png" : "-light.png"));
+      widget.grab().save(QString::fromLocal8Bit(folder) + "/" + name + (dark ? "-dark.png" : "-light.png"));
     }
     use_palette(false);
   }

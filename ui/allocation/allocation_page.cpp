@@ -37,6 +37,7 @@ AllocationPage::AllocationPage(StudioSession& session, QWidget* parent)
   auto* budgets = new BudgetPanel(session, this);
   connect(budgets, &BudgetPanel::quantize_wanted, this, &AllocationPage::quantize_wanted);
   connect(budgets, &BudgetPanel::latency_table_wanted, this, &AllocationPage::latency_table_wanted);
+  connect(budgets, &BudgetPanel::save_latency_wanted, this, &AllocationPage::save_latency_wanted);
   auto* lower = new QHBoxLayout;
   lower->setSpacing(2 * spacing);
   lower->addWidget(build_comparison_card(), 1);
@@ -60,7 +61,7 @@ AllocationPage::AllocationPage(StudioSession& session, QWidget* parent)
   connect(heatmap_, &HeatmapView::focus_moved, this, &AllocationPage::refresh_inspector);
   connect(&session_, &StudioSession::plan_changed, this, &AllocationPage::refresh);
   connect(&session_, &StudioSession::frontier_changed, this,
-          [this] { frontier_->set_frontier(session_.frontier()); });
+          [this] { frontier_->set_frontier(session_.frontier(), session_.latency_is_estimated()); });
   connect(&session_, &StudioSession::sensitivity_changed, this, [this] {
     if (session_.sensitivity_job().state == JobState::done) refresh();
   });
@@ -198,9 +199,10 @@ void AllocationPage::refresh_comparison() {
                tr("%1 nats, gap %2 %")
                    .arg(number(plan->solver.bound), locale.toString(100 * plan->solver.gap, 'f', 3)));
   if (plan->predicted.latency_seconds)
-    text += line(tr("One token"), tr("%1 ms, %2 tok/s")
-                                      .arg(locale.toString(*plan->predicted.latency_seconds * 1e3, 'f', 2),
-                                           locale.toString(1 / *plan->predicted.latency_seconds, 'f', 0)));
+    text += line(session_.latency_is_estimated() ? tr("One token, estimated") : tr("One token"),
+                 tr("%1 ms, %2 tok/s")
+                     .arg(locale.toString(*plan->predicted.latency_seconds * 1e3, 'f', 2),
+                          locale.toString(1 / *plan->predicted.latency_seconds, 'f', 0)));
   if (const auto& single = session_.answer().single_scheme) {
     text += line(tr("Best single quantizer"),
                  tr("%1: %2 nats")

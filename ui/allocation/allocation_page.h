@@ -27,6 +27,7 @@ class AllocationPage : public QWidget {
  signals:
   void quantize_wanted();
   void latency_table_wanted();
+  void save_latency_wanted();
 
  private:
   QWidget* build_heatmap_card();

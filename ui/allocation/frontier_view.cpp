@@ -73,7 +73,8 @@ FrontierView::Plot FrontierView::make_plot(const char* name, const QString& labe
   return plot;
 }
 
-void FrontierView::set_frontier(const Frontier& frontier) {
+void FrontierView::set_frontier(const Frontier& frontier, bool estimated_latency) {
+  latency_.widget->xAxis->setLabel(estimated_latency ? tr("one token, estimated, ms") : tr("one token, ms"));
   frontier_ = frontier;
   set_curve(memory_.best, frontier.memory, [](const FrontierPoint& p) { return QPointF(p.bits, p.loss); });
   set_curve(memory_.ideal, frontier.memory, [](const FrontierPoint& p) { return QPointF(p.bits, p.ideal); });

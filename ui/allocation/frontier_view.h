@@ -18,7 +18,7 @@ class FrontierView : public QWidget {
  public:
   explicit FrontierView(QWidget* parent = nullptr);
 
-  void set_frontier(const Frontier& frontier);
+  void set_frontier(const Frontier& frontier, bool estimated_latency);
   void set_plan(std::optional<FrontierPoint> plan); // nothing: none
 
  signals:

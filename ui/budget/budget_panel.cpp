@@ -55,6 +55,7 @@ BudgetPanel::BudgetPanel(StudioSession& session, QWidget* parent)
   build_memory();
   auto* latency = new LatencyControl(session_, this);
   connect(latency, &LatencyControl::import_wanted, this, &BudgetPanel::latency_table_wanted);
+  connect(latency, &LatencyControl::save_wanted, this, &BudgetPanel::save_latency_wanted);
   content()->addSpacing(spacing);
   content()->addWidget(latency);
   build_context();
@@ -66,7 +67,9 @@ BudgetPanel::BudgetPanel(StudioSession& session, QWidget* parent)
   connect(quantize_, &QPushButton::clicked, this, &BudgetPanel::quantize_wanted);
   connect(&session_, &StudioSession::budgets_changed, this, &BudgetPanel::show_budgets);
   connect(&session_, &StudioSession::plan_changed, this, &BudgetPanel::show_plan);
-  connect(&session_, &StudioSession::devices_changed, this, &BudgetPanel::show_plan);
+  for (auto signal :
+       {&StudioSession::devices_changed, &StudioSession::device_changed, &StudioSession::latency_changed})
+    connect(&session_, signal, this, &BudgetPanel::show_plan);
   show_budgets();
   show_plan();
 }
@@ -172,14 +175,12 @@ void BudgetPanel::show_plan() {
   bar_->setVisible(session_.model() != nullptr);
   if (!session_.model()) return;
   const ModelMemory memory = session_.memory();
-  std::uint64_t free = 0;
-  if (!session_.devices().devices.empty()) free = session_.devices().devices.front().memory_free;
   bar_->set_parts(
       {{tr("linears"), memory.linears},
        {tr("embeddings"), memory.embeddings_and_head},
        {tr("KV cache"), memory.kv_cache},
        {tr("buffers"), memory.total() - memory.linears - memory.embeddings_and_head - memory.kv_cache}},
-      free);
+      session_.memory_free());
   if (!plan || !plan->shadow_prices.loss_per_mebibyte || plan->predicted.loss <= 0) return;
   // In words: what a twentieth more of the linears' bytes would buy.
   const double mebibytes = std::max(0.01, double(plan->predicted.linear_bytes) / (1 << 20) / 20);

@@ -26,6 +26,7 @@ class BudgetPanel : public Card {
  signals:
   void quantize_wanted();
   void latency_table_wanted();
+  void save_latency_wanted();
 
  private:
   void build_memory();

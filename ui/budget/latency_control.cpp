@@ -11,6 +11,7 @@
 #include <cmath>
 
 #include "core/base/error.h"
+#include "ui/budget/measure_latency.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/card.h"
 
@@ -35,7 +36,8 @@ LatencyControl::LatencyControl(StudioSession& session, QWidget* parent)
     , ends_(make_label({}, "muted", this))
     , price_(make_label({}, "gain", this))
     , problem_(make_label({}, "error", this))
-    , import_(new QPushButton(tr("Import a latency table…"), this)) {
+    , import_(new QPushButton(tr("Import…"), this))
+    , save_(new QPushButton(tr("Save…"), this)) {
   slider_->setObjectName(QStringLiteral("latencySlider"));
   slider_->setAccessibleName(tr("Time a token may take"));
   slider_->setRange(0, slider_steps);
@@ -47,7 +49,12 @@ LatencyControl::LatencyControl(StudioSession& session, QWidget* parent)
   field_->setFixedWidth(104);
   field_->setAlignment(Qt::AlignRight);
   import_->setObjectName(QStringLiteral("importLatency"));
-  import_->setToolTip(tr("Measured times of each layer on a device: with it you can plan for speed"));
+  import_->setAccessibleName(tr("Import a latency table"));
+  import_->setToolTip(
+      tr("Imports a latency table: the times of each layer on a device. With it you can plan for speed"));
+  save_->setObjectName(QStringLiteral("saveLatency"));
+  save_->setAccessibleName(tr("Save the latency table"));
+  save_->setToolTip(tr("Saves the latency table that is planned with as JSON"));
 
   auto* layout = new QVBoxLayout(this);
   layout->setContentsMargins(0, 0, 0, 0);
@@ -56,13 +63,20 @@ LatencyControl::LatencyControl(StudioSession& session, QWidget* parent)
   top->addStretch();
   top->addWidget(field_);
   layout->addLayout(top);
-  for (QWidget* widget : std::initializer_list<QWidget*>{slider_, ends_, price_, problem_, import_})
+  auto* measure = new MeasureLatency(session_, this);
+  for (QWidget* widget : std::initializer_list<QWidget*>{slider_, ends_, price_, problem_, measure})
     layout->addWidget(widget);
+  auto* files = new QHBoxLayout;
+  files->addWidget(import_, 1);
+  files->addWidget(save_, 1);
+  layout->addLayout(files);
   connect(slider_, &QSlider::valueChanged, this, &LatencyControl::slider_moved);
   connect(field_, &QLineEdit::editingFinished, this, &LatencyControl::field_edited);
   connect(import_, &QPushButton::clicked, this, &LatencyControl::import_wanted);
+  connect(save_, &QPushButton::clicked, this, &LatencyControl::save_wanted);
   connect(&session_, &StudioSession::budgets_changed, this, &LatencyControl::show_budgets);
   connect(&session_, &StudioSession::plan_changed, this, &LatencyControl::show_plan);
+  connect(&session_, &StudioSession::latency_changed, this, &LatencyControl::show_plan);
   show_budgets();
   show_plan();
 }
@@ -102,6 +116,7 @@ void LatencyControl::show_budgets() {
 void LatencyControl::show_plan() {
   const auto& range = session_.answer().latency_range;
   const bool planned = session_.latency_table().has_value() && range;
+  save_->setVisible(session_.latency_table().has_value());
   slider_->setVisible(planned);
   field_->setVisible(planned);
   ends_->setVisible(planned);

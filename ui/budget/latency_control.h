@@ -21,6 +21,7 @@ class LatencyControl : public QWidget {
 
  signals:
   void import_wanted();
+  void save_wanted();
 
  private:
   void show_budgets();
@@ -32,7 +33,7 @@ class LatencyControl : public QWidget {
   QSlider* slider_;
   QLineEdit* field_;
   QLabel *ends_, *price_, *problem_;
-  QPushButton* import_;
+  QPushButton *import_, *save_;
 };
 
 } // namespace intarsia::ui

@@ -15,6 +15,7 @@ AnswerView::AnswerView(QWidget* parent)
     : QFrame(parent)
     , question_(make_label({}, "title", this))
     , figures_(make_label({}, "muted", this))
+    , problem_(make_label({}, "error", this))
     , answer_(new QTextBrowser(this)) {
   auto* layout = new QVBoxLayout(this);
   layout->setContentsMargins(0, 0, 0, spacing);
@@ -32,6 +33,9 @@ AnswerView::AnswerView(QWidget* parent)
   layout->addWidget(question_);
   layout->addWidget(answer_);
   layout->addWidget(figures_);
+  layout->addWidget(problem_);
+  problem_->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
+  problem_->setSizePolicy(QSizePolicy::Preferred, QSizePolicy::Minimum);
 }
 
 void AnswerView::show_turn(const ChatTurn& turn) {
@@ -40,7 +44,12 @@ void AnswerView::show_turn(const ChatTurn& turn) {
       turn.answer,
       QTextDocument::MarkdownFeatures(QTextDocument::MarkdownDialectGitHub | QTextDocument::MarkdownNoHTML));
   fit_height();
+  answer_->setVisible(turn.problem.isEmpty() || !turn.answer.isEmpty());
+  problem_->setText(turn.problem);
+  problem_->setVisible(!turn.problem.isEmpty());
+  figures_->setVisible(turn.problem.isEmpty());
   if (!turn.finished) return figures_->setText(tr("…"));
+  if (!turn.answered) return figures_->setText(tr("stopped"));
   const QLocale locale;
   QStringList parts{tr("%1 tokens").arg(turn.tokens)};
   if (turn.tokens_per_second > 0)

@@ -23,7 +23,7 @@ class AnswerView : public QFrame {
  private:
   void fit_height();
 
-  QLabel *question_, *figures_;
+  QLabel *question_, *figures_, *problem_;
   QTextBrowser* answer_;
 };
 

@@ -13,23 +13,13 @@
 #include <QPushButton>
 #include <QStandardPaths>
 #include <QTableWidget>
-#include <cmath>
 
 #include "core/palette/quantizer.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/card.h"
+#include "ui/widgets/time_left.h"
 
 namespace intarsia::ui {
-namespace {
-
-QString duration(double seconds) {
-  if (seconds < 0) return {};
-  if (seconds < 90) return QObject::tr("%1 s left").arg(int(std::ceil(seconds)));
-  return QObject::tr("%1 min left").arg(int(std::ceil(seconds / 60)));
-}
-
-} // namespace
-
 QuantizePage::QuantizePage(StudioSession& session, QWidget* parent)
     : QWidget(parent)
     , session_(session)
@@ -162,7 +152,7 @@ void QuantizePage::refresh_job() {
   case JobState::running:
     status_->setText(tr("%1\n%2 of %3 million weights. %4")
                          .arg(job.stage, locale.toString(job.done / 1e6, 'f', 1),
-                              locale.toString(job.total / 1e6, 'f', 1), duration(job.seconds_left)));
+                              locale.toString(job.total / 1e6, 'f', 1), time_left(job.seconds_left)));
     break;
   case JobState::done:
     status_->setText(tr("Done: %1").arg(session_.artifact_path()));
@@ -209,15 +199,21 @@ void QuantizePage::refresh_result() {
   };
   const std::uint64_t before = f16_model_bytes(session_.model()->graph(), session_.model()->config());
   const qint64 after = QFileInfo(session_.artifact_path() + QStringLiteral("/model.safetensors")).size();
-  QString text = QStringLiteral("<table>");
+  QString text = QStringLiteral("<table>"), after_table;
   text += row(tr("Size in f16"), locale.formattedDataSize(qint64(before), 2));
   text += row(tr("Size now"), locale.formattedDataSize(after, 2));
   if (const auto& quality = session_.quality()) {
-    text += row(tr("Perplexity of the original"), locale.toString(quality->original_perplexity, 'f', 4));
+    const bool beside = quality->no_original.isEmpty();
+    if (beside)
+      text += row(tr("Perplexity of the original"), locale.toString(quality->original_perplexity, 'f', 4));
     text += row(tr("Perplexity now"), locale.toString(quality->quantized_perplexity, 'f', 4));
-    text += row(tr("KL divergence"), tr("%1 nats a token").arg(locale.toString(quality->kl, 'g', 3)));
+    if (beside)
+      text += row(tr("KL divergence"), tr("%1 nats a token").arg(locale.toString(quality->kl, 'g', 3)));
+    else
+      after_table =
+          tr("The original was not measured beside it: %1").arg(quality->no_original.toHtmlEscaped());
   }
-  result_->setText(text + QStringLiteral("</table>"));
+  result_->setText(text + QStringLiteral("</table>") + after_table);
 }
 
 } // namespace intarsia::ui

@@ -83,6 +83,17 @@ QString Theme::style_sheet() const {
     QSlider::sub-page:horizontal { background: %8; height: 4px; border-radius: 2px; }
     QSlider::handle:horizontal { background: %3; border: 2px solid %8; width: 12px; height: 12px; margin: -6px 0; border-radius: 8px; }
     QSlider:focus { border: 1px solid %8; border-radius: 6px; }
+    QFrame#popup { background: %3; border: 1px solid %4; }
+    QListWidget { background: %3; border: 1px solid %4; border-radius: 8px; padding: 3px; outline: none; }
+    QListWidget:focus { border: 1px solid %8; }
+    QListWidget::item { padding: 5px; border-radius: 6px; }
+    QListWidget::item:selected { background: %11; color: %1; }
+    QComboBox { background: %3; border: 1px solid %4; border-radius: 8px; padding: 5px 10px; }
+    QComboBox:focus { border: 1px solid %8; }
+    QComboBox:disabled { color: %5; }
+    QComboBox::drop-down { border: none; width: 28px; }
+    QComboBox::down-arrow { width: 0; height: 0; }
+    QComboBox QAbstractItemView { background: %3; border: 1px solid %4; selection-background-color: %11; selection-color: %1; }
     QMenu { background: %3; border: 1px solid %4; }
     QMenu::item { padding: 6px 24px; }
     QMenu::item:selected { background: %11; }

@@ -18,6 +18,8 @@
 
 #include "ui/allocation/allocation_page.h"
 #include "ui/chat/chat_page.h"
+#include "ui/device/device_popup.h"
+#include "ui/device/device_text.h"
 #include "ui/model/model_page.h"
 #include "ui/quantize/quantize_page.h"
 #include "ui/theme/theme.h"
@@ -60,7 +62,9 @@ MainWindow::MainWindow(StudioSession& session, QWidget* parent)
     , model_name_(make_label({}, "muted", this))
     , status_(make_label({}, "muted", this))
     , error_(make_label({}, "error", this))
+    , notice_(make_label({}, "muted", this))
     , device_(new QToolButton(this))
+    , device_popup_(new DevicePopup(session, this))
     , error_bar_(new QWidget(this))
     , rail_(new QButtonGroup(this))
     , pages_(new QStackedWidget(this))
@@ -95,15 +99,19 @@ MainWindow::MainWindow(StudioSession& session, QWidget* parent)
   connect(models, &ModelPage::import_wanted, this, &MainWindow::import_sensitivity);
   connect(allocations, &AllocationPage::quantize_wanted, this, [this] { show_page(quantize); });
   connect(allocations, &AllocationPage::latency_table_wanted, this, &MainWindow::import_latency_table);
+  connect(allocations, &AllocationPage::save_latency_wanted, this, &MainWindow::save_latency_table);
+  connect(device_popup_, &DevicePopup::import_wanted, this, &MainWindow::import_latency_table);
   connect(quantizing, &QuantizePage::chat_wanted, this, [this] { show_page(chat); });
   connect(&session_, &StudioSession::model_changed, this, [this] {
     remember(session_.model_path());
-    error_bar_->hide();
+    if (!error_->isHidden()) error_bar_->hide();
     refresh_header();
     show_page(session_.model()->artifact ? chat : allocation);
   });
   connect(&session_, &StudioSession::devices_changed, this, &MainWindow::refresh_header);
+  connect(&session_, &StudioSession::device_changed, this, &MainWindow::refresh_header);
   connect(&session_, &StudioSession::error_occurred, this, &MainWindow::show_error);
+  connect(&session_, &StudioSession::noticed, this, &MainWindow::show_notice);
   for (auto signal :
        {&StudioSession::plan_changed, &StudioSession::sensitivity_changed, &StudioSession::quantize_changed,
         &StudioSession::chat_changed, &StudioSession::model_changed}) {
@@ -134,7 +142,7 @@ QWidget* MainWindow::build_header() {
   device_->setObjectName(QStringLiteral("device"));
   device_->setAccessibleName(tr("Device; opens the list of devices"));
   device_->setFocusPolicy(Qt::StrongFocus);
-  connect(device_, &QToolButton::clicked, this, &MainWindow::show_devices);
+  connect(device_, &QToolButton::clicked, this, [this] { device_popup_->open_below(*device_); });
   layout->addWidget(device_);
   return header;
 }
@@ -177,6 +185,7 @@ QWidget* MainWindow::build_status() {
   auto* error_layout = new QHBoxLayout(error_bar_);
   error_layout->setContentsMargins(3 * spacing, spacing, 2 * spacing, spacing);
   error_layout->addWidget(error_, 1);
+  error_layout->addWidget(notice_, 1);
   auto* close = new QToolButton(this);
   close->setText(tr("Dismiss"));
   connect(close, &QToolButton::clicked, error_bar_, &QWidget::hide);
@@ -244,24 +253,10 @@ void MainWindow::import_latency_table() {
   if (!file.isEmpty()) session_.import_latency_table(file);
 }
 
-void MainWindow::show_devices() {
-  auto* menu = new QMenu(this);
-  menu->setAttribute(Qt::WA_DeleteOnClose);
-  const QLocale locale;
-  for (const Device& device : session_.devices().devices) {
-    QString text = tr("%1  %2: %3 free of %4")
-                       .arg(QString::fromStdString(device.id), QString::fromStdString(device.name),
-                            locale.formattedDataSize(qint64(device.memory_free)),
-                            locale.formattedDataSize(qint64(device.memory_total)));
-    if (!device.usable) text += QStringLiteral(" — ") + QString::fromStdString(device.reason);
-    menu->addAction(text)->setEnabled(device.usable);
-  }
-  if (!session_.devices().gpu_note.empty())
-    menu->addAction(tr("No GPU: %1").arg(QString::fromStdString(session_.devices().gpu_note)))
-        ->setEnabled(false);
-  menu->addSeparator();
-  connect(menu->addAction(tr("Look again")), &QAction::triggered, &session_, &StudioSession::refresh_devices);
-  menu->popup(device_->mapToGlobal(QPoint(0, device_->height())));
+void MainWindow::save_latency_table() {
+  const QString file = QFileDialog::getSaveFileName(
+      this, tr("Save the latency table"), QStringLiteral("latency.json"), tr("Latency table (*.json)"));
+  if (!file.isEmpty()) session_.save_latency_table(file);
 }
 
 void MainWindow::refresh_header() {
@@ -278,13 +273,8 @@ void MainWindow::refresh_header() {
   } else {
     model_name_->setText(tr("no model is open"));
   }
-  if (session_.devices().devices.empty()) return;
-  const Device& device = session_.devices().devices.front();
-  device_->setText(tr("%1   %2 free of %3 · %4 GB/s")
-                       .arg(QString::fromStdString(device.name),
-                            locale.formattedDataSize(qint64(device.memory_free), 1),
-                            locale.formattedDataSize(qint64(device.memory_total), 1),
-                            locale.toString(device.bandwidth / 1e9, 'f', 0)));
+  device_->setText(session_.devices().devices.empty() ? tr("Looking for devices…")
+                                                      : tr("%1  ▾").arg(device_summary(session_.device())));
 }
 
 void MainWindow::refresh_rail() {
@@ -347,6 +337,15 @@ void MainWindow::refresh_status() {
 
 void MainWindow::show_error(const QString& sentence) {
   error_->setText(sentence);
+  error_->show();
+  notice_->hide();
+  error_bar_->show();
+}
+
+void MainWindow::show_notice(const QString& sentence) {
+  notice_->setText(sentence);
+  notice_->show();
+  error_->hide();
   error_bar_->show();
 }
 

@@ -13,6 +13,8 @@ class QToolButton;
 
 namespace intarsia::ui {
 
+class DevicePopup;
+
 // Header, step rail, pages and status line.
 class MainWindow : public QMainWindow {
   Q_OBJECT
@@ -37,16 +39,19 @@ class MainWindow : public QMainWindow {
   void open_recent();
   void import_sensitivity();
   void import_latency_table();
+  void save_latency_table();
   void show_devices();
   void refresh_header();
   void refresh_rail();
   void refresh_status();
   void show_error(const QString& sentence);
+  void show_notice(const QString& sentence);
   void zoom(int steps);
 
   StudioSession& session_;
-  QLabel *model_name_, *status_, *error_;
+  QLabel *model_name_, *status_, *error_, *notice_;
   QToolButton* device_;
+  DevicePopup* device_popup_;
   QWidget* error_bar_;
   QButtonGroup* rail_;
   QStackedWidget* pages_;

@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The device popup and what hangs on it, as a person uses it: choosing a device, planning for another,
+// measuring this one, testing it. The machine's devices are made up, since GPUs are not everywhere.
+#include <QComboBox>
+#include <QLabel>
+#include <QLineEdit>
+#include <QListWidget>
+#include <QProgressBar>
+#include <QPushButton>
+#include <QSettings>
+#include <QSignalSpy>
+#include <QTextBrowser>
+#include <QToolButton>
+
+#include "core/worker/device_jobs.h"
+#include "tests/support/test_support.h"
+#include "tests/ui/window_under_test.h"
+#include "ui/chat/chat_page.h"
+#include "ui/device/device_popup.h"
+#include "ui/device/device_text.h"
+#include "ui/quantize/quantize_page.h"
+
+using namespace intarsia;
+using namespace intarsia::ui;
+using intarsia::test::patience;
+
+namespace {
+
+Device cpu() {
+  Device device;
+  device.id = "cpu";
+  device.name = "A processor";
+  device.memory_total = std::uint64_t(8) << 30;
+  device.memory_free = std::uint64_t(6) << 30;
+  device.bandwidth = 20e9;
+  return device;
+}
+
+// No machine has so many GPUs: what is computed on one fails.
+Device gpu(int index, const std::string& reason) {
+  Device device;
+  device.id = "cuda:" + std::to_string(index);
+  device.kind = DeviceKind::cuda;
+  device.name = "Made-up GPU " + std::to_string(index);
+  device.memory_total = std::uint64_t(24) << 30;
+  device.memory_free = std::uint64_t(20) << 30;
+  device.usable = reason.empty();
+  device.reason = reason;
+  return device;
+}
+
+DeviceList without_driver() {
+  return {{cpu()}, "no NVIDIA driver is installed; everything works on the CPU"};
+}
+DeviceList with_gpus() { return {{gpu(77, ""), cpu(), gpu(78, "its driver is too old: update it")}, ""}; }
+DeviceList without_gpu_77() { return {{cpu(), gpu(77, "it has fallen off the bus: restart")}, ""}; }
+
+} // namespace
+
+class TestDevice : public QObject, private test::WindowUnderTest {
+  Q_OBJECT
+
+  QTemporaryDir dir_;
+
+  void open(DeviceChoice::Find find) {
+    QVERIFY(open_window({1280, 820}, std::move(find)));
+    QTRY_VERIFY_WITH_TIMEOUT(!session_->devices().devices.empty(), patience);
+  }
+  // By the keyboard, as by hand.
+  DevicePopup* open_popup() {
+    auto* button = find<QToolButton>("device");
+    button->setFocus();
+    QTest::keyClick(button, Qt::Key_Space);
+    return find<DevicePopup>("popup");
+  }
+  void open_built_in() {
+    session_->open_built_in();
+    QTRY_VERIFY_WITH_TIMEOUT(session_->model() != nullptr, patience);
+    QTRY_VERIFY_WITH_TIMEOUT(session_->plan() != nullptr, patience);
+    QTRY_VERIFY_WITH_TIMEOUT(!session_->busy(), patience);
+  }
+  QString device_row(int row) { return find<QListWidget>("deviceList")->item(row)->text(); }
+  // What a person can read in the window now.
+  bool shows(const QString& words, QWidget* where = nullptr) {
+    for (const auto* label : (where ? where : window_.get())->findChildren<QLabel*>())
+      if (label->isVisible() && label->text().contains(words)) return true;
+    return false;
+  }
+
+ private slots:
+  void initTestCase() {
+    QSettings::setPath(QSettings::NativeFormat, QSettings::UserScope, dir_.path());
+    QApplication::setOrganizationName("IntarsiaTest");
+    qputenv("INTARSIA_WORKER", INTARSIA_WORKER);
+  }
+  void cleanup() {
+    window_.reset();
+    session_.reset();
+    QSettings().clear();
+  }
+
+  void without_a_driver_the_popup_says_why() {
+    open(without_driver);
+    QVERIFY(find<QToolButton>("device")->text().contains("A processor"));
+    auto* popup = open_popup();
+    QVERIFY(popup->isVisible());
+    QVERIFY(shows("no NVIDIA driver is installed", popup));
+    QCOMPARE(find<QListWidget>("deviceList")->count(), 1);
+    QVERIFY(device_row(0).contains("in use"));
+    QVERIFY(device_row(0).contains("20 GB/s"));
+    screenshot_of(*popup, "5-devices-no-gpu");
+    QTest::keyClick(find<QListWidget>("deviceList"), Qt::Key_Escape);
+    QVERIFY(!popup->isVisible());
+  }
+
+  void this_machine_has_a_cpu() {
+    open(detect_usable_devices);
+    QCOMPARE(QString::fromStdString(session_->device().id), "cpu");
+    open_popup();
+    const bool has_note = !session_->devices().gpu_note.empty();
+    QCOMPARE(find<QListWidget>("deviceList")->count() == 1, has_note);
+  }
+
+  void a_device_is_chosen_and_kept() {
+    open(with_gpus);
+    QCOMPARE(QString::fromStdString(session_->device().id), "cpu"); // unless another was chosen
+    auto* popup = open_popup();
+    auto* list = find<QListWidget>("deviceList");
+    QCOMPARE(list->count(), 3);
+    QVERIFY(device_row(2).contains("its driver is too old: update it"));
+    screenshot_of(*popup, "5-devices");
+    QSignalSpy changes(session_.get(), &StudioSession::device_changed);
+    QTest::keyClick(list, Qt::Key_End);
+    QTest::keyClick(list, Qt::Key_Return); // cannot be used
+    QCOMPARE(changes.count(), 0);
+    QTest::keyClick(list, Qt::Key_Home);
+    QTest::keyClick(list, Qt::Key_Return);
+    QCOMPARE(changes.count(), 1);
+    QCOMPARE(QString::fromStdString(session_->device().id), "cuda:77");
+    QVERIFY(device_row(0).contains("in use"));
+    QVERIFY(find<QToolButton>("device")->text().startsWith("Made-up GPU 77"));
+    QVERIFY(!find<QToolButton>("device")->text().contains("GB/s")); // it is not known
+    open(with_gpus);
+    QCOMPARE(QString::fromStdString(session_->device().id), "cuda:77");
+  }
+
+  void a_kept_device_that_is_gone_is_said_once() {
+    QSettings().setValue("device", "cuda:77");
+    open(without_gpu_77);
+    QCOMPARE(QString::fromStdString(session_->device().id), "cpu");
+    QTRY_VERIFY(shows("Made-up GPU 77"));
+    QVERIFY(shows("it has fallen off the bus"));
+    screenshot("5-notice");
+    open(without_gpu_77);
+    QTest::qWait(50);
+    QVERIFY(!shows("Made-up GPU 77"));
+  }
+
+  void what_a_gpu_cannot_do_is_a_sentence_in_place() {
+    open(with_gpus);
+    session_->choose_device("cuda:77");
+    session_->open_built_in();
+    QTRY_COMPARE_WITH_TIMEOUT(session_->sensitivity_job().state, JobState::failed, patience);
+    QVERIFY(shows(session_->sensitivity_job().sentence));
+    session_->choose_device("cpu"); // which can
+    QTRY_VERIFY_WITH_TIMEOUT(session_->plan() != nullptr, patience);
+    session_->choose_device("cuda:77");
+    window_->show_page(MainWindow::quantize);
+    session_->quantize(dir_.filePath("never"), false);
+    QTRY_COMPARE_WITH_TIMEOUT(session_->quantize_job().state, JobState::failed, patience);
+    QVERIFY(!session_->quantize_job().sentence.isEmpty());
+    QVERIFY(shows(session_->quantize_job().sentence, window_->findChild<QuantizePage*>()));
+    window_->show_page(MainWindow::chat);
+    session_->send("Is ebony a hard wood?", {}, {}, 40);
+    QTRY_VERIFY_WITH_TIMEOUT(session_->chat().back().finished, patience);
+    QVERIFY(!session_->chat().back().problem.isEmpty());
+    QVERIFY(shows(session_->chat().back().problem, window_->findChild<ChatPage*>()));
+
+    session_->choose_device("cpu"); // and all is well again
+    session_->send("Is ebony a hard wood?", {}, {}, 40);
+    QTRY_VERIFY_WITH_TIMEOUT(session_->chat().back().finished, patience);
+    QVERIFY(session_->chat().back().answered && !session_->chat().back().answer.isEmpty());
+    find<QPushButton>("selftest")->click();
+    QTRY_COMPARE_WITH_TIMEOUT(session_->selftest_job().state, JobState::done, patience);
+  }
+
+  void planning_for_another_device_is_marked_estimated() {
+    open(without_driver);
+    open_built_in();
+    QVERIFY(!find<QSlider>("latencySlider")->isVisible());
+    const auto* popup = open_popup();
+    auto* planned = find<QComboBox>("plannedDevice");
+    QVERIFY(planned->count() > 3);
+    planned->setFocus();
+    QTest::keyClick(planned, Qt::Key_Down);
+    QVERIFY(session_->latency_table().has_value());
+    QTRY_VERIFY_WITH_TIMEOUT(session_->answer().latency_range.has_value(), patience);
+    QTRY_VERIFY_WITH_TIMEOUT(shows("One token, estimated"), patience);
+    QVERIFY(find<QSlider>("latencySlider")->isVisible());
+    QVERIFY(shows(QString::fromStdString(session_->latency_table()->device_name) + ", estimated: fastest"));
+    QVERIFY(popup->isVisible() && shows("not measured", find<DevicePopup>("popup")));
+    QCOMPARE(session_->memory_free(), session_->latency_table()->device_memory);
+    screenshot("6-estimated");
+    QTest::keyClick(planned, Qt::Key_Up); // this device
+    QVERIFY(!session_->latency_table());
+    QTRY_VERIFY_WITH_TIMEOUT(!find<QSlider>("latencySlider")->isVisible(), patience);
+  }
+
+  void measuring_is_cancelled_and_done_and_kept() {
+    open(without_driver);
+    open_built_in();
+    auto *measure = find<QPushButton>("measureLatency"), *cancel = find<QPushButton>("cancelMeasuring");
+    QVERIFY(measure->isVisible() && measure->isEnabled());
+    QTest::mouseClick(measure, Qt::LeftButton);
+    QVERIFY(cancel->isVisible() && !measure->isVisible());
+    QTest::mouseClick(cancel, Qt::LeftButton);
+    QTRY_COMPARE_WITH_TIMEOUT(session_->profile_job().state, JobState::cancelled, patience);
+    QVERIFY(!session_->latency_table());
+    QVERIFY(measure->isVisible());
+
+    QTest::mouseClick(measure, Qt::LeftButton);
+    QTRY_VERIFY_WITH_TIMEOUT(session_->profile_job().done > 0, patience);
+    QVERIFY(find<QProgressBar>("measureProgress")->value() > 0);
+    screenshot("6-measuring");
+    QTRY_COMPARE_WITH_TIMEOUT(session_->profile_job().state, JobState::done, patience);
+    QVERIFY(session_->latency_source() == LatencySource::measured);
+    QVERIFY(session_->latency_table()->estimated.empty());
+    QVERIFY(!measure->isVisible());
+    auto* slider = find<QSlider>("latencySlider");
+    QTRY_VERIFY_WITH_TIMEOUT(slider->isVisible() && session_->plan(), patience);
+    screenshot("6-measured");
+    drag(slider, 0.5);
+    const double budget = session_->budgets().latency_seconds.value_or(0);
+    QVERIFY(budget > 0);
+    QTRY_VERIFY_WITH_TIMEOUT(session_->plan() && session_->plan()->predicted.latency_seconds <= budget,
+                             patience);
+    const QString file = dir_.filePath("latency.json");
+    session_->save_latency_table(file);
+    const auto saved = read_latency_table(file.toStdString());
+    QCOMPARE(saved.entries.size(), session_->latency_table()->entries.size());
+
+    QSignalSpy opened(session_.get(), &StudioSession::model_changed);
+    session_->open_built_in(); // again: nothing is measured twice
+    QTRY_COMPARE_WITH_TIMEOUT(opened.count(), 1, patience);
+    QTRY_VERIFY_WITH_TIMEOUT(session_->latency_source() == LatencySource::measured, patience);
+    QCOMPARE(session_->latency_table()->entries.front().seconds, saved.entries.front().seconds);
+    QVERIFY(!measure->isVisible());
+  }
+
+  void the_selftest_names_every_kernel() {
+    open(without_driver);
+    auto* popup = open_popup();
+    auto *start = find<QPushButton>("selftest"), *cancel = find<QPushButton>("cancelSelftest");
+    QTest::mouseClick(start, Qt::LeftButton);
+    QVERIFY(cancel->isVisible() && !start->isVisible());
+    QTest::mouseClick(cancel, Qt::LeftButton);
+    QTRY_VERIFY_WITH_TIMEOUT(start->isVisible(), patience); // it may have come through before
+    start->setFocus();
+    QTest::keyClick(start, Qt::Key_Space);
+    QTRY_COMPARE_WITH_TIMEOUT(session_->selftest_job().state, JobState::done, patience);
+    auto* lines = find<QListWidget>("selftestLines");
+    QVERIFY(lines->isVisible());
+    QCOMPARE(lines->count(), int(session_->selftest_checks().size()));
+    QVERIFY(lines->count() >= 6);
+    for (int i = 0; i < lines->count(); ++i) QVERIFY(lines->item(i)->text().startsWith("✓"));
+    QVERIFY(shows("kernels compute correctly on A processor", popup));
+    screenshot_of(*popup, "5-selftest");
+  }
+
+  void a_wrong_kernel_is_said() {
+    const KernelCheck right{"dot", 8, 1e-7, 1e-5, {}}, wrong{"attention", 8, 0.5, 1e-3, {}},
+        beyond{"copy", 8, 0, 1e-3, "wrote beyond its output"};
+    QVERIFY(check_line(right).startsWith("✓ dot"));
+    QVERIFY(check_line(wrong).startsWith("✗ attention"));
+    QVERIFY(check_line(beyond).contains("wrote beyond"));
+    QVERIFY(verdict({right, wrong, beyond}, cpu()).startsWith("2 of 3 kernels compute wrongly"));
+  }
+};
+
+QTEST_MAIN(TestDevice)
+#include "test_device.moc"

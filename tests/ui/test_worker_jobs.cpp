@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The whole way through a worker, with the CPU in it: quantize, measure, chat, and a worker that is killed in
+// the middle of an answer.
+#include <QDirIterator>
+#include <QDoubleSpinBox>
+#include <QLabel>
+#include <QLineEdit>
+#include <QPlainTextEdit>
+#include <QPushButton>
+#include <QSettings>
+#include <QSignalSpy>
+#include <QTextBrowser>
+#include <csignal>
+
+#include "core/base/mapped_file.h"
+#include "tests/support/test_support.h"
+#include "tests/ui/window_under_test.h"
+
+using namespace intarsia;
+using namespace intarsia::ui;
+using intarsia::test::patience;
+
+namespace {
+
+// The workers of this program, by what /proc says of every process.
+std::vector<pid_t> workers() {
+  std::vector<pid_t> found;
+  for (const QString& name : QDir("/proc").entryList(QDir::Dirs)) {
+    QFile file("/proc/" + name + "/stat");
+    if (name.toInt() <= 0 || !file.open(QIODevice::ReadOnly)) continue;
+    const QByteArray text = file.readAll();
+    const QList<QByteArray> after_name = text.mid(text.lastIndexOf(')') + 2).split(' '); // state, parent …
+    if (text.contains("(intarsia-worker)") && after_name[0] != "Z" && after_name[1].toInt() == ::getpid())
+      found.push_back(name.toInt());
+  }
+  return found;
+}
+
+} // namespace
+
+class TestWorkerJobs : public QObject, private test::WindowUnderTest {
+  Q_OBJECT
+
+  QTemporaryDir dir_;
+
+  void ask(const QString& question) {
+    auto* prompt = find<QPlainTextEdit>("prompt");
+    prompt->setFocus();
+    prompt->setPlainText(question);
+    QTest::keyClick(prompt, Qt::Key_Return);
+    QVERIFY(!session_->chat().empty());
+  }
+  const ChatTurn& last() { return session_->chat().back(); }
+  QDoubleSpinBox* temperature() {
+    for (auto* box : window_->findChildren<QDoubleSpinBox*>())
+      if (box->accessibleName() == "Temperature") return box;
+    return nullptr;
+  }
+
+ private slots:
+  void initTestCase() {
+    QSettings::setPath(QSettings::NativeFormat, QSettings::UserScope, dir_.path());
+    QApplication::setOrganizationName("IntarsiaTest");
+    qputenv("INTARSIA_WORKER", INTARSIA_WORKER);
+    qputenv("INTARSIA_CPU_IN_WORKER", "1");
+    QVERIFY(open_window({1280, 820}));
+    session_->set_family(QuantizerFamily::tcq, false); // the quick ones are enough here
+    session_->set_family(QuantizerFamily::vq, false);
+    session_->open_built_in();
+    QTRY_VERIFY_WITH_TIMEOUT(session_->plan() != nullptr, patience);
+  }
+  void cleanupTestCase() {
+    window_.reset();
+    session_.reset();
+    QVERIFY(workers().empty()); // none is left behind
+  }
+
+  void sensitivities_are_those_of_this_process() {
+    QCOMPARE(workers().size(), std::size_t(1));
+    const OpenedModel& opened = *session_->model();
+    const auto model = load_on_cpu(opened.weights(), cpu_options(opened), {});
+    const auto here = estimate_sensitivity(*model, opened.weights(), opened.config().name, {}, {}, {});
+    QVERIFY(here.layers == session_->sensitivity()->layers);
+  }
+
+  void quantizing_writes_what_this_process_would() {
+    window_->show_page(MainWindow::quantize);
+    const QString out = dir_.filePath("quantized");
+    find<QLineEdit>("output")->setText(out);
+    for (auto* button : window_->findChildren<QPushButton*>("primary"))
+      if (button->isVisible() && button->isEnabled()) QTest::mouseClick(button, Qt::LeftButton);
+    QTRY_COMPARE_WITH_TIMEOUT(session_->quantize_job().state, JobState::done, patience);
+    QCOMPARE(workers().size(), std::size_t(1));
+    QCOMPARE(session_->quantized_layers().size(), session_->plan()->layers.size());
+    const auto here = dir_.filePath("here").toStdString();
+    quantize_model(*session_->model()->checkpoint, *session_->plan(), here, {}, {});
+    QVERIFY(read_text_file(here + "/model.safetensors") ==
+            read_text_file((out + "/model.safetensors").toStdString()));
+    QTRY_VERIFY_WITH_TIMEOUT(session_->quality().has_value(), patience);
+    const Quality& quality = *session_->quality();
+    QVERIFY2(quality.no_original.isEmpty(), qPrintable(quality.no_original));
+    QVERIFY(quality.original_perplexity > 1 && quality.kl > 0);
+    QVERIFY(quality.quantized_perplexity < 1.2 * quality.original_perplexity);
+  }
+
+  void a_killed_quantization_is_a_sentence_and_can_be_resumed() {
+    const auto at_first_progress = connect(session_.get(), &StudioSession::quantize_changed, this, [this] {
+      if (session_->quantize_job().done <= 0) return;
+      for (const pid_t worker : workers()) ::kill(worker, SIGKILL);
+    });
+    QString out;
+    // One that was done before its progress was seen here is no failure: try again.
+    for (int attempt = 0; attempt < 10 && session_->quantize_job().state != JobState::failed; ++attempt) {
+      out = dir_.filePath("killed%1").arg(attempt);
+      find<QLineEdit>("output")->setText(out);
+      session_->quantize(out, false);
+      QTRY_VERIFY_WITH_TIMEOUT(session_->quantize_job().state != JobState::running, patience);
+    }
+    disconnect(at_first_progress);
+    QVERIFY2(session_->quantize_job().sentence.contains("killed (SIGKILL)"),
+             qPrintable(session_->quantize_job().sentence));
+    bool in_place = false;
+    for (const auto* label : find<QLineEdit>("output")->parentWidget()->findChildren<QLabel*>())
+      in_place = in_place || (label->isVisible() && label->text() == session_->quantize_job().sentence);
+    QVERIFY(in_place);
+    QVERIFY(!QFileInfo::exists(out));
+    QTest::mouseClick(find<QPushButton>("resumeQuantize"), Qt::LeftButton);
+    QTRY_COMPARE_WITH_TIMEOUT(session_->quantize_job().state, JobState::done, patience);
+    QVERIFY(read_text_file((out + "/model.safetensors").toStdString()) ==
+            read_text_file(dir_.filePath("quantized/model.safetensors").toStdString()));
+    QTRY_VERIFY_WITH_TIMEOUT(session_->quality().has_value(), patience);
+  }
+
+  void the_worker_answers() {
+    QTest::mouseClick(find<QPushButton>("chatWithIt"), Qt::LeftButton);
+    QSignalSpy pieces(session_.get(), &StudioSession::chat_text);
+    ask("What is walnut good for?");
+    QTRY_VERIFY_WITH_TIMEOUT(last().finished, patience);
+    QVERIFY2(last().problem.isEmpty(), qPrintable(last().problem));
+    QVERIFY(pieces.count() > 3);
+    QVERIFY(last().answer.contains("alnut") || last().answer.contains("trunks"));
+    QCOMPARE(workers().size(), std::size_t(1));
+  }
+
+  void a_killed_worker_is_a_sentence_and_the_next_message_works() {
+    session_->clear_chat();
+    ask("What is walnut good for?");
+    QTRY_VERIFY_WITH_TIMEOUT(last().answered, patience);
+    const std::size_t context_of_one = last().context_used;
+
+    temperature()->setValue(5); // rambles on until the context is full
+    const auto first_words = connect(session_.get(), &StudioSession::chat_text, this, [] {
+      for (const pid_t worker : workers()) ::kill(worker, SIGKILL);
+    });
+    // An answer that was complete before its first words were seen here leaves nothing to say; the next
+    // message then meets a dead worker, which is another way to the same end.
+    for (int attempt = 0; attempt < 10 && last().problem.isEmpty(); ++attempt) {
+      ask("Tell me everything about ebony, oak and pine.");
+      QTRY_VERIFY_WITH_TIMEOUT(last().finished, patience);
+    }
+    disconnect(first_words);
+    QVERIFY2(last().problem.contains("killed (SIGKILL)") && last().problem.contains("try again"),
+             qPrintable(last().problem));
+    QVERIFY(!last().problem.contains('\n'));
+    bool in_place = false;
+    for (const auto* label : window_->findChildren<QLabel*>("error"))
+      in_place = in_place || (label->isVisible() && label->text() == last().problem);
+    QVERIFY(in_place);
+    screenshot("7-killed");
+
+    temperature()->setValue(0.1);
+    ask("Is ebony a hard wood?");
+    QTRY_VERIFY_WITH_TIMEOUT(last().finished, patience);
+    QVERIFY2(last().problem.isEmpty(), qPrintable(last().problem));
+    QVERIFY(!last().answer.isEmpty());
+    QVERIFY(last().context_used > context_of_one); // it still knows what was said first
+    QCOMPARE(workers().size(), std::size_t(1));
+  }
+
+  void no_worker_program_is_a_sentence_in_place() {
+    qputenv("INTARSIA_WORKER", "/nowhere/worker");
+    StudioSession session; // a place is looked for once in a session
+    session.open_built_in();
+    QTRY_VERIFY_WITH_TIMEOUT(session.model() != nullptr, patience);
+    session.send("Hello", {}, {}, 8);
+    QTRY_VERIFY_WITH_TIMEOUT(!session.chat().empty() && session.chat().back().finished, patience);
+    QVERIFY(session.chat().back().problem.contains("/nowhere/worker"));
+    QVERIFY(!session.chatting());
+    qputenv("INTARSIA_WORKER", INTARSIA_WORKER);
+  }
+};
+
+QTEST_MAIN(TestWorkerJobs)
+#include "test_worker_jobs.moc"

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/device/device_text.h"
+
+#include <QLocale>
+#include <QObject>
+#include <algorithm>
+
+namespace intarsia::ui {
+
+QString device_figures(const Device& device) {
+  const QLocale locale;
+  const QString memory = QObject::tr("%1 free of %2")
+                             .arg(locale.formattedDataSize(qint64(device.memory_free), 1),
+                                  locale.formattedDataSize(qint64(device.memory_total), 1));
+  if (device.bandwidth <= 0) return memory;
+  return QObject::tr("%1 · %2 GB/s").arg(memory, locale.toString(device.bandwidth / 1e9, 'f', 0));
+}
+
+QString device_summary(const Device& device) {
+  return QObject::tr("%1   %2").arg(QString::fromStdString(device.name), device_figures(device));
+}
+
+QString check_line(const KernelCheck& check) {
+  const QLocale locale;
+  const QString kernel = QString::fromStdString(check.kernel);
+  if (!check.problem.empty())
+    return QObject::tr("✗ %1: %2").arg(kernel, QString::fromStdString(check.problem));
+  return (check.ok() ? QObject::tr("✓ %1: error %2, allowed %3") : QObject::tr("✗ %1: error %2, allowed %3"))
+      .arg(kernel, locale.toString(check.worst, 'g', 2), locale.toString(check.tolerance, 'g', 2));
+}
+
+QString verdict(const std::vector<KernelCheck>& checks, const Device& device) {
+  const auto wrong =
+      std::count_if(checks.begin(), checks.end(), [](const KernelCheck& check) { return !check.ok(); });
+  const QString name = QString::fromStdString(device.name);
+  if (wrong == 0) return QObject::tr("All %1 kernels compute correctly on %2.").arg(checks.size()).arg(name);
+  return QObject::tr("%1 of %2 kernels compute wrongly on %3: choose another device, and please report it.")
+      .arg(wrong)
+      .arg(checks.size())
+      .arg(name);
+}
+
+} // namespace intarsia::ui

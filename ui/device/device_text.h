@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What a device and its selftest are in words.
+#pragma once
+
+#include <QString>
+#include <vector>
+
+#include "core/base/kernel_check.h"
+#include "core/device/device.h"
+
+namespace intarsia::ui {
+
+// "NVIDIA GeForce RTX 4090   20 GiB free of 24 GiB · 1008 GB/s"; a bandwidth that is not known is left out.
+QString device_summary(const Device& device);
+QString device_figures(const Device& device); // the same without the name
+
+QString check_line(const KernelCheck& check);
+QString verdict(const std::vector<KernelCheck>& checks, const Device& device);
+
+} // namespace intarsia::ui

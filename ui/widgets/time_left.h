@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QString>
+
+namespace intarsia::ui {
+
+// "12 s left", "3 min left"; empty while it is not known (seconds < 0).
+QString time_left(double seconds);
+
+} // namespace intarsia::ui
