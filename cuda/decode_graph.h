@@ -31,6 +31,7 @@ class DecodeGraph {
     } catch (...) {
       cudaStreamEndCapture(stream, &captured);
       if (captured) cudaGraphDestroy(captured);
+      cudaGetLastError(); // the launches that follow would be blamed for it
       throw;
     }
     check(cudaStreamEndCapture(stream, &captured), "capturing a decode step");

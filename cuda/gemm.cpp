@@ -72,18 +72,43 @@ Gemm::~Gemm() {
   if (library_->handle) library_->destroy(library_->handle);
 }
 
-void Gemm::multiply(const Half* w, std::size_t w_stride, int rows, const Half* x, std::size_t x_stride,
-                    int tokens, int d_in, float* y, std::size_t y_stride, cudaStream_t stream) const {
-  if (rows == 0 || tokens == 0) return;
+void Gemm::begin(cudaStream_t stream) const {
   check_blas(library_->set_stream(library_->handle, stream), "changing to a stream");
   if (library_->workspace) // a change of stream takes it away
     check_blas(library_->set_workspace(library_->handle, library_->workspace, library_->workspace_bytes),
                "taking its workspace");
+}
+
+void Gemm::multiply(const Half* w, std::size_t w_stride, int rows, const Half* x, std::size_t x_stride,
+                    int tokens, int d_in, float* y, std::size_t y_stride, cudaStream_t stream) const {
+  if (rows == 0 || tokens == 0) return;
+  begin(stream);
   // cuBLAS counts by columns: y^T [rows, tokens] = (w^T)^T x^T.
   const float one = 1, zero = 0;
   check_blas(library_->multiply(library_->handle, CUBLAS_OP_T, CUBLAS_OP_N, rows, tokens, d_in, &one, w,
                                 CUDA_R_16F, int(w_stride), x, CUDA_R_16F, int(x_stride), &zero, y, CUDA_R_32F,
                                 int(y_stride), CUBLAS_COMPUTE_32F, CUBLAS_GEMM_DEFAULT),
+             "multiplying matrices");
+}
+
+void Gemm::multiply_dense(const float* w, int rows, int columns, const float* x, int tokens, float* y,
+                          cudaStream_t stream) const {
+  begin(stream);
+  const float one = 1, zero = 0;
+  check_blas(library_->multiply(library_->handle, CUBLAS_OP_T, CUBLAS_OP_N, rows, tokens, columns, &one, w,
+                                CUDA_R_32F, columns, x, CUDA_R_32F, columns, &zero, y, CUDA_R_32F, rows,
+                                CUBLAS_COMPUTE_32F, CUBLAS_GEMM_DEFAULT),
+             "multiplying matrices");
+}
+
+void Gemm::add_dense_transposed(const float* w, int rows, int columns, const float* y, int tokens, float* x,
+                                bool add, cudaStream_t stream) const {
+  begin(stream);
+  const float one = 1, keep = add ? 1.f : 0.f;
+  // x^T [columns, tokens] = w^T y^T, and w's rows are w^T's columns.
+  check_blas(library_->multiply(library_->handle, CUBLAS_OP_N, CUBLAS_OP_N, columns, tokens, rows, &one, w,
+                                CUDA_R_32F, columns, y, CUDA_R_32F, rows, &keep, x, CUDA_R_32F, columns,
+                                CUBLAS_COMPUTE_32F, CUBLAS_GEMM_DEFAULT),
              "multiplying matrices");
 }
 

@@ -42,8 +42,17 @@ class Gemm {
   void multiply(const Half* w, std::size_t w_stride, int rows, const Half* x, std::size_t x_stride,
                 int tokens, int d_in, float* y, std::size_t y_stride, cudaStream_t stream) const;
 
+  // In f32, all matrices dense: w [rows, columns], x [tokens, columns], y [tokens, rows]. y = x w^T;
+  void multiply_dense(const float* w, int rows, int columns, const float* x, int tokens, float* y,
+                      cudaStream_t stream) const;
+  // and x = y w, or x += y w.
+  void add_dense_transposed(const float* w, int rows, int columns, const float* y, int tokens, float* x,
+                            bool add, cudaStream_t stream) const;
+
  private:
   struct Library;
+  void begin(cudaStream_t stream) const;
+
   std::unique_ptr<Library> library_;
 };
 

@@ -73,6 +73,10 @@ CudaModel::CudaModel(int index, const WeightSource& source, const JobControl& co
   give_back_free_memory();
 }
 
+const DenseProducts& CudaModel::products() const {
+  return dense_products ? static_cast<const DenseProducts&>(*dense_products) : cpu_products();
+}
+
 void CudaModel::select() const { check(cudaSetDevice(device), "selecting a device"); }
 
 void CudaModel::load(const WeightSource& source, const JobControl& control) {
@@ -185,6 +189,7 @@ DeviceRotation CudaModel::inverse_of(const DeviceRotation& rotation) const {
 void CudaModel::start_gemm() {
   try {
     gemm = std::make_unique<Gemm>(workspace.at<void>("cublas"), workspace.plan().part("cublas").bytes);
+    dense_products.emplace(device, *gemm, stream);
   } catch (const std::exception& error) {
     if (context_is_lost()) throw;
     why_no_gemm = error.what();

@@ -11,6 +11,7 @@
 #include "cuda/launch_groups.h"
 #include "cuda/linears.h"
 #include "cuda/memory_plan.h"
+#include "cuda/products.h"
 #include "cuda/stream.h"
 #include "cuda/upload.h"
 
@@ -43,6 +44,7 @@ struct CudaModel : public LanguageModel {
   void replace_linear(std::string_view name, LinearWeights weights) override;
   std::uint64_t weight_bytes() const override { return weights.bytes(); }
   void observe_inputs(InputObserver chosen) override { observer = std::move(chosen); }
+  const DenseProducts& products() const override;
 
   void select() const; // makes the device this thread's
   const CudaLinear& head() const { return head_ ? *head_ : embedding; }
@@ -63,6 +65,7 @@ struct CudaModel : public LanguageModel {
   const float *final_norm = nullptr, *rope_frequencies = nullptr;
   std::unique_ptr<Gemm> gemm; // null where cuBLAS is not there: prompts go through in small steps
   std::string why_no_gemm;
+  std::optional<CudaProducts> dense_products; // none without cuBLAS
   InputObserver observer;
   std::uint64_t version = 0; // grows when a linear is replaced: captured graphs are void then
 

@@ -2,6 +2,7 @@
 #include "cuda/sequence.h"
 
 #include <algorithm>
+#include <bit>
 #include <numeric>
 
 #include "core/base/error.h"
@@ -14,6 +15,8 @@ namespace {
 constexpr std::size_t most_drawable = std::size_t(1) << 23;
 // Its arithmetic is f32: colder, differences of logits over the temperature would leave the range.
 constexpr double coldest_drawable = 1e-6;
+
+constexpr std::size_t least_visible = 1024; // below, a launch costs more than its empty blocks
 
 void throw_if_stopped(const std::stop_token& stop) {
   if (stop.stop_requested()) throw Error(ErrorKind::cancelled, "cancelled");
@@ -43,6 +46,9 @@ CudaSequence::CudaSequence(CudaModel& model, std::size_t capacity)
   model.stream.wait();
 }
 
+// What was staged may still be on its way, after a stop.
+CudaSequence::~CudaSequence() { cudaStreamSynchronize(model_.stream); }
+
 void CudaSequence::check_tokens(std::span<const int> tokens) const {
   if (tokens.empty()) throw Error(ErrorKind::usage, "there are no tokens to compute");
   if (tokens.size() > capacity_ - length_)
@@ -70,6 +76,7 @@ void CudaSequence::stage(std::span<const int> tokens) {
 
 void CudaSequence::run_chunk(std::span<const int> tokens, std::stop_token stop) {
   stage(tokens);
+  forward_.see(length_ + tokens.size());
   if (forward_.gathers())
     forward_.embed_gathered(int(tokens.size()));
   else
@@ -115,10 +122,19 @@ void CudaSequence::enqueue_step() {
   forward_.logits(0, 1);
 }
 
+// Attention gets blocks for the positions that there may be while a captured step serves: from a power of two
+// to the next.
+std::size_t CudaSequence::visible_positions() const {
+  return std::min(capacity_, std::bit_ceil(std::max(length_ + 1, least_visible)));
+}
+
 template <typename Enqueue>
 void CudaSequence::run(Step& step, const Enqueue& enqueue) {
   if (step.version != model_.version) step.forget();
   step.version = model_.version;
+  if (step.visible != visible_positions()) step.graph.reset();
+  step.visible = visible_positions();
+  forward_.see(step.visible);
   if (step.warm && !step.graph.ready()) step.graph.capture(model_.stream, enqueue);
   if (step.graph.ready())
     step.graph.launch(model_.stream);

@@ -15,6 +15,7 @@ class CudaSequence : public DrawingSequence {
  public:
   // The model must outlive it.
   CudaSequence(CudaModel& model, std::size_t capacity);
+  ~CudaSequence() override;
 
   std::size_t length() const override { return length_; }
   std::size_t capacity() const override { return capacity_; }
@@ -39,6 +40,7 @@ class CudaSequence : public DrawingSequence {
     DecodeGraph graph;
     std::uint64_t version = 0; // of the model when it was last run
     bool warm = false;         // every kernel of it has run since
+    std::size_t visible = 0;   // positions that attention was made for
 
     void forget() {
       graph.reset();
@@ -52,6 +54,7 @@ class CudaSequence : public DrawingSequence {
   void read_logits(int first, int count, std::span<float> out);
 
   void begin_step(int token);
+  std::size_t visible_positions() const;
   void enqueue_step();
   template <typename Enqueue>
   void run(Step& step, const Enqueue& enqueue);

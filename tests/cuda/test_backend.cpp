@@ -8,6 +8,7 @@
 #include "core/base/error.h"
 #include "core/base/mapped_file.h"
 #include "core/evaluation/evaluation.h"
+#include "core/runtime/dense_products.h"
 #include "core/runtime/generator.h"
 #include "cuda/backend.h"
 #include "cuda/device_use.h"
@@ -292,6 +293,34 @@ class TestBackend : public QObject {
       QVERIFY(error_of([&] {
                 drawing->next_token(std::vector<int>{1, 2}, {temperature, 1, 0, 1, 0}, 0.5, {}, {});
               }).find("damaged") != std::string::npos);
+  }
+
+  // Matrices that go to the device in parts, by rows and by tokens; and nothing of them stays there.
+  void dense_products_are_the_cpus() {
+    const OpenedModel opened = open_model(tests_folder() / "golden/runtime/gqa");
+    const auto gpu = cuda::load_on_cuda(0, opened.weights(), {});
+    const std::size_t used = test::fake::state().memory_used;
+    constexpr std::size_t tokens = 2, part = std::size_t(1) << 24; // values that are taken at once
+    for (const MatrixShape shape : {MatrixShape{5, 7}, {70000, 256}, {part + 5, 1}}) {
+      const DenseLinear w{shape, gaussian(shape.size(), 1)};
+      const auto x = gaussian(tokens * shape.columns, 2), y = gaussian(tokens * shape.rows, 3);
+      std::vector<float> forward(y.size(), NAN), back(x.size(), NAN), expected_forward(y.size()),
+          expected_back(x.size());
+      gpu->products().multiply(w, x, tokens, forward, {});
+      gpu->products().multiply_transposed(w, y, tokens, back, {});
+      cpu_products().multiply(w, x, tokens, expected_forward, {});
+      cpu_products().multiply_transposed(w, y, tokens, expected_back, {});
+      QVERIFY(largest_difference(forward, expected_forward) < 1e-4);
+      QVERIFY(largest_difference(back, expected_back) < 2e-3);
+    }
+    QCOMPARE(test::fake::state().memory_used, used);
+    std::stop_source stop;
+    stop.request_stop();
+    std::vector<float> one(1);
+    QCOMPARE(error_of([&] {
+               gpu->products().multiply({{1, 1}, {1.f}}, one, 1, one, {{}, stop.get_token()});
+             }),
+             std::string("cancelled"));
   }
 
   // Layer by layer, also where the embedding is in codes; and the model is as it was.

@@ -353,4 +353,30 @@ void Gemm::multiply(const Half* w, std::size_t w_stride, int rows, const Half* x
   });
 }
 
+void Gemm::multiply_dense(const float* w, int rows, int columns, const float* x, int tokens, float* y,
+                          cudaStream_t) const {
+  ++state().gemms;
+  submit([=] {
+    for (int t = 0; t < tokens; ++t)
+      for (int r = 0; r < rows; ++r) {
+        float sum = 0;
+        for (int k = 0; k < columns; ++k) sum += w[r * columns + k] * x[t * columns + k];
+        y[t * rows + r] = sum;
+      }
+  });
+}
+
+void Gemm::add_dense_transposed(const float* w, int rows, int columns, const float* y, int tokens, float* x,
+                                bool add, cudaStream_t) const {
+  ++state().gemms;
+  submit([=] {
+    for (int t = 0; t < tokens; ++t)
+      for (int k = 0; k < columns; ++k) {
+        float sum = add ? x[t * columns + k] : 0;
+        for (int r = 0; r < rows; ++r) sum += y[t * rows + r] * w[r * columns + k];
+        x[t * columns + k] = sum;
+      }
+  });
+}
+
 } // namespace intarsia::cuda
