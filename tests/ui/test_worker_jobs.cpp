@@ -109,8 +109,9 @@ class TestWorkerJobs : public QObject, private test::WindowUnderTest {
       for (const pid_t worker : workers()) ::kill(worker, SIGKILL);
     });
     QString out;
-    // One that was done before its progress was seen here is no failure: try again.
-    for (int attempt = 0; attempt < 10 && session_->quantize_job().state != JobState::failed; ++attempt) {
+    // One that was done before its progress was seen here, or whose worker had only the answer left to give,
+    // was not hit in the middle: try again.
+    for (int attempt = 0; attempt == 0 || (attempt < 20 && QFileInfo::exists(out)); ++attempt) {
       out = dir_.filePath("killed%1").arg(attempt);
       find<QLineEdit>("output")->setText(out);
       session_->quantize(out, false);
