@@ -37,6 +37,11 @@ double gram_product(std::span<const float> x, std::span<const float> y, std::siz
   return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
 }
 
+void scale_columns(std::span<float> rows, std::span<const float> scales) {
+  for (std::size_t start = 0; start < rows.size(); start += scales.size())
+    for (std::size_t i = 0; i < scales.size(); ++i) rows[start + i] *= scales[i];
+}
+
 // What the way back through the head leaves for one sequence.
 struct HeadStep {
   double curvature = 0;                             // of the head, where it is a layer of its own or tied
@@ -156,7 +161,7 @@ class Pass {
           kernels::add_scaled(d_logits[t * vocabulary + std::size_t(token)], &x[t * hidden_], row.data(),
                               hidden_);
       }
-    for (std::size_t i = 0; i < d_logits.size(); ++i) d_logits[i] *= scales[i % vocabulary];
+    scale_columns(d_logits, scales);
     step.curvature = gram_product(x, d_logits, length_);
     return step;
   }
@@ -176,9 +181,9 @@ class Pass {
     for (std::size_t row = 0; row < rows; ++row) scales[row] = float(std::sqrt(mean_square(weights, row)));
     std::vector<double> found(sequences_.size());
     parallel_for(found.size(), [&](std::size_t s) {
-      std::vector<float> scaled(length_ * rows);
-      for (std::size_t i = 0; i < scaled.size(); ++i)
-        scaled[i] = dy[s * scaled.size() + i] * scales[i % rows];
+      const auto here = dy.subspan(s * length_ * rows, length_ * rows);
+      std::vector<float> scaled(here.begin(), here.end());
+      scale_columns(scaled, scales);
       found[s] = gram_product(x.subspan(s * length_ * columns, length_ * columns), scaled, length_) /
                  double(2 * length_);
     });

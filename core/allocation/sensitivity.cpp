@@ -5,11 +5,11 @@
 #include <chrono>
 #include <cmath>
 
+#include "core/allocation/clipped_mean.h"
 #include "core/allocation/fisher.h"
 #include "core/base/error.h"
 #include "core/base/parallel.h"
 #include "core/base/random.h"
-#include "core/runtime/sampler.h"
 
 namespace intarsia {
 namespace {
@@ -17,20 +17,28 @@ namespace {
 // Of the whole work, for progress: sampling computes every token once, the way there and back three times.
 constexpr double sampling_share = 0.25;
 
+// From the whole distribution, which needs no order as a Sampler's does.
+int draw(std::span<const float> logits, Random& random) {
+  const float largest = *std::max_element(logits.begin(), logits.end());
+  std::vector<float> weights(logits.size());
+  double sum = 0;
+  for (std::size_t i = 0; i < logits.size(); ++i) sum += double(weights[i] = std::exp(logits[i] - largest));
+  double left = random.uniform() * sum;
+  std::size_t token = 0;
+  while (token + 1 < weights.size() && (left -= double(weights[token])) >= 0) ++token;
+  return int(token);
+}
+
 // One token at random to begin with: after several the model would read gibberish, and a few layers answer
 // that with losses no text ever sees.
 std::vector<Tokens> sample_from_model(LanguageModel& model, const SensitivityOptions& options,
                                       const JobControl& control) {
   const std::size_t vocabulary = model.config().vocabulary;
   Random random(seed_for(options.seed, "data-free sequences"));
-  SamplingSettings sampling;
-  sampling.temperature = 1;
-  sampling.top_p = 1;
-  std::vector<Sampler> samplers;
+  std::vector<Random> randoms;
   Tokens last;
   for (std::size_t i = 0; i < options.samples; ++i) {
-    sampling.seed = random.next();
-    samplers.emplace_back(sampling);
+    randoms.emplace_back(random.next());
     last.push_back(int(random.below(vocabulary)));
   }
   std::vector<Tokens> sequences(options.samples);
@@ -41,7 +49,7 @@ std::vector<Tokens> sample_from_model(LanguageModel& model, const SensitivityOpt
     control.report("sampling texts", sampling_share * double(step) / double(options.sequence_length), 1);
     const auto logits = batch->step(last, control.stop);
     parallel_for(sequences.size(), [&](std::size_t i) {
-      last[i] = samplers[i].sample(std::span(logits).subspan(i * vocabulary, vocabulary), sequences[i]);
+      last[i] = draw(std::span(logits).subspan(i * vocabulary, vocabulary), randoms[i]);
     });
   }
 }
@@ -58,20 +66,6 @@ std::vector<Tokens> cut_from_text(std::span<const int> text, const SensitivityOp
                            text.begin() + std::ptrdiff_t(start + length));
   }
   return sequences;
-}
-
-struct Estimate {
-  double mean = 0, standard_error = 0;
-};
-
-Estimate mean_of(const std::vector<double>& values) {
-  Estimate estimate;
-  for (const double value : values) estimate.mean += value / double(values.size());
-  double squares = 0;
-  for (const double value : values) squares += (value - estimate.mean) * (value - estimate.mean);
-  if (values.size() > 1)
-    estimate.standard_error = std::sqrt(squares / double(values.size() * (values.size() - 1)));
-  return estimate;
 }
 
 } // namespace
@@ -93,8 +87,9 @@ Sensitivity estimate_sensitivity(LanguageModel& model, const WeightSource& weigh
                        1);
       },
       control.stop};
-  for (const auto& [layer, values] : fisher_curvature(weights, sequences, options.seed, model.products(), behind_sampling)) {
-    const Estimate estimate = mean_of(values);
+  for (const auto& [layer, values] :
+       fisher_curvature(weights, sequences, options.seed, model.products(), behind_sampling)) {
+    const Estimate estimate = clipped_mean(values);
     if (!std::isfinite(estimate.mean))
       throw input_error("the model computes numbers that are not finite in " + layer +
                         "; its file is damaged, download it again");

@@ -27,14 +27,14 @@ struct Sensitivity {
 };
 
 struct SensitivityOptions {
-  std::size_t samples = 128;        // test sequences: what scatters is the text
+  std::size_t samples = 256;        // test sequences: what scatters is the text
   std::size_t sequence_length = 64; // tokens of each
   std::uint64_t seed = 1;
 };
 
-// The curvature of KL(clean || noisy) in each layer's weights (core/allocation/fisher.h), the mean over test
-// sequences: cut from `text_tokens`, or, where there are none (data-free), sampled from the model itself
-// after one random token. The same options give the same result.
+// The curvature of KL(clean || noisy) in each layer's weights (core/allocation/fisher.h), the clipped mean
+// over test sequences: cut from `text_tokens`, or, where there are none (data-free), sampled from the model
+// itself after one random token. The same options give the same result.
 Sensitivity estimate_sensitivity(LanguageModel& model, const WeightSource& weights,
                                  const std::string& model_name, std::span<const int> text_tokens,
                                  const SensitivityOptions& options, const JobControl& control);

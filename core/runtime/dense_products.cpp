@@ -11,13 +11,15 @@ namespace {
 
 // A tile of W and the tokens it meets stay in the L2 cache.
 constexpr std::size_t tile_rows = 32, tile_tokens = 64, tile_depth = 1024;
+// From one turned row to the next: no power of two, or they would fight for the same lines of the cache.
+constexpr std::size_t turned_stride = tile_depth + 16;
 
 // W[row …][column …], `rows` x `columns`, transposed into `to`.
 void transpose_tile(const DenseLinear& w, std::size_t row, std::size_t rows, std::size_t column,
                     std::size_t columns, float* to) {
   for (std::size_t i = 0; i < rows; ++i) {
     const float* from = w.weights.data() + (row + i) * w.shape.columns + column;
-    for (std::size_t j = 0; j < columns; ++j) to[j * rows + i] = from[j];
+    for (std::size_t j = 0; j < columns; ++j) to[j * turned_stride + i] = from[j];
   }
 }
 
@@ -50,15 +52,15 @@ void CpuProducts::multiply_transposed(const DenseLinear& w, std::span<const floa
   const std::size_t tiles = (columns + tile_rows - 1) / tile_rows;
   parallel_for(tiles, [&](std::size_t tile) {
     const std::size_t column = tile * tile_rows, wide = std::min(tile_rows, columns - column);
-    std::vector<float> turned(tile_rows * tile_depth), part(tile_tokens * tile_rows);
+    std::vector<float> turned(tile_rows * turned_stride), part(tile_tokens * tile_rows);
     for (std::size_t row = 0; row < rows; row += tile_depth) {
       control.throw_if_stopped();
       const std::size_t deep = std::min(tile_depth, rows - row);
       transpose_tile(w, row, deep, column, wide, turned.data());
       for (std::size_t t = 0; t < tokens; t += tile_tokens) {
         const std::size_t count = std::min(tile_tokens, tokens - t);
-        kernels::multiply_rows({turned.data(), deep, wide}, {y.data() + t * rows + row, rows, count}, deep,
-                               part.data(), tile_rows);
+        kernels::multiply_rows({turned.data(), turned_stride, wide}, {y.data() + t * rows + row, rows, count},
+                               deep, part.data(), tile_rows);
         for (std::size_t i = 0; i < count; ++i)
           for (std::size_t j = 0; j < wide; ++j) x[(t + i) * columns + column + j] += part[i * tile_rows + j];
       }

@@ -7,7 +7,7 @@
 #     ARCH: as in CMAKE_CUDA_ARCHITECTURES (default: the card's own, machine code alone)
 #     OUT: folder for results (default build/gpu/results)
 # In the environment: MODEL, what is profiled and evaluated (default: the built-in model); JOBS, of the build;
-# BUILD, a folder where everything is built already. On 16 cores it takes less than ten minutes.
+# BUILD, a folder where everything is built already. Its limits are such that 16 cores need no ten minutes.
 set -u
 arch=
 if [ "${1:-}" = --arch ]; then

@@ -2,6 +2,7 @@
 #include <QTemporaryDir>
 #include <cmath>
 
+#include "core/allocation/clipped_mean.h"
 #include "core/allocation/fisher.h"
 #include "core/allocation/sensitivity.h"
 #include "core/artifact/open_model.h"
@@ -158,6 +159,21 @@ class TestSensitivity : public QObject {
       QCOMPARE(all.at(layer).size(), sequences.size());
       QCOMPARE(all.at(layer)[0], values[0]);
     }
+  }
+
+  void one_odd_text_does_not_outweigh_the_others() {
+    std::vector<double> values(99, 1.0);
+    values.push_back(1000);
+    const Estimate estimate = clipped_mean(values);
+    QVERIFY(std::abs(estimate.mean - 1.03) < 1e-12); // it counts for 4
+    QVERIFY(std::abs(estimate.standard_error - 0.03) < 1e-12);
+    const std::vector<double> usual{1, 2, 3, 4};
+    QCOMPARE(clipped_mean(usual).mean, 2.5); // nothing clipped
+    QVERIFY(std::abs(clipped_mean(usual).standard_error - std::sqrt(5.0 / 12)) < 1e-12);
+    const std::vector<double> rare{0, 0, 0, 4};
+    QCOMPARE(clipped_mean(rare).mean, 1.0);
+    QCOMPARE(clipped_mean(std::vector<double>{5.0}).standard_error, 0.0);
+    QVERIFY(std::isnan(clipped_mean(std::vector<double>{1, NAN, 2}).mean));
   }
 
   void stops_and_refuses() {
