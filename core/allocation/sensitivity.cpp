@@ -33,25 +33,30 @@ int draw(std::span<const float> logits, Random& random) {
 // that with losses no text ever sees.
 std::vector<Tokens> sample_from_model(LanguageModel& model, const SensitivityOptions& options,
                                       const JobControl& control) {
-  const std::size_t vocabulary = model.config().vocabulary;
+  const std::size_t vocabulary = model.config().vocabulary, length = options.sequence_length;
   Random random(seed_for(options.seed, "data-free sequences"));
   std::vector<Random> randoms;
-  Tokens last;
+  std::vector<Tokens> sequences;
   for (std::size_t i = 0; i < options.samples; ++i) {
     randoms.emplace_back(random.next());
-    last.push_back(int(random.below(vocabulary)));
+    sequences.push_back({int(random.below(vocabulary))});
   }
-  std::vector<Tokens> sequences(options.samples);
-  const auto batch = model.new_batch(options.samples, options.sequence_length);
-  for (std::size_t step = 0;; ++step) {
-    for (std::size_t i = 0; i < sequences.size(); ++i) sequences[i].push_back(last[i]);
-    if (step + 1 == options.sequence_length) return sequences;
-    control.report("sampling texts", sampling_share * double(step) / double(options.sequence_length), 1);
-    const auto logits = batch->step(last, control.stop);
-    parallel_for(sequences.size(), [&](std::size_t i) {
-      last[i] = draw(std::span(logits).subspan(i * vocabulary, vocabulary), randoms[i]);
-    });
+  for (std::size_t first = 0; first < sequences.size(); first += model.batch_size()) {
+    const auto part =
+        std::span(sequences).subspan(first, std::min(model.batch_size(), sequences.size() - first));
+    const auto batch = model.new_batch(part.size(), length);
+    for (std::size_t step = 1; step < length; ++step) {
+      const double done = double(first) + double(part.size() * step) / double(length);
+      control.report("sampling texts", sampling_share * done / double(sequences.size()), 1);
+      Tokens last;
+      for (const Tokens& sequence : part) last.push_back(sequence.back());
+      const auto logits = batch->step(last, control.stop);
+      parallel_for(part.size(), [&](std::size_t i) {
+        part[i].push_back(draw(std::span(logits).subspan(i * vocabulary, vocabulary), randoms[first + i]));
+      });
+    }
   }
+  return sequences;
 }
 
 std::vector<Tokens> cut_from_text(std::span<const int> text, const SensitivityOptions& options) {

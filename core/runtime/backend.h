@@ -52,8 +52,10 @@ class LanguageModel {
   virtual const ModelConfig& config() const = 0;
   virtual const LayerGraph& graph() const = 0;
   virtual std::unique_ptr<Sequence> new_sequence(std::size_t capacity) = 0;
-  // `count` empty sequences. Unless a backend reads its weights once for all of them: one after another.
+  // `count` empty sequences.
   virtual std::unique_ptr<SequenceBatch> new_batch(std::size_t count, std::size_t capacity);
+  // So many pay in a batch; 1 where a batch is computed one sequence after another.
+  virtual std::size_t batch_size() const { return 1; }
   // Puts other weights in a layer's place (sensitivity, what-if). Same shape, or Error{internal}.
   virtual void replace_linear(std::string_view name, LinearWeights weights) = 0;
   // Where products with dense matrices are done best; unless a backend does better: on the CPU.

@@ -24,6 +24,7 @@ struct CpuModel : public LanguageModel {
   const LayerGraph& graph() const override { return graph_; }
   std::unique_ptr<Sequence> new_sequence(std::size_t capacity) override;
   std::unique_ptr<SequenceBatch> new_batch(std::size_t count, std::size_t capacity) override;
+  std::size_t batch_size() const override { return 64; } // a tile of the products' tokens
   void replace_linear(std::string_view name, LinearWeights weights) override;
   std::uint64_t weight_bytes() const override;
   void observe_inputs(InputObserver chosen) override { observer = std::move(chosen); }
