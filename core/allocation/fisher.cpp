@@ -17,6 +17,9 @@ namespace {
 constexpr std::size_t most_kept = std::size_t(512) << 20;
 constexpr std::size_t most_tokens = 2048; // at once, all sequences together
 
+// Tokens at the beginning of a sequence that are read, but not asked what comes next.
+std::size_t unscored_of(std::size_t length) { return length / 4; }
+
 using Curvature = std::map<std::string, std::vector<double>>;
 
 double mean_square(const DenseLinear& weights, std::size_t row) {
@@ -52,9 +55,13 @@ struct HeadStep {
 // A random vector g a token with E[g g'] = diag(p) - p p', Fisher's information of the logits: with signs e,
 // g = u - p sum(u), u = sqrt(p) e. In place of the logits. (Onehot(y) - p with a drawn y has the same
 // covariance but heavy tails: an unlikely y outweighs a whole text.)
-void draw_scores(std::span<float> logits, std::size_t vocabulary, std::uint64_t seed) {
+void draw_scores(std::span<float> logits, std::size_t vocabulary, std::size_t unscored, std::uint64_t seed) {
   parallel_for(logits.size() / vocabulary, [&](std::size_t t) {
     const auto row = logits.subspan(t * vocabulary, vocabulary);
+    if (t < unscored) {
+      std::ranges::fill(row, 0.f);
+      return;
+    }
     const float largest = *std::max_element(row.begin(), row.end());
     double total = 0, signed_sum = 0;
     for (float& value : row) total += double(value = std::exp(value - largest));
@@ -84,6 +91,7 @@ class Pass {
       , sequences_(sequences)
       , seeds_(std::move(seeds))
       , length_(sequences[0].size())
+      , unscored_(unscored_of(length_))
       , hidden_(source.config().hidden) {}
 
   Curvature run(const std::function<void()>& step) {
@@ -136,7 +144,7 @@ class Pass {
       std::ranges::copy(head_.back().d_residual, of(s, stream_).begin());
     }
     for (const HeadStep& step : head_)
-      if (graph.head) curvature_[layer.name].push_back(step.curvature / double(2 * length_));
+      if (graph.head) curvature_[layer.name].push_back(step.curvature / double(2 * (length_ - unscored_)));
   }
 
   HeadStep head_step(const DenseLinear& head, std::span<const float> scales, std::span<const float> gain,
@@ -147,7 +155,7 @@ class Pass {
     std::vector<float> x(residual.size()), dx(residual.size()), d_logits(length_ * vocabulary);
     rms_norm_rows(residual, gain, epsilon, x);
     products_.multiply(head, x, length_, d_logits, control_);
-    draw_scores(d_logits, vocabulary, seeds_[sequence]);
+    draw_scores(d_logits, vocabulary, unscored_, seeds_[sequence]);
     products_.multiply_transposed(head, d_logits, length_, dx, control_);
     HeadStep step;
     step.d_residual.assign(residual.size(), 0.f);
@@ -185,7 +193,7 @@ class Pass {
       std::vector<float> scaled(here.begin(), here.end());
       scale_columns(scaled, scales);
       found[s] = gram_product(x.subspan(s * length_ * columns, length_ * columns), scaled, length_) /
-                 double(2 * length_);
+                 double(2 * (length_ - unscored_));
     });
     curvature_[layer.name] = std::move(found);
   }
@@ -208,7 +216,7 @@ class Pass {
           squares += 2 * double(kernels::dot(row.data(), head_[s].rows_of_tokens.at(token).data(), hidden_));
         sum += token_energy_.at(token) * squares;
       }
-      curvature_[graph.embedding.name].push_back(sum / double(2 * length_));
+      curvature_[graph.embedding.name].push_back(sum / double(2 * (length_ - unscored_)));
     }
   }
 
@@ -217,7 +225,7 @@ class Pass {
   const JobControl& control_;
   const std::span<const Tokens> sequences_;
   const std::vector<std::uint64_t> seeds_;
-  const std::size_t length_, hidden_;
+  const std::size_t length_, unscored_, hidden_;
   std::map<int, double> token_energy_; // mean square of the embedding's rows
   std::vector<float> stream_;          // residual, [sequences, length, hidden]; on the way back its gradient
   std::vector<HeadStep> head_;

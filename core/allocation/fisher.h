@@ -7,8 +7,11 @@
 // stands for the loss's gradient by the logits, E[e e'] = diag(p) - p p', independent from token to token,
 // and g for what it becomes by a layer's output,
 //   a_l = KL / t^2 = 1/(2 T) E[sum_r s_r^2 |G_r|^2],  G = sum_i g_i x_i',  s_r = rms(W_r),
-// over the T tokens i of a sequence. G is never formed: with X = [x_i] and Y = [s g_i] the sum is the inner
-// product of two Gram matrices <X X', Y Y'>, both T x T.
+// the sum being over all tokens i of a sequence, and T the number of those whose distribution counts: all but
+// its first quarter. What a model does without a past (its attention rests on the first token) is a small
+// part of any longer text, but would be a large one of these.
+// G is never formed: with X = [x_i] and Y = [s g_i] the sum over r is the inner product of two Gram matrices
+// <X X', Y Y'>, both tokens x tokens.
 #pragma once
 
 #include <cstdint>

@@ -17,7 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int estimator_version = 3; // raised whenever the same options give other numbers
+constexpr int estimator_version = 4; // raised whenever the same options give other numbers
 
 bool inside(const fs::path& path, const fs::path& folder) {
   const auto relative = fs::weakly_canonical(path).lexically_relative(fs::weakly_canonical(folder));
