@@ -8,6 +8,7 @@
 #include "core/base/parallel.h"
 #include "core/base/random.h"
 #include "core/runtime/block_gradient.h"
+#include "core/runtime/rms_norm.h"
 #include "core/tensor/kernels.h"
 
 namespace intarsia {
@@ -150,16 +151,16 @@ class Pass {
   HeadStep head_step(const DenseLinear& head, std::span<const float> scales, std::span<const float> gain,
                      std::size_t sequence) {
     const std::size_t vocabulary = head.shape.rows;
-    const double epsilon = source_.config().rms_epsilon;
+    const float epsilon = float(source_.config().rms_epsilon);
     const auto residual = of(sequence, stream_);
     std::vector<float> x(residual.size()), dx(residual.size()), d_logits(length_ * vocabulary);
-    rms_norm_rows(residual, gain, epsilon, x);
+    rms_norm(residual, gain, epsilon, x);
     products_.multiply(head, x, length_, d_logits, control_);
     draw_scores(d_logits, vocabulary, unscored_, seeds_[sequence]);
     products_.multiply_transposed(head, d_logits, length_, dx, control_);
     HeadStep step;
     step.d_residual.assign(residual.size(), 0.f);
-    rms_norm_rows_backward(residual, gain, epsilon, dx, step.d_residual);
+    rms_norm_backward(residual, gain, epsilon, dx, step.d_residual);
     if (!source_.graph().head)
       for (const int token : sequences_[sequence]) {
         auto& row = step.rows_of_tokens[token];

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "core/base/parallel.h"
+#include "core/runtime/rms_norm.h"
 #include "core/tensor/kernels.h"
 
 namespace intarsia {
@@ -16,13 +17,6 @@ float sigmoid(float x) { return 1 / (1 + std::exp(-x)); }
 
 void add(std::span<float> to, std::span<const float> from) {
   for (std::size_t i = 0; i < to.size(); ++i) to[i] += from[i];
-}
-
-// 1 / sqrt(mean(x^2) + epsilon).
-double inverse_rms(std::span<const float> x, double epsilon) {
-  double sum = 0;
-  for (const float value : x) sum += double(value) * value;
-  return 1 / std::sqrt(sum / double(x.size()) + epsilon);
 }
 
 // One head's causal attention over one sequence. Each row of q, k, v is `dim` values, `stride` apart.
@@ -43,31 +37,10 @@ struct Head {
 
 } // namespace
 
-void rms_norm_rows(std::span<const float> x, std::span<const float> gain, double epsilon,
-                   std::span<float> y) {
-  for (std::size_t start = 0; start < x.size(); start += gain.size()) {
-    const float scale = float(inverse_rms(x.subspan(start, gain.size()), epsilon));
-    for (std::size_t i = 0; i < gain.size(); ++i) y[start + i] = x[start + i] * scale * gain[i];
-  }
-}
-
-void rms_norm_rows_backward(std::span<const float> x, std::span<const float> gain, double epsilon,
-                            std::span<const float> dy, std::span<float> dx) {
-  const std::size_t width = gain.size();
-  for (std::size_t start = 0; start < x.size(); start += width) {
-    const double scale = inverse_rms(x.subspan(start, width), epsilon);
-    double along = 0;
-    for (std::size_t i = 0; i < width; ++i)
-      along += double(dy[start + i]) * double(gain[i]) * double(x[start + i]);
-    const double pull = along * scale * scale * scale / double(width);
-    for (std::size_t i = 0; i < width; ++i)
-      dx[start + i] += float(scale * double(gain[i]) * double(dy[start + i]) - pull * double(x[start + i]));
-  }
-}
-
 BlockGradient::BlockGradient(const WeightSource& source, std::size_t block, const DenseProducts& products,
                              const JobControl& control)
     : config_(source.config())
+    , epsilon_(float(config_.rms_epsilon))
     , products_(products)
     , control_(control)
     , rope_(config_) {
@@ -95,7 +68,7 @@ void BlockGradient::forward(std::span<float> residual, std::size_t length) {
   length_ = length;
   entering_.assign(residual.begin(), residual.end());
   input_.resize(residual.size());
-  rms_norm_rows(residual, input_norm_, config_.rms_epsilon, input_);
+  rms_norm(residual, input_norm_, epsilon_, input_);
   q_ = apply(LinearRole::q, input_);
   k_ = apply(LinearRole::k, input_);
   v_ = apply(LinearRole::v, input_);
@@ -106,7 +79,7 @@ void BlockGradient::forward(std::span<float> residual, std::size_t length) {
 
   between_.assign(residual.begin(), residual.end());
   mlp_input_.resize(residual.size());
-  rms_norm_rows(residual, attention_norm_, config_.rms_epsilon, mlp_input_);
+  rms_norm(residual, attention_norm_, epsilon_, mlp_input_);
   gate_ = apply(LinearRole::gate, mlp_input_);
   up_ = apply(LinearRole::up, mlp_input_);
   product_.resize(gate_.size());
@@ -129,7 +102,7 @@ void BlockGradient::backward(std::span<float> gradient, const Visitor& visit) {
   std::vector<float> d_normed(gradient.size());
   pull(LinearRole::gate, mlp_input_, d_gate, d_normed, visit);
   pull(LinearRole::up, mlp_input_, d_up, d_normed, visit);
-  rms_norm_rows_backward(between_, attention_norm_, config_.rms_epsilon, d_normed, gradient);
+  rms_norm_backward(between_, attention_norm_, epsilon_, d_normed, gradient);
 
   std::vector<float> d_attention(attention_.size()), dq(q_.size()), dk(k_.size()), dv(v_.size());
   pull(LinearRole::o, attention_, gradient, d_attention, visit);
@@ -140,7 +113,7 @@ void BlockGradient::backward(std::span<float> gradient, const Visitor& visit) {
   pull(LinearRole::q, input_, dq, d_normed, visit);
   pull(LinearRole::k, input_, dk, d_normed, visit);
   pull(LinearRole::v, input_, dv, d_normed, visit);
-  rms_norm_rows_backward(entering_, input_norm_, config_.rms_epsilon, d_normed, gradient);
+  rms_norm_backward(entering_, input_norm_, epsilon_, d_normed, gradient);
 }
 
 void BlockGradient::pull(LinearRole role, std::span<const float> x, std::span<const float> dy,

@@ -14,12 +14,6 @@
 
 namespace intarsia {
 
-// y = x * gain / rms(x) for each row of `width` values.
-void rms_norm_rows(std::span<const float> x, std::span<const float> gain, double epsilon, std::span<float> y);
-// Adds to dx what a gradient dy by the norm's output is by its input.
-void rms_norm_rows_backward(std::span<const float> x, std::span<const float> gain, double epsilon,
-                            std::span<const float> dy, std::span<float> dx);
-
 class BlockGradient {
  public:
   // What a linear read, x [tokens, d_in], and the loss's gradient by what it gave, dy [tokens, d_out].
@@ -54,6 +48,7 @@ class BlockGradient {
             const Visitor& visit) const;
 
   const ModelConfig& config_;
+  const float epsilon_;
   const DenseProducts& products_;
   const JobControl& control_;
   Rope rope_;

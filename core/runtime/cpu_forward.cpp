@@ -6,19 +6,13 @@
 
 #include "core/base/error.h"
 #include "core/base/parallel.h"
+#include "core/runtime/rms_norm.h"
 
 namespace intarsia {
 namespace {
 
 void add(std::span<float> to, std::span<const float> from) {
   for (std::size_t i = 0; i < to.size(); ++i) to[i] += from[i];
-}
-
-void rms_norm(std::span<const float> x, std::span<const float> gain, float epsilon, std::span<float> out) {
-  double sum = 0;
-  for (const float value : x) sum += double(value) * value;
-  const float scale = float(1 / std::sqrt(sum / double(x.size()) + double(epsilon)));
-  for (std::size_t i = 0; i < x.size(); ++i) out[i] = x[i] * scale * gain[i];
 }
 
 void softmax(std::span<float> values) {
@@ -87,10 +81,7 @@ void CpuForward::run_blocks(std::span<const TokenPlace> places, std::stop_token 
 }
 
 void CpuForward::normalise(std::span<const float> gain, std::size_t tokens) {
-  const std::size_t hidden = model_.config_.hidden;
-  for (std::size_t t = 0; t < tokens; ++t)
-    rms_norm(std::span<const float>(residual_).subspan(t * hidden, hidden), gain,
-             float(model_.config_.rms_epsilon), std::span(normed_).subspan(t * hidden, hidden));
+  rms_norm(residual(tokens), gain, float(model_.config_.rms_epsilon), normed_);
   rotated_by_ = nullptr;
 }
 
@@ -172,9 +163,8 @@ void CpuForward::feed_forward(const CpuBlock& block, std::size_t tokens) {
 
 void CpuForward::logits(std::size_t first, std::size_t count, std::span<float> out) {
   const std::size_t hidden = model_.config_.hidden;
-  for (std::size_t t = 0; t < count; ++t)
-    rms_norm(std::span<const float>(residual_).subspan((first + t) * hidden, hidden), model_.final_norm,
-             float(model_.config_.rms_epsilon), std::span(normed_).subspan(t * hidden, hidden));
+  rms_norm(std::span(residual_).subspan(first * hidden, count * hidden), model_.final_norm,
+           float(model_.config_.rms_epsilon), normed_);
   rotated_by_ = nullptr;
   model_.head().apply(input_of(model_.head(), normed_, count), count, out);
 }

@@ -6,6 +6,7 @@
 #include "core/runtime/backend.h"
 #include "core/runtime/block_gradient.h"
 #include "core/runtime/dense_products.h"
+#include "core/runtime/rms_norm.h"
 #include "tests/support/test_support.h"
 #include "tests/support/tiny_model.h"
 
@@ -93,7 +94,7 @@ class TestBlockGradient : public QObject {
       BlockGradient(*source_, b, cpu_products(), control_).forward(residual, length);
     const auto gain = source_->vector("model.norm.weight");
     std::vector<float> normed(residual.size());
-    rms_norm_rows(residual, gain, source_->config().rms_epsilon, normed);
+    rms_norm(residual, gain, float(source_->config().rms_epsilon), normed);
     const auto& graph = source_->graph();
     const DenseLinear head = to_dense(source_->linear(graph.head ? *graph.head : graph.embedding));
     std::vector<float> logits(tokens.size() * head.shape.rows);
