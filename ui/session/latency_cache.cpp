@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/session/latency_cache.h"
 
-#include <QStandardPaths>
 #include <fmt/format.h>
 #include <span>
 
 #include "core/base/atomic_file.h"
 #include "core/base/crc32.h"
+#include "core/base/user_cache.h"
 #include "core/checkpoint/content_identity.h"
 #include "core/palette/quantizer.h"
 
@@ -24,8 +24,7 @@ LatencyCache::LatencyCache(const Device& device, const OpenedModel& opened) {
   const std::string name =
       fmt::format("intarsia-latency-{}-{:08x}.json", content_identity(*opened.checkpoint),
                   crc32_of(std::as_bytes(std::span(key))));
-  const QString cache = QStandardPaths::writableLocation(QStandardPaths::GenericCacheLocation);
-  place_ = std::filesystem::path(cache.toStdString()) / "intarsia" / name;
+  if (const std::filesystem::path folder = user_cache_folder(); !folder.empty()) place_ = folder / name;
 }
 
 std::optional<LatencyTable> LatencyCache::find() const {
@@ -37,6 +36,7 @@ std::optional<LatencyTable> LatencyCache::find() const {
 }
 
 void LatencyCache::keep(const LatencyTable& table) const {
+  if (place_.empty()) return;
   try {
     std::filesystem::create_directories(place_.parent_path());
     write_file_atomically(place_, to_json(table).dump(1) + "\n");
