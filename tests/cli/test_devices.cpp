@@ -2,6 +2,7 @@
 // What `intarsia devices` says of a GPU that a played driver shows, and of what a worker answers about it.
 #include "core/base/mapped_file.h"
 #include "tests/support/cli_json.h"
+#include "tests/support/paths.h"
 #include "tests/support/tiny_model.h"
 
 using namespace intarsia;

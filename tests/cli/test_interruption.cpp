@@ -7,6 +7,7 @@
 
 #include "core/checkpoint/checkpoint.h"
 #include "tests/support/cli_json.h"
+#include "tests/support/paths.h"
 #include "tests/support/tiny_model.h"
 
 using namespace intarsia;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/base/json.h"
 #include "core/tensor/selftest.h"
+#include "tests/support/paths.h"
 #include "tests/support/test_support.h"
 
 using namespace intarsia;

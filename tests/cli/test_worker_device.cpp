@@ -4,6 +4,7 @@
 
 #include "core/base/mapped_file.h"
 #include "tests/support/cli_json.h"
+#include "tests/support/paths.h"
 #include "tests/support/tiny_model.h"
 
 using namespace intarsia;

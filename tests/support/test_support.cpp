@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tests/support/test_support.h"
+#include "tests/support/paths.h"
 
 #include "core/base/random.h"
 
@@ -15,7 +16,7 @@ std::filesystem::path resources_folder() { return INTARSIA_RESOURCES_DIR; }
 
 std::filesystem::path shared_folder() {
   const char* overridden = std::getenv("INTARSIA_SHARED_DIR");
-  return overridden ? overridden : INTARSIA_SHARED_DIR;
+  return overridden ? overridden : INTARSIA_SHARED_FOLDER;
 }
 
 CliResult run_cli(const QStringList& arguments, int timeout_ms) {

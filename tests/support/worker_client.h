@@ -8,6 +8,7 @@
 #include <string>
 
 #include "core/worker/worker_client.h"
+#include "tests/support/paths.h"
 #include "tests/support/test_support.h"
 
 namespace intarsia::test {

@@ -5,6 +5,7 @@
 #include <QProcess>
 
 #include "core/base/json.h"
+#include "tests/support/paths.h"
 #include "tests/support/test_support.h"
 
 namespace intarsia::test {

@@ -13,6 +13,7 @@
 #include <QToolButton>
 
 #include "core/worker/device_jobs.h"
+#include "tests/support/paths.h"
 #include "tests/support/test_support.h"
 #include "tests/ui/window_under_test.h"
 #include "ui/chat/chat_page.h"

@@ -13,6 +13,7 @@
 #include <csignal>
 
 #include "core/base/mapped_file.h"
+#include "tests/support/paths.h"
 #include "tests/support/test_support.h"
 #include "tests/ui/window_under_test.h"
 

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "core/worker/worker_jobs.h"
+#include "tests/support/paths.h"
 #include "tests/support/tiny_model.h"
 #include "tests/support/worker_client.h"
 
