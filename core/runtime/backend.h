@@ -70,6 +70,9 @@ struct CpuOptions {
   // Dense linears are kept in f32, or rounded to f16 to halve memory and traffic; arithmetic is f32 either
   // way.
   bool half_precision_weights = false;
+  // Trellis, NUQ and VQ linears read their rotated input in int8 with a scale a token: 1, or 2 with a second int8
+  // for what the first leaves over.
+  std::size_t activation_terms = 1;
 };
 
 std::unique_ptr<LanguageModel> load_on_cpu(const WeightSource& weights, const CpuOptions& options,
