@@ -41,8 +41,8 @@ std::uint64_t cpu_scratch_bytes(const LayerGraph& graph) {
   std::size_t widest = 0;
   for (const LinearLayer* layer : graph.all_layers()) widest = std::max(widest, layer->d_in);
   return std::uint64_t(thread_count()) *
-         std::max({cpu_kernels::trellis_scratch_bytes(widest), cpu_kernels::row_scratch_bytes(widest),
-                   cpu_kernels::dense_scratch_bytes(widest)});
+         (cpu_kernels::trellis_scratch_bytes(widest) +
+          std::max(cpu_kernels::row_scratch_bytes(widest), cpu_kernels::dense_scratch_bytes(widest)));
 }
 
 HalfLinear to_half(const DenseLinear& dense) {
@@ -90,8 +90,8 @@ CpuLinear::Work CpuLinear::prepare(LinearInput& input) const {
   const auto* layer = std::get_if<QuantizedLinear>(&weights_);
   if (!layer || is_f16(*layer)) return work;
   const std::size_t inputs = input.tokens() * input.terms();
-  if (is_trellis(*layer) ? cpu_kernels::multiplies_trellis(inputs)
-                         : cpu_kernels::multiplies_rows(layer->quantizer, inputs))
+  if (inputs > 0 && (is_trellis(*layer) ? cpu_kernels::multiplies_trellis(inputs)
+                                        : cpu_kernels::multiplies_rows(layer->quantizer, inputs)))
     work.int8 = input.int8(layer->rotation.get());
   else
     work.x = input.rotated(layer->rotation.get());

@@ -30,7 +30,8 @@ struct Int8Activation {
 
 class LinearInput {
  public:
-  // Room for `tokens` at once of up to `widest` columns; `terms` int8 for an activation, 1 or 2.
+  // Room for `tokens` at once of up to `widest` columns; `terms`: int8 for an activation, 1 or 2; 0: never asked for
+  // int8().
   LinearInput(std::size_t tokens, std::size_t widest, std::size_t terms);
   static std::uint64_t bytes(std::size_t tokens, std::size_t widest, std::size_t terms);
 

@@ -74,15 +74,15 @@ class TestCpuLinear : public QObject {
         const auto x = gaussian(tokens * shape.columns, 5);
         const Expected truth = expected(coded, x, tokens);
         const CpuLinear layer(coded, {}, false);
-        for (const std::size_t terms : {1, 2}) {
+        for (const std::size_t terms : {0, 1, 2}) {
           const auto y = multiply(layer, x, tokens, terms);
           // An int8 is off by s / 2 at most, s = max |x| / 127, and by s / sqrt(12) in the mean: of a sum of
           // n such errors 6 standard deviations, or all of them at their worst where there are few. Two
           // terms: / 254.
-          const double step = 4.2 / 127 / (terms == 2 ? 254 : 1);
+          const double step = terms == 0 ? 1e-5 : 4.2 / 127 / (terms == 2 ? 254 : 1);
           for (std::size_t i = 0; i < y.size(); ++i) {
             const double bound = truth.spread[i] / std::sqrt(double(shape.columns)) *
-                                     (step * 2.5 + 2e-3 * (quantizer_id.family == QuantizerFamily::vq)) +
+                                     (step * 2.5 + 2e-3 * (terms > 0 && quantizer_id.family == QuantizerFamily::vq)) +
                                  1e-5;
             if (!(std::abs(double(y[i]) - truth.y[i]) <= bound))
               QFAIL(qPrintable(QString("%1 x %2, %3 tokens, %4 terms: %5 instead of %6, bound %7")
