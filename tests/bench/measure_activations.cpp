@@ -12,7 +12,6 @@
 #include "core/base/random.h"
 #include "core/palette/quantized_linear.h"
 #include "core/runtime/backend.h"
-#include "core/text/tokenizer.h"
 
 using namespace intarsia;
 
@@ -51,8 +50,8 @@ double divergence(LanguageModel& reference, LanguageModel& model, std::span<cons
 int main(int argc, char** argv) {
   if (argc < 5) return fmt::print(stderr, "usage: measure_activations MODEL TEXT TOKENS ID …\n"), 2;
   const OpenedModel opened = open_model(argv[1]);
-  const auto tokenizer = make_tokenizer(*opened.tokenizer());
-  std::vector<int> tokens = tokenizer->encode(read_text_file(argv[2]), true);
+  if (!opened.tokenizer) return fmt::print(stderr, "{} has no tokenizer\n", argv[1]), 1;
+  std::vector<int> tokens = opened.tokenizer->encode(read_text_file(argv[2]));
   tokens.resize(std::min(tokens.size(), std::size_t(std::atoi(argv[3]))));
   const auto loaded = [&](std::size_t terms) {
     CpuOptions options{.half_precision_cache = true, .half_precision_weights = true};
