@@ -16,14 +16,22 @@ class GgufCheckpoint : public MappedCheckpoint {
       : MappedCheckpoint(path, "GGUF v" + std::to_string(gguf.version()), std::move(config), std::move(files),
                          std::move(tensors)) {
     if (!gguf.has("tokenizer.ggml.model")) return;
-    tokenizer_ = gguf_tokenizer(gguf);
-    check_vocabulary(*tokenizer_, this->config());
+    try {
+      tokenizer_ = gguf_tokenizer(gguf);
+      check_vocabulary(*tokenizer_, this->config());
+    } catch (const Error&) { // planning and quantizing need no tokenizer
+      problem_ = std::current_exception();
+    }
   }
 
-  std::optional<TokenizerSpec> tokenizer() const override { return tokenizer_; }
+  std::optional<TokenizerSpec> tokenizer() const override {
+    if (problem_) std::rethrow_exception(problem_);
+    return tokenizer_;
+  }
 
  private:
   std::optional<TokenizerSpec> tokenizer_;
+  std::exception_ptr problem_;
 };
 
 std::size_t permuted_heads(const std::string& name, const ModelConfig& config) {

@@ -36,45 +36,16 @@ std::size_t vocabulary_size(const Gguf& gguf, const std::string& architecture) {
   return gguf.count(architecture + ".vocab_size", 1, 1u << 24);
 }
 
+// -1, or 2^32-1, in some files: there is none. The tokenizer warns of it.
 int token_id(const Gguf& gguf, const std::string& key) {
-  return gguf.has(key) ? int(gguf.count(key, 0, 1u << 24)) : -1;
+  const double id = gguf.number_or(key, -1);
+  return id >= 0 && id < double(1u << 24) ? int(id) : -1;
 }
 
 void check_rope_divisors(const Gguf& gguf) {
   const GgufTensor* divisors = find_tensor(gguf, "rope_freqs.weight");
   if (divisors && (divisors->shape.size() != 1 || divisors->dtype != DType::f32))
     throw input_error(gguf.origin() + ": tensor \"rope_freqs.weight\" is no vector of F32");
-}
-
-TokenType token_type(std::int64_t value, const std::string& origin) {
-  switch (value) { // llama.cpp's enum llama_token_type
-  case 1:
-    return TokenType::normal;
-  case 2:
-    return TokenType::unknown;
-  case 3:
-    return TokenType::control;
-  case 4:
-    return TokenType::user_defined;
-  case 5:
-    return TokenType::unused;
-  case 6:
-    return TokenType::byte;
-  default:
-    break;
-  }
-  throw input_error(origin + ": metadata \"tokenizer.ggml.token_type\" holds an unknown type " +
-                    std::to_string(value));
-}
-
-void read_merges(const Gguf& gguf, TokenizerSpec& spec) {
-  for (const std::string& merge : gguf.strings("tokenizer.ggml.merges")) {
-    const auto space = merge.find(' ', 1); // a piece may itself begin with a space
-    if (space == std::string::npos)
-      throw input_error(gguf.origin() + ": metadata \"tokenizer.ggml.merges\" holds \"" + merge +
-                        "\", which is no pair");
-    spec.merges.emplace_back(merge.substr(0, space), merge.substr(space + 1));
-  }
 }
 
 } // namespace
@@ -143,55 +114,6 @@ ModelConfig gguf_model_config(const Gguf& gguf) {
         std::find(config.eos_tokens.begin(), config.eos_tokens.end(), id) == config.eos_tokens.end())
       config.eos_tokens.push_back(id);
   return config;
-}
-
-TokenizerSpec gguf_tokenizer(const Gguf& gguf) {
-  TokenizerSpec spec;
-  spec.origin = gguf.origin();
-  const std::string& model = gguf.string("tokenizer.ggml.model");
-  if (model != "gpt2" && model != "llama")
-    throw Error(ErrorKind::unsupported, gguf.origin() + ": metadata \"tokenizer.ggml.model\" is \"" + model +
-                                            "\"; gpt2 and llama are supported");
-  spec.tokens = gguf.strings("tokenizer.ggml.tokens");
-  if (gguf.has("tokenizer.ggml.token_type")) {
-    for (const std::int64_t type : gguf.integers("tokenizer.ggml.token_type"))
-      spec.types.push_back(token_type(type, gguf.origin()));
-    if (spec.types.size() != spec.tokens.size())
-      throw input_error(gguf.origin() +
-                        ": metadata \"tokenizer.ggml.token_type\" and \"tokenizer.ggml.tokens\" have "
-                        "different lengths");
-  }
-  const bool sentencepiece = model == "llama";
-  if (sentencepiece) {
-    spec.kind = TokenizerKind::sentencepiece_bpe;
-    for (const double score : gguf.numbers("tokenizer.ggml.scores")) {
-      if (!(std::abs(score) <= double(std::numeric_limits<float>::max()))) // merges are ordered by score
-        throw input_error(gguf.origin() +
-                          ": metadata \"tokenizer.ggml.scores\" holds a score that is not finite");
-      spec.scores.push_back(float(score));
-    }
-    if (spec.scores.size() != spec.tokens.size())
-      throw input_error(
-          gguf.origin() +
-          ": metadata \"tokenizer.ggml.scores\" and \"tokenizer.ggml.tokens\" have different lengths");
-    spec.add_space_prefix = gguf.boolean_or("tokenizer.ggml.add_space_prefix", true);
-  } else {
-    const std::string pre = gguf.string_or("tokenizer.ggml.pre", "default");
-    spec.split_patterns = split_patterns_of(pre, gguf.origin());
-    spec.ignore_merges = pre == "llama-bpe" || pre == "llama3" || pre == "llama-v3";
-    spec.nfc = pre == "qwen2";
-    read_merges(gguf, spec);
-  }
-  spec.bos = token_id(gguf, "tokenizer.ggml.bos_token_id");
-  spec.eos = token_id(gguf, "tokenizer.ggml.eos_token_id");
-  spec.unknown = token_id(gguf, "tokenizer.ggml.unknown_token_id");
-  spec.pad = token_id(gguf, "tokenizer.ggml.padding_token_id");
-  const std::string pre = gguf.string_or("tokenizer.ggml.pre", "default");
-  const bool adds_bos_by_kind = sentencepiece || pre == "llama-bpe"; // llama.cpp's defaults (llama-vocab.cpp)
-  spec.add_bos = gguf.boolean_or("tokenizer.ggml.add_bos_token", adds_bos_by_kind) && spec.bos >= 0;
-  spec.add_eos = gguf.boolean_or("tokenizer.ggml.add_eos_token", false) && spec.eos >= 0;
-  spec.chat_template = gguf.string_or("tokenizer.chat_template", "");
-  return spec;
 }
 
 } // namespace intarsia

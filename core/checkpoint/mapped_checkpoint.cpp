@@ -168,11 +168,8 @@ std::vector<float> Checkpoint::read(std::string_view name) const {
   return values;
 }
 
-void check_vocabulary(const TokenizerSpec& tokenizer, const ModelConfig& config) {
-  if (tokenizer.tokens.size() > config.vocabulary)
-    throw input_error(tokenizer.origin + ": has " + std::to_string(tokenizer.tokens.size()) +
-                      " tokens, but the model only " + std::to_string(config.vocabulary) +
-                      "; this tokenizer belongs to another model");
+void check_vocabulary(TokenizerSpec& tokenizer, const ModelConfig& config) {
+  fit_to_embedding(tokenizer, config.vocabulary);
 }
 
 } // namespace intarsia

@@ -48,7 +48,7 @@ class MappedCheckpoint : public Checkpoint {
 };
 
 // Adds the name to a tokenizer's check: more tokens than the model has rows is an error naming both.
-void check_vocabulary(const TokenizerSpec& tokenizer, const ModelConfig& config);
+void check_vocabulary(TokenizerSpec& tokenizer, const ModelConfig& config);
 
 // One per container; open_checkpoint() picks.
 std::unique_ptr<Checkpoint> open_hugging_face_folder(const std::filesystem::path& folder);
