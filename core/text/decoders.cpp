@@ -47,7 +47,10 @@ class ReplaceDecoder : public TokenwiseDecoder {
   explicit ReplaceDecoder(const JsonObject& json)
       : pattern_(pattern_of(json), json.origin())
       , content_(json.string("content")) {}
-  std::string piece(std::string token) const override { return replaced_matches(pattern_, token, content_); }
+  std::string piece(std::string token) const override {
+    if (to_valid_utf8(token) != token) return token; // a part of a character
+    return replaced_matches(pattern_, token, content_);
+  }
 
  private:
   Regex pattern_;

@@ -98,7 +98,7 @@ std::string PrecompiledCharsmap::normalize_graphemes(std::string_view text) cons
       }
     begin = end;
   }
-  return out;
+  return to_valid_utf8(out); // the map's replacements may be anything
 }
 
 } // namespace intarsia

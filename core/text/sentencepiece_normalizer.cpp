@@ -54,7 +54,7 @@ class SentencePieceNormalizer : public Normalizer {
     }
     while (remove_extra_ && out.ends_with(space_)) out.resize(out.size() - space_.size());
     if (dummy_prefix_ && as_suffix_) out += space_;
-    return out;
+    return to_valid_utf8(out); // the map's replacements may be anything
   }
 
  private:
