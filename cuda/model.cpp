@@ -91,8 +91,8 @@ void CudaModel::load(const WeightSource& source, const JobControl& control) {
     control.report("loading " + graph_.linears[i].name, double(i + 1), double(linears.size()));
   }
   if (graph_.head) load_linear(head_.emplace(), *graph_.head, source);
-  for (const std::string& norm : graph_.norms) {
-    const std::string name = norm + ".weight";
+  for (const NormLayer& norm : graph_.norms) {
+    const std::string name = norm.name + ".weight";
     upload(weights.at<float>(name), std::span<const float>(source.vector(name)), stream, name);
   }
   for (std::size_t i = 0; i < blocks.size(); ++i) {

@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "core/base/error.h"
-#include "core/checkpoint/gguf_model.h"
+#include "core/checkpoint/gguf_tokenizer.h"
 #include "core/text/stage_json.h"
 
 namespace intarsia {
