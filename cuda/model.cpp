@@ -7,6 +7,7 @@
 #include "core/base/free_memory.h"
 #include "core/base/half.h"
 #include "core/runtime/rope.h"
+#include "core/runtime/unsupported_on_cuda.h"
 #include "cuda/backend.h"
 #include "cuda/memory_plan.h"
 #include "cuda/rotation_split.h"
@@ -55,11 +56,16 @@ DeviceRotation device_rotation(const RotationSplit& split, const std::uint8_t* s
   return {int(split.blocks), int(split.order), int(split.power), signs, split.order > 1 ? dense : nullptr};
 }
 
+const ModelConfig& supported(const ModelConfig& config) {
+  require_cuda_support(config);
+  return config;
+}
+
 } // namespace
 
 CudaModel::CudaModel(int index, const WeightSource& source, const JobControl& control)
     : device(index)
-    , config_(source.config())
+    , config_(supported(source.config()))
     , graph_(source.graph())
     , stream(index)
     , weights((planned = plan_for(source)).weights, "the model's weights")

@@ -34,7 +34,8 @@ Json text_part(const Json& config) {
 }
 
 void fill_defaults(Json& config, const Architecture& architecture) {
-  for (const auto& [field, value] : Json::parse(architecture.defaults).items())
+  const Json defaults = Json::parse(architecture.defaults);
+  for (const auto& [field, value] : defaults.items())
     if (!config.contains(field)) config[field] = value; // an explicit null means that there is none
 }
 
@@ -106,9 +107,10 @@ void read_rotary_dim(const JsonObject& config, ModelConfig& model) {
 
 // Files name ids that no token has, -1 or one beyond the vocabulary: those never occur and are left out.
 std::optional<int> token_id(const Json& id, const ModelConfig& model) {
-  if (!id.is_number_integer()) return std::nullopt;
-  const bool inside = id.is_number_unsigned() && id.get<std::uint64_t>() < model.vocabulary;
-  return inside ? std::optional(id.get<int>()) : std::nullopt;
+  if (!id.is_number_integer() || (!id.is_number_unsigned() && id.get<std::int64_t>() < 0))
+    return std::nullopt;
+  const auto value = id.get<std::uint64_t>();
+  return value < model.vocabulary ? std::optional(int(value)) : std::nullopt;
 }
 
 void read_special_tokens(const JsonObject& config, ModelConfig& model) {
@@ -179,11 +181,11 @@ OrderedJson to_json(const ModelConfig& config) {
   json["attention_bias"] = config.attention_bias;
   json["mlp_bias"] = config.mlp_bias;
   json["qkv_bias"] = config.qkv_bias;
-  for (const auto& [field, value] : config.family_fields.items()) json[field] = value;
   if (config.rotary_dim > 0)
     json["partial_rotary_factor"] = double(config.rotary_dim) / double(config.head_dim);
   if (std::ranges::any_of(config.attention, [](const auto& block) { return block.rope == RopeUse::local; }))
     json["rope_local_base_freq"] = config.local_rope_theta;
+  for (const auto& [field, value] : config.family_fields.items()) json[field] = value;
   if (config.bos_token >= 0) json["bos_token_id"] = config.bos_token;
   if (config.eos_tokens.size() == 1) json["eos_token_id"] = config.eos_tokens[0];
   if (config.eos_tokens.size() > 1) json["eos_token_id"] = config.eos_tokens;

@@ -13,7 +13,8 @@ std::string unsupported_on_cuda(const ModelConfig& config) {
   if (config.qk_norm != QkNorm::none) return "norms of queries and keys";
   if (!config.norm_before || config.norm_after) return "norms behind attention and MLP";
   if (config.activation != Activation::silu) return "GELU";
-  if (any_block([](const BlockAttention& block) { return block.window > 0; })) return "sliding-window attention";
+  if (any_block([](const BlockAttention& block) { return block.window > 0; }))
+    return "sliding-window attention";
   if (any_block([](const BlockAttention& block) { return block.rope != RopeUse::global; }))
     return "blocks with different rotary embeddings";
   if (config.attention_softcap > 0 || config.logit_softcap > 0) return "capped scores or logits";

@@ -44,7 +44,7 @@ const Architecture qwen3_moe{
     .class_name = "Qwen3MoeForCausalLM",
     .gguf = "qwen3moe",
     .gguf_experts = true,
-    .defaults = R"({"num_key_value_heads": 4, "num_experts": 128, "num_experts_per_tok": 8,
+    .defaults = R"({"num_key_value_heads": 4, "num_experts_per_tok": 8,
                     "moe_intermediate_size": 768})",
     .fields = {"num_experts", "num_local_experts", "num_experts_per_tok", "moe_intermediate_size",
                "norm_topk_prob", "decoder_sparse_step", "mlp_only_layers", "use_sliding_window",

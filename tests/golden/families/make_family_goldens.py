@@ -39,12 +39,15 @@ def models():
         "mistral": hf.MistralConfig(**SHAPE, head_dim=8, sliding_window=5),
         "qwen2-window": hf.Qwen2Config(**SHAPE, use_sliding_window=True, sliding_window=6, max_window_layers=1),
         "qwen3": hf.Qwen3Config(**SHAPE, head_dim=16, tie_word_embeddings=True),
-        "gemma2": hf.Gemma2Config(**SHAPE, head_dim=8, query_pre_attn_scalar=11, sliding_window=6,
+        "gemma2": hf.Gemma2Config(**SHAPE, head_dim=8, query_pre_attn_scalar=8, sliding_window=6,
                                   layer_types=WINDOWS, attn_logit_softcapping=1.5, final_logit_softcapping=5.0),
         "gemma3": hf.Gemma3TextConfig(**SHAPE, head_dim=16, query_pre_attn_scalar=11, sliding_window=6,
                                       layer_types=WINDOWS, rope_parameters={
                                           "full_attention": rope(rope_type="linear", factor=8.0) | {"rope_theta": 1e6},
                                           "sliding_attention": rope(rope_type="default")}),
+        # As llama.cpp takes every Gemma 3 to be: five windowed blocks to one, queries scaled by the head's size.
+        "gemma3-six": hf.Gemma3TextConfig(**shape(num_hidden_layers=6), head_dim=8, query_pre_attn_scalar=8,
+                                          sliding_window=6),
         "phi3": hf.Phi3Config(**SHAPE, sliding_window=7),
         "phi3-short": hf.Phi3Config(**SHAPE, original_max_position_embeddings=128,
                                     rope_parameters=rope(rope_type="longrope", **FACTORS)),
@@ -240,7 +243,7 @@ def write(name, config, count):
     if not by_length:
         golden |= {"prompt": tokens_for(config.vocab_size, 8), "greedy": continued}
     (folder / "golden.json").write_text(json.dumps(golden) + "\n")
-    llama_cpp_knows = not (name in ("llama-dynamic", "mistral", "qwen2-window", "smollm3", "qwen3-moe-mixed"))
+    llama_cpp_knows = not (name in ("llama-dynamic", "mistral", "qwen2-window", "smollm3", "qwen3-moe-mixed", "gemma3"))
     if llama_cpp_knows:
         write_gguf(config, stored, folder / "model.gguf")
     print(f"{name}: seed {seed}, smallest lead of a greedy choice {least:.3f}")
