@@ -47,6 +47,7 @@ bool is_computed_with(const std::string& name, const ModelConfig& config) {
       name.starts_with("model.embed_tokens."))
     return true;
   const auto block = block_of(name);
+  if (block && name.ends_with("_proj.bias")) return true; // whatever its block: no known model stores such
   return block && *block < config.blocks && name.find(".rotary_emb.") == std::string::npos;
 }
 
