@@ -248,8 +248,7 @@ void quantize_model(const Checkpoint& checkpoint, const Plan& plan, const fs::pa
   const fs::path partial = final_path.string() + ".partial";
   try {
     if (!fs::exists(partial))
-      require_space(existing_parent(partial),
-                    artifact_layout(checkpoint.graph(), plan).file_bytes);
+      require_space(existing_parent(partial), artifact_layout(checkpoint.graph(), plan).file_bytes);
     fs::create_directories(partial);
     QuantizeRun job(checkpoint, plan, partial, options, control); // holds the lock to the end
     job.run();
