@@ -12,6 +12,7 @@
 #pragma once
 
 #include "cuda/kernels/linear_codes.cuh"
+#include "cuda/kernels/linear_group.cuh"
 #include "cuda/tile_row.h"
 
 namespace intarsia::kernels {
@@ -19,17 +20,8 @@ namespace intarsia::kernels {
 using cuda::TileRow;
 using cuda::TileRun;
 
-inline constexpr int most_members = 8;
 inline constexpr int tiles_a_chunk = 4, ring_stages = 3;
 inline constexpr unsigned most_chunk_bytes = 32 * 32; // at 8 bits a weight
-
-struct LinearMember {
-  const Byte* codes;
-  const Half* scales; // null for f16
-  float* y;
-  std::size_t stride; // elements between y's rows
-  int rows, end;      // end: blocks of this member and those before
-};
 
 struct LinearGroup {
   LinearMember members[most_members];
@@ -202,14 +194,6 @@ constexpr std::size_t sums_bytes(int threads) {
   return sizeof(float) * std::size_t(threads / simt::warp_size) * Product::columns * sums_pitch<tiles_high>;
 }
 
-// The member that this block belongs to, and the block's number within it.
-INTARSIA_DEVICE int find_member(const LinearGroup& group, int& block) {
-  int member = 0, before = 0;
-  while (block >= group.members[member].end) before = group.members[member++].end;
-  block -= before;
-  return member;
-}
-
 // --- quantized linears
 // --------------------------------------------------------------------------------------
 
@@ -305,7 +289,7 @@ INTARSIA_KERNEL void INTARSIA_LAUNCH_BOUNDS(linear_threads<tiles_high, Product>,
   Byte* ring = table + group.table_bytes + unsigned(warp) * unsigned(ring_stages * tiles_high) * stage_bytes;
 
   int block = int(simt::block_index().x);
-  const LinearMember& member = group.members[find_member(group, block)];
+  const LinearMember& member = group.members[find_member(group.members, block)];
   const int tile_rows = (member.rows + 15) / 16;
   const Byte* rows[tiles_high]; // a tile row behind the end reads the last one, for nothing
   INTARSIA_UNROLL
@@ -414,7 +398,7 @@ template <int eights>
 INTARSIA_KERNEL void INTARSIA_LAUNCH_BOUNDS(f16_threads, 2) f16_linear_group(LinearGroup group) {
   const int lane = simt::lane(), warps = int(simt::block_dim().x) / simt::warp_size;
   int block = int(simt::block_index().x);
-  const LinearMember& member = group.members[find_member(group, block)];
+  const LinearMember& member = group.members[find_member(group.members, block)];
   const int stride = (group.d_in + 7) / 8 * 8;
   const simt::uint4* w[2];
   INTARSIA_UNROLL
