@@ -55,8 +55,11 @@ class Pool {
  public:
   Pool(const Stream& stream, const std::vector<ProfileGroup>& shapes)
       : arena_(plan(shapes), "the profiler") {
-    for (const char* name : {"codes", "scales", "books", "x"})
+    for (const char* name : {"codes", "scales", "books", "x", "int8"})
       fill(arena_.at<std::byte>(name), arena_.plan().part(name).bytes, stream);
+    const std::vector<std::byte> zeros(linear_scratch_bytes());
+    copy_to_device(arena_.at<std::byte>("split"), std::span(zeros), stream, "filling memory");
+    stream.wait();
   }
 
   std::uint64_t code_bytes() const { return arena_.plan().part("codes").bytes; }
@@ -72,7 +75,10 @@ class Pool {
     }
     return linears;
   }
-  const Half* x() const { return arena_.at<Half>("x"); }
+  LinearInput input(const ProfileGroup& shape) const {
+    return {arena_.at<Half>("x"), int8_rows_in(arena_.at<void>("int8"), 1, shape.d_in, int8_terms)};
+  }
+  LinearScratch scratch() const { return linear_scratch_in(arena_.at<void>("split")); }
   std::vector<LinearOutput> outputs(const ProfileGroup& shape) const {
     std::vector<LinearOutput> outputs;
     float* y = arena_.at<float>("y");
@@ -96,6 +102,8 @@ class Pool {
     plan.add("scales", MemoryUse::workspace, sizeof(Half) * largest);
     plan.add("books", MemoryUse::workspace, sizeof(float) * book);
     plan.add("x", MemoryUse::workspace, sizeof(Half) * widest);
+    plan.add("int8", MemoryUse::workspace, int8_row_bytes(widest, int8_terms));
+    plan.add("split", MemoryUse::workspace, linear_scratch_bytes());
     plan.add("y", MemoryUse::workspace, sizeof(float) * largest);
     return plan;
   }
@@ -110,7 +118,8 @@ Timing time_group(const Stream& stream, const Pool& pool, const ProfileGroup& sh
   const std::uint64_t places = std::max<std::uint64_t>(pool.code_bytes() / bytes, 1);
   const auto outputs = pool.outputs(shape);
   const auto launch = [&](std::uint64_t place) {
-    launch_linear_group(pool.group(shape, id, place % places * bytes), pool.x(), 1, outputs, path, stream);
+    launch_linear_group(pool.group(shape, id, place % places * bytes), pool.input(shape), 1, outputs, path,
+                        pool.scratch(), stream);
   };
   launch(0); // loads the kernel
   stream.wait();
@@ -181,7 +190,8 @@ class RestOfStep {
     const DeviceLinear head{{},     int(config_.vocabulary), hidden, arena_.at<std::byte>("head"), nullptr,
                             nullptr};
     const LinearOutput logits{arena_.at<float>("logits"), config_.vocabulary};
-    launch_linear_group(std::span(&head, 1), out, 1, std::span(&logits, 1), KernelPath::tensor_core, stream_);
+    launch_linear_group(std::span(&head, 1), {out, {}}, 1, std::span(&logits, 1), KernelPath::tensor_core, {},
+                        stream_);
   }
 
  private:

@@ -7,7 +7,6 @@
 // different codes, meet in few banks: of 32 random words in 32 banks 3.5 would fall on the fullest.
 #pragma once
 
-#include "core/palette/trellis.h"
 #include "cuda/kernels/linear_group.cuh"
 
 namespace intarsia::kernels {
