@@ -27,10 +27,7 @@ ModelMemory fixed_memory(const ModelConfig& config, const LayerGraph& graph, std
     if (linear.bias) memory.norms_and_biases += single * linear.d_out;
     if (inputs.insert(linear.input).second) memory.rotation_signs += rotation_sign_bytes(linear.d_in);
   }
-  std::set<const float*> books; // trellis codes of all rates share one
-  for (const Quantizer* member : palette())
-    if (const auto book = member->codebook(); books.insert(book.data()).second)
-      memory.codebooks += book.size_bytes();
+  for (const Quantizer* member : palette()) memory.codebooks += member->codebook().size_bytes();
   memory.kv_cache = half * 2 * config.blocks * context * config.kv_dim();
   const CpuOptions options{true, true};
   memory.buffers = cpu_sequence_bytes(config, context, options) - memory.kv_cache + cpu_scratch_bytes(graph) +

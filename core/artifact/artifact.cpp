@@ -23,9 +23,10 @@ class MappedArtifact : public Artifact {
       , manifest_(read_json_file(folder / "artifact.json"))
       , file_(folder / "model.safetensors") {
     const JsonObject manifest(manifest_, (folder / "artifact.json").string());
-    if (const std::string format = manifest.string("format"); format != "intarsia-artifact/1")
+    if (const std::string format = manifest.string("format"); format != artifact_format)
       throw Error(ErrorKind::unsupported, manifest.origin() + ": field \"format\" is \"" + format +
-                                              "\"; this version reads intarsia-artifact/1");
+                                              "\"; this version reads " + std::string(artifact_format) +
+                                              ": quantize the model again with this version");
     config_ = parse_model_config(read_json_file(folder / "config.json"), (folder / "config.json").string());
     graph_ = build_layer_graph(config_);
     plan_ = read_plan(folder / "plan.json", graph_);

@@ -64,7 +64,7 @@ std::string codebook_name(QuantizerId id) { return "codebook." + to_string(id); 
 ArtifactLayout artifact_layout(const LayerGraph& graph, const ModelConfig& config, const Plan& plan) {
   ArtifactLayout layout;
   layout.tensors = list_tensors(graph, config, plan);
-  OrderedJson header{{"__metadata__", {{"format", "intarsia-artifact/1"}}}};
+  OrderedJson header{{"__metadata__", {{"format", artifact_format}}}};
   std::uint64_t position = 0;
   for (ArtifactTensor& entry : layout.tensors) {
     header[entry.name] = {{"dtype", dtype_name(entry.dtype)},

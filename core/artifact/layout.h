@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/allocation/plan.h"
@@ -12,6 +13,8 @@
 #include "core/tensor/dtype.h"
 
 namespace intarsia {
+
+inline constexpr std::string_view artifact_format = "intarsia-artifact/2";
 
 struct ArtifactTensor {
   std::string name;

@@ -178,7 +178,7 @@ class QuantizeRun {
     }
     for (const auto& [name, checksum] : file_.checksums()) checksums[name] = checksum;
     OrderedJson manifest{
-        {"format", "intarsia-artifact/1"}, {"model", checkpoint_.config().name}, {"seed", options_.seed}};
+        {"format", artifact_format}, {"model", checkpoint_.config().name}, {"seed", options_.seed}};
     if (options_.calibration) manifest["calibration_tokens"] = options_.calibration->tokens();
     manifest["layers"] = layers;
     manifest["crc32"] = checksums;

@@ -11,7 +11,7 @@
 namespace intarsia {
 namespace {
 
-constexpr std::size_t rows_together = 16; // a multiple of every quantizer's row granularity
+constexpr std::size_t rows_together = 64; // a multiple of every quantizer's row granularity
 
 // Codes `count` rows from `first` on. With e = w - q and U from e H e^T = |e U|^2: block k of e U is f + e_k
 // U_kk, f = sum over earlier blocks e_i U_ik. It is least when e_k = -f U_kk^-1, so block k's target is w_k +

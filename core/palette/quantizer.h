@@ -45,8 +45,8 @@ class Quantizer {
   virtual std::size_t row_granularity() const = 0;
   // How many neighbouring columns are coded together: what BlockCoder takes at once, 64 at most.
   virtual std::size_t block_columns() const = 0;
-  // The values that codes stand for: 2^b for NUQ, 2^2b pairs for VQ, the 2048 of the curve for TCQ and
-  // Half-TCQ (trellis_code.h; all rates share one); empty for f16.
+  // The values that codes stand for: 2^b for NUQ, 2^2b pairs for VQ; empty for TCQ and Half-TCQ, whose values
+  // are computed (trellis_code.h), and for f16.
   virtual std::span<const float> codebook() const = 0;
 
   // Codes all of `weights` (row-major, shape.size() values, unit-variance rows) into `codes`

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// TCQ and Half-TCQ: 16 x 16 tiles, each one tail-biting trellis (trellis.h). Tiles lie row-major; odd shapes
-// are filled up with zeros. Half-TCQ-b codes the left half of a row's tiles at b - 1/4 bits and the rest at
-// b + 1/4.
+// TCQ and Half-TCQ: panels of 64 rows, cut into blocks of 64 columns, each of 16 tail-biting trellises
+// (trellis.h). Blocks lie panel after panel without gaps. Half-TCQ-b codes the left half of a panel's blocks
+// at b - 1/4 bits and the rest at b + 1/4.
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -9,6 +9,7 @@
 
 #include "core/base/parallel.h"
 #include "core/palette/members.h"
+#include "core/palette/tcq_layout.h"
 #include "core/palette/trellis.h"
 #include "core/palette/trellis_code.h"
 #include "core/palette/trellis_encoder.h"
@@ -16,10 +17,7 @@
 namespace intarsia {
 namespace {
 
-using trellis::tile_side;
-using trellis::tile_weights;
-
-constexpr unsigned window_mask = trellis::states - 1;
+using trellis::ring_weights;
 
 struct TcqDistortion {
   unsigned quarters;
@@ -36,25 +34,14 @@ double tcq_distortion(unsigned quarters) {
   return 0;
 }
 
-const std::vector<std::int16_t>& state_values() {
+const std::vector<std::int16_t>& encoder_values() {
   static const auto values = [] {
     std::vector<std::int16_t> table(trellis::states);
     for (std::uint32_t state = 0; state < trellis::states; ++state)
-      table[state] = std::int16_t(trellis::state_value(state));
+      table[state] = std::int16_t(trellis::encoder_value(state));
     return table;
   }();
   return values;
-}
-
-// What the upper 11 bits of a hash (sign, piece, place) decode to.
-const std::array<float, 2048>& curve_table() {
-  static const auto table = [] {
-    std::array<float, 2048> values{};
-    for (std::uint32_t i = 0; i < values.size(); ++i)
-      values[i] = float(trellis::curve_value(i << 5)) * trellis::unit;
-    return values;
-  }();
-  return table;
 }
 
 // Encoders are made at their first use: they hold tables of 0.5 MB.
@@ -62,80 +49,96 @@ const TrellisEncoder& encoder(unsigned quarters) {
   static std::array<std::once_flag, trellis::most_quarters + 1> made;
   static std::array<std::unique_ptr<const TrellisEncoder>, trellis::most_quarters + 1> encoders;
   std::call_once(made[quarters], [&] {
-    encoders[quarters] = std::make_unique<const TrellisEncoder>(quarters, state_values());
+    encoders[quarters] =
+        std::make_unique<const TrellisEncoder>(quarters, encoder_values(), trellis::encoder_factor(quarters));
   });
   return *encoders[quarters];
 }
 
+// A part of a matrix in memory: where it begins, floats from row to row, and how much of it there is.
+template <class Float>
+struct Part {
+  Float* data;
+  std::size_t stride, rows, columns;
+  Part from(std::size_t row, std::size_t column) const {
+    return {data + row * stride + column, stride, rows - row, columns - column};
+  }
+  bool has(trellis::Place place) const { return place.row < rows && place.column < columns; }
+  Float& at(trellis::Place place) const { return data[place.row * stride + place.column]; }
+};
+
 // Each window brings its new bits, the uppermost, to the stream; window 0's are where it ends.
-void pack_tile(std::span<const std::uint16_t, tile_weights> states, unsigned quarters, std::byte* tile) {
-  const unsigned bits = quarters * tile_weights / 4;
-  std::memset(tile, 0, trellis::tile_bytes(quarters));
-  for (unsigned t = 0; t < tile_weights; ++t) {
+void pack_ring(std::span<const std::uint16_t, ring_weights> states, unsigned ring, unsigned quarters,
+               std::byte* block) {
+  const unsigned bits = quarters * ring_weights / 4;
+  std::uint8_t stream[trellis::ring_bytes(trellis::most_quarters)] = {};
+  for (unsigned t = 0; t < ring_weights; ++t) {
     const unsigned count = trellis::new_bits(t, quarters);
     const unsigned first = trellis::first_bit(t, quarters) + trellis::state_bits - count;
     for (unsigned i = 0; i < count; ++i) {
       const unsigned at = (first + i) % bits;
       const unsigned bit = states[t] >> (trellis::state_bits - count + i) & 1;
-      tile[at / 8] |= std::byte(bit << at % 8);
+      stream[at / 8] = std::uint8_t(stream[at / 8] | bit << at % 8);
     }
   }
+  for (unsigned i = 0; i < trellis::ring_bytes(quarters); ++i)
+    block[trellis::ring_byte_index(ring, i, quarters)] = std::byte(stream[i]);
 }
 
-// Decodes the tile's upper `rows` rows and left `columns` columns into out (rows `stride` apart).
-void decode_tile(const std::byte* tile, unsigned quarters, std::size_t rows, std::size_t columns, float* out,
-                 std::size_t stride) {
-  const std::size_t bytes = trellis::tile_bytes(quarters);
-  std::byte circular[160 + 8]; // the stream and, for the last windows, its beginning
-  std::memcpy(circular, tile, bytes);
-  std::memcpy(circular + bytes, tile, 8);
-  const auto& table = curve_table();
-  float values[tile_weights];
-  for (unsigned lane = 0; lane < tile_weights / 8; ++lane) {
-    const unsigned first = trellis::first_bit(8 * lane, quarters);
-    std::uint64_t window; // of eight weights: at most 6 + 35 + 16 bits
-    std::memcpy(&window, circular + first / 8, 8);
-    window >>= first % 8;
-    for (unsigned i = 0; i < 8; ++i) {
-      const auto state = std::uint32_t(window >> trellis::first_bit(i, quarters)) & window_mask;
-      const trellis::Place place = trellis::place(8 * lane + i);
-      values[place.row * tile_side + place.column] = table[trellis::hash(state) >> 5];
-    }
+// Codes one ring of the block whose weights begin at `weights`; what lies beyond the matrix counts as 0. A
+// ring that is wholly beyond it is all zero bits.
+void encode_ring(const Part<const float>& weights, unsigned ring, unsigned quarters,
+                 TrellisEncoder::Scratch& scratch, std::byte* block) {
+  float ordered[ring_weights];
+  bool any = false;
+  for (unsigned t = 0; t < ring_weights; ++t) {
+    const trellis::Place place = trellis::place(ring, t);
+    const bool inside = weights.has(place);
+    ordered[t] = inside ? weights.at(place) : 0;
+    any |= inside;
   }
-  for (std::size_t row = 0; row < rows; ++row)
-    std::memcpy(out + row * stride, values + row * tile_side, columns * sizeof(float));
-}
-
-// Codes the upper `rows` rows and left `columns` columns of a tile from `weights`, rows `stride` apart; the
-// rest of the tile is zeros.
-void encode_tile(const float* weights, std::size_t stride, std::size_t rows, std::size_t columns,
-                 unsigned quarters, TrellisEncoder::Scratch& scratch, std::byte* tile) {
-  float ordered[tile_weights];
-  for (unsigned t = 0; t < tile_weights; ++t) {
-    const trellis::Place place = trellis::place(t);
-    ordered[t] = place.row < rows && place.column < columns ? weights[place.row * stride + place.column] : 0;
+  if (!any) {
+    for (unsigned i = 0; i < trellis::ring_bytes(quarters); ++i)
+      block[trellis::ring_byte_index(ring, i, quarters)] = {};
+    return;
   }
-  std::uint16_t states[tile_weights];
+  std::uint16_t states[ring_weights];
   encoder(quarters).encode(ordered, scratch, states);
-  pack_tile(states, quarters, tile);
+  pack_ring(states, ring, quarters, block);
+}
+
+void decode_ring(const std::byte* block, unsigned ring, unsigned quarters, const Part<float>& out) {
+  const std::size_t bytes = trellis::ring_bytes(quarters);
+  std::byte
+      circular[trellis::ring_bytes(trellis::most_quarters) + 8]; // and, for the last windows, its beginning
+  for (unsigned i = 0; i < bytes; ++i) circular[i] = block[trellis::ring_byte_index(ring, i, quarters)];
+  std::memcpy(circular + bytes, circular, 8);
+  for (unsigned t = 0; t < ring_weights; ++t) {
+    const trellis::Place place = trellis::place(ring, t);
+    if (!out.has(place)) continue;
+    const unsigned first = trellis::first_bit(t, quarters);
+    std::uint32_t window;
+    std::memcpy(&window, circular + first / 8, 4);
+    const std::uint32_t state = window >> first % 8 & trellis::state_mask;
+    out.at(place) = float(trellis::state_value(state)) * trellis::scale(quarters);
+  }
 }
 
 class Tcq : public Quantizer {
  public:
-  // The left half of a row's tiles (rounded up) has `left` quarter bits a weight, the others `right`.
-  Tcq(QuantizerId id, unsigned left, unsigned right)
-      : id_(id)
-      , left_(left)
-      , right_(right) {}
+  explicit Tcq(QuantizerId id)
+      : id_(id) {}
 
   QuantizerId id() const override { return id_; }
-  double distortion() const override { return (tcq_distortion(left_) + tcq_distortion(right_)) / 2; }
-  std::uint64_t code_bytes(MatrixShape shape) const override {
-    return tiles_high(shape) * tile_row_bytes(shape);
+  double distortion() const override {
+    const TcqLayout whole(id_, {1, 2});
+    return (tcq_distortion(whole.left_quarters()) + tcq_distortion(whole.right_quarters())) / 2;
   }
-  std::size_t row_granularity() const override { return tile_side; }
-  std::size_t block_columns() const override { return tile_side; }
-  std::span<const float> codebook() const override { return curve_table(); }
+  std::uint64_t code_bytes(MatrixShape shape) const override { return TcqLayout(id_, shape).bytes(); }
+  std::size_t row_granularity() const override { return trellis::panel_rows; }
+  std::size_t block_columns() const override { return trellis::ring_columns; }
+  std::span<const float> codebook() const override { return {}; }
+
   void encode(std::span<const float> weights, MatrixShape shape, std::span<std::byte> codes,
               const JobControl& control) const override;
   std::unique_ptr<BlockCoder> code_rows(MatrixShape shape, std::size_t first_row, std::size_t row_count,
@@ -144,108 +147,97 @@ class Tcq : public Quantizer {
               std::size_t row_count, std::span<float> out) const override;
 
  private:
-  class TileRowCoder;
-
-  static std::size_t tiles_high(MatrixShape shape) { return (shape.rows + tile_side - 1) / tile_side; }
-  static std::size_t tiles_wide(MatrixShape shape) { return (shape.columns + tile_side - 1) / tile_side; }
-  static std::size_t left_tiles(MatrixShape shape) { return (tiles_wide(shape) + 1) / 2; }
-  unsigned quarters(MatrixShape shape, std::size_t tile_column) const {
-    return tile_column < left_tiles(shape) ? left_ : right_;
-  }
-  std::size_t tile_offset(MatrixShape shape, std::size_t tile_column) const {
-    const std::size_t left = std::min(tile_column, left_tiles(shape));
-    return left * trellis::tile_bytes(left_) + (tile_column - left) * trellis::tile_bytes(right_);
-  }
-  std::uint64_t tile_row_bytes(MatrixShape shape) const { return tile_offset(shape, tiles_wide(shape)); }
-
+  class PanelCoder;
   QuantizerId id_;
-  unsigned left_, right_;
 };
 
 void Tcq::encode(std::span<const float> weights, MatrixShape shape, std::span<std::byte> codes,
                  const JobControl& control) const {
-  const std::size_t wide = tiles_wide(shape), tiles = tiles_high(shape) * wide;
-  const std::size_t row_bytes = tile_row_bytes(shape);
-  constexpr std::size_t tiles_per_task = 16; // some ten milliseconds: Cancel is prompt, scratch is reused
+  const TcqLayout layout(id_, shape);
+  const std::size_t blocks = layout.panels() * layout.blocks();
+  const Part<const float> matrix{weights.data(), shape.columns, shape.rows, shape.columns};
   std::mutex mutex;
   std::size_t done = 0;
-  parallel_ranges(tiles, tiles_per_task, [&](std::size_t begin, std::size_t end) {
-    TrellisEncoder::Scratch scratch(encoder(left_)); // the lower rate's is the larger
-    for (std::size_t tile = begin; tile < end; ++tile) {
+  // A block's 16 rings take some ten milliseconds: Cancel is prompt, scratch is reused.
+  parallel_ranges(blocks, 1, [&](std::size_t begin, std::size_t end) {
+    TrellisEncoder::Scratch scratch(encoder(layout.left_quarters())); // the lower rate's is the larger
+    for (std::size_t index = begin; index < end; ++index) {
       control.throw_if_stopped();
-      const std::size_t row = tile / wide, column = tile % wide;
-      const std::size_t first_row = row * tile_side, first_column = column * tile_side;
-      encode_tile(weights.data() + first_row * shape.columns + first_column, shape.columns,
-                  shape.rows - first_row, shape.columns - first_column, quarters(shape, column), scratch,
-                  codes.data() + row * row_bytes + tile_offset(shape, column));
+      const std::size_t panel = index / layout.blocks(), block = index % layout.blocks();
+      const auto part = matrix.from(panel * trellis::panel_rows, block * trellis::block_columns);
+      for (unsigned ring = 0; ring < trellis::block_rings; ++ring)
+        encode_ring(part, ring, layout.quarters(block), scratch, codes.data() + layout.offset(panel, block));
     }
     const std::scoped_lock lock(mutex);
     done += end - begin;
-    control.report(to_string(id_), double(done) * tile_weights, double(tiles) * tile_weights);
+    control.report(to_string(id_), double(done), double(blocks));
   });
 }
 
-// One or more rows of tiles, tile column by tile column.
-class Tcq::TileRowCoder : public BlockCoder {
+// One or more panels, 16 columns at a time: four rings a panel.
+class Tcq::PanelCoder : public BlockCoder {
  public:
-  TileRowCoder(const Tcq& quantizer, MatrixShape shape, std::size_t rows, std::byte* codes)
-      : quantizer_(quantizer)
-      , shape_(shape)
+  PanelCoder(const TcqLayout& layout, std::size_t first_panel, std::size_t rows, std::byte* codes)
+      : layout_(layout)
+      , first_panel_(first_panel)
       , rows_(rows)
       , codes_(codes)
-      , scratch_(encoder(quantizer.left_)) {}
+      , scratch_(encoder(layout.left_quarters())) {}
 
   void code(std::span<const float> targets, std::size_t count, std::span<float> decoded) override {
-    const unsigned rate = quantizer_.quarters(shape_, column_);
-    for (std::size_t row = 0; row < rows_; row += tile_side) {
-      std::byte* tile = codes_ + row / tile_side * quantizer_.tile_row_bytes(shape_) +
-                        quantizer_.tile_offset(shape_, column_);
-      const std::size_t rows = std::min<std::size_t>(tile_side, rows_ - row);
-      encode_tile(targets.data() + row * count, count, rows, count, rate, scratch_, tile);
-      decode_tile(tile, rate, rows, count, decoded.data() + row * count, count);
+    const std::size_t block = part_ / trellis::block_parts;
+    const unsigned part = unsigned(part_ % trellis::block_parts), rate = layout_.quarters(block);
+    // As seen from the block's corner, the part's columns begin further right.
+    const std::size_t before = part * trellis::ring_columns;
+    const Part<const float> from{targets.data() - before, count, rows_, count + before};
+    const Part<float> to{decoded.data() - before, count, rows_, count + before};
+    for (std::size_t row = 0; row < rows_; row += trellis::panel_rows) {
+      std::byte* codes = codes_ + layout_.offset(first_panel_ + row / trellis::panel_rows, block);
+      for (unsigned i = 0; i < trellis::part_rings; ++i) {
+        const unsigned ring = part * trellis::part_rings + i;
+        encode_ring(from.from(row, 0), ring, rate, scratch_, codes);
+        decode_ring(codes, ring, rate, to.from(row, 0));
+      }
     }
-    ++column_;
+    ++part_;
   }
 
  private:
-  const Tcq& quantizer_;
-  MatrixShape shape_;
-  std::size_t rows_, column_ = 0; // weights; tiles
+  TcqLayout layout_;
+  std::size_t first_panel_, rows_, part_ = 0;
   std::byte* codes_;
   TrellisEncoder::Scratch scratch_;
 };
 
 std::unique_ptr<BlockCoder> Tcq::code_rows(MatrixShape shape, std::size_t first_row, std::size_t row_count,
                                            std::span<std::byte> codes) const {
-  return std::make_unique<TileRowCoder>(*this, shape, row_count,
-                                        codes.data() + first_row / tile_side * tile_row_bytes(shape));
+  const TcqLayout layout(id_, shape);
+  const std::size_t first = first_row / trellis::panel_rows, count = trellis::panels(row_count);
+  std::ranges::fill(codes.subspan(layout.offset(first, 0), count * layout.panel_bytes()), std::byte{});
+  return std::make_unique<PanelCoder>(layout, first, row_count, codes.data());
 }
 
 void Tcq::decode(std::span<const std::byte> codes, MatrixShape shape, std::size_t first_row,
                  std::size_t row_count, std::span<float> out) const {
-  const std::size_t row_bytes = tile_row_bytes(shape);
-  for (std::size_t row = 0; row < row_count; row += tile_side) {
-    const std::byte* tile = codes.data() + (first_row + row) / tile_side * row_bytes;
-    for (std::size_t column = 0; column < shape.columns; column += tile_side) {
-      const unsigned rate = quarters(shape, column / tile_side);
-      decode_tile(tile, rate, std::min<std::size_t>(tile_side, row_count - row),
-                  std::min<std::size_t>(tile_side, shape.columns - column),
-                  out.data() + row * shape.columns + column, shape.columns);
-      tile += trellis::tile_bytes(rate);
+  const TcqLayout layout(id_, shape);
+  const Part<float> matrix{out.data(), shape.columns, row_count, shape.columns};
+  for (std::size_t row = 0; row < row_count; row += trellis::panel_rows)
+    for (std::size_t block = 0; block < layout.blocks(); ++block) {
+      const std::byte* from = codes.data() + layout.offset((first_row + row) / trellis::panel_rows, block);
+      const auto to = matrix.from(row, block * trellis::block_columns);
+      for (unsigned ring = 0; ring < trellis::block_rings; ++ring)
+        decode_ring(from, ring, layout.quarters(block), to);
     }
-  }
 }
 
 } // namespace
 
 std::unique_ptr<Quantizer> make_tcq(int quarters) {
-  return std::make_unique<Tcq>(QuantizerId{QuantizerFamily::tcq, quarters}, unsigned(quarters),
-                               unsigned(quarters));
+  return std::make_unique<Tcq>(QuantizerId{QuantizerFamily::tcq, quarters});
 }
 
 std::unique_ptr<Quantizer> make_half_tcq(int quarters) {
-  return std::make_unique<Tcq>(QuantizerId{QuantizerFamily::half_tcq, quarters}, unsigned(quarters - 1),
-                               unsigned(quarters + 1));
+  return std::make_unique<Tcq>(QuantizerId{QuantizerFamily::half_tcq, quarters});
 }
 
 } // namespace intarsia

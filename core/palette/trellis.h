@@ -33,7 +33,7 @@ inline constexpr unsigned ring_columns = 16;
 inline constexpr unsigned ring_rows = 16; // not neighbours: see place()
 inline constexpr unsigned lanes = 32, ring_lanes = 8, lane_weights = 32;
 inline constexpr unsigned block_parts = block_columns / ring_columns; // parts of a lane's stream
-inline constexpr unsigned part_rings = panel_rows / ring_rows;        // rings side by side in the same columns
+inline constexpr unsigned part_rings = panel_rows / ring_rows; // rings side by side in the same columns
 inline constexpr unsigned block_rings = block_parts * part_rings;
 
 // `quarters`: the rate in quarter bits a weight, 6 (1.5 bits) … 20 (5 bits).

@@ -15,7 +15,7 @@
 // (state >> k). A step reads the cheapest cost of each group before it and writes that of each group after
 // it: the minimum over the 2^kn states h * groups + q (h = 0 …) that share their lower 16 - kn bits q.
 //
-// Costs are saturating 16-bit: (difference << doublings)^2 / 2^15 of differences in units of 2^-13. The
+// Costs are saturating 16-bit: (difference << doublings)^2 / 2^15 of differences in units of the values. The
 // running minimum is taken off before it can fill the range.
 
 #ifndef INTARSIA_TRELLIS_STEP
@@ -158,8 +158,8 @@ namespace {
 
 HWY_EXPORT(Advance);
 
+using trellis::ring_weights;
 using trellis::state_bits;
-using trellis::tile_weights;
 
 constexpr unsigned seam = 64;          // steps before and after the ends that decide the bits they share
 constexpr std::size_t read_ahead = 32; // costs that a vector may load beyond the last
@@ -172,7 +172,7 @@ std::uint16_t reversed(std::uint32_t state) {
 }
 
 unsigned bits_of(unsigned step, unsigned quarters) {
-  return trellis::new_bits(step % tile_weights, quarters);
+  return trellis::new_bits(step % ring_weights, quarters);
 }
 
 } // namespace
@@ -184,8 +184,9 @@ struct TrellisEncoder::Span {
   std::uint32_t group;
 };
 
-TrellisEncoder::TrellisEncoder(unsigned quarters, std::span<const std::int16_t> values)
+TrellisEncoder::TrellisEncoder(unsigned quarters, std::span<const std::int16_t> values, float factor)
     : quarters_(quarters)
+    , factor_(factor)
     , doublings_(quarters >= doubled_from_quarters ? 1 : 0)
     , stride_((std::size_t(trellis::states) >> quarters / 4) + read_ahead)
     , values_(trellis::states) {
@@ -204,7 +205,7 @@ TrellisEncoder::TrellisEncoder(unsigned quarters, std::span<const std::int16_t> 
 }
 
 TrellisEncoder::Scratch::Scratch(const TrellisEncoder& encoder)
-    : costs_(std::make_unique_for_overwrite<std::uint16_t[]>(encoder.stride_ * (tile_weights + 1))) {}
+    : costs_(std::make_unique_for_overwrite<std::uint16_t[]>(encoder.stride_ * (ring_weights + 1))) {}
 
 std::uint16_t* TrellisEncoder::costs_before(Scratch& scratch, unsigned step) const {
   return scratch.costs_.get() + stride_ * step;
@@ -228,7 +229,7 @@ void TrellisEncoder::run(const Span& span, const std::int16_t* targets, Scratch&
                    next = bits_of(step + 1, quarters_);
     HWY_DYNAMIC_DISPATCH(Advance)
     ({grouped_[next].data(), costs_before(scratch, i), costs_before(scratch, i + 1), bits, next, doublings_,
-      targets[step % tile_weights]});
+      targets[step % ring_weights]});
   }
   const std::uint16_t* end = costs_before(scratch, span.count);
   const std::uint32_t last_groups = trellis::states >> bits_of(span.first + span.count, quarters_);
@@ -248,7 +249,7 @@ void TrellisEncoder::trace_back(const Span& span, const std::int16_t* targets, S
     const std::uint32_t groups = trellis::states >> next;
     std::uint32_t best = group, least = UINT32_MAX;
     for (std::uint32_t state = group; state < trellis::states; state += groups) {
-      const std::uint32_t total = cost(state, targets[step % tile_weights]) + before[state >> bits];
+      const std::uint32_t total = cost(state, targets[step % ring_weights]) + before[state >> bits];
       if (total < least) least = total, best = state;
     }
     states[i] = std::uint16_t(best);
@@ -257,22 +258,22 @@ void TrellisEncoder::trace_back(const Span& span, const std::int16_t* targets, S
 }
 
 void TrellisEncoder::encode(Weights weights, Scratch& scratch, States states) const {
-  std::int16_t targets[tile_weights];
-  for (unsigned t = 0; t < tile_weights; ++t)
-    targets[t] = std::int16_t(std::lrint(std::clamp(weights[t] * 8192.f, -32767.f, 32767.f)));
-  std::uint16_t found[tile_weights];
-  run({tile_weights - seam, 2 * seam, false, 0}, targets, scratch, found);
-  run({0, tile_weights, true, std::uint32_t(found[seam]) >> bits_of(0, quarters_)}, targets, scratch, found);
+  std::int16_t targets[ring_weights];
+  for (unsigned t = 0; t < ring_weights; ++t)
+    targets[t] = std::int16_t(std::lrint(std::clamp(weights[t] * factor_, -32767.f, 32767.f)));
+  std::uint16_t found[ring_weights];
+  run({ring_weights - seam, 2 * seam, false, 0}, targets, scratch, found);
+  run({0, ring_weights, true, std::uint32_t(found[seam]) >> bits_of(0, quarters_)}, targets, scratch, found);
   close(found);
-  std::transform(found, found + tile_weights, states.begin(), reversed);
+  std::transform(found, found + ring_weights, states.begin(), reversed);
 }
 
 // Far outside of a Gaussian's range costs saturate, and the path found may not meet its own beginning. What
 // counts is the bits that each step adds: the windows over them are what will be decoded.
 void TrellisEncoder::close(std::uint16_t* states) const {
-  std::uint32_t state = states[tile_weights - 1];
-  for (unsigned i = 0; i < 2 * tile_weights; ++i) { // the first lap finds the state before step 0
-    const unsigned step = i % tile_weights, bits = bits_of(step, quarters_);
+  std::uint32_t state = states[ring_weights - 1];
+  for (unsigned i = 0; i < 2 * ring_weights; ++i) { // the first lap finds the state before step 0
+    const unsigned step = i % ring_weights, bits = bits_of(step, quarters_);
     state = (state << bits | (states[step] & ((1u << bits) - 1))) & (trellis::states - 1);
     states[step] = std::uint16_t(state);
   }

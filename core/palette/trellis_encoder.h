@@ -17,8 +17,9 @@ namespace intarsia {
 // set.
 class TrellisEncoder {
  public:
-  // `values`: of each state, in trellis::unit. `quarters`: the rate.
-  TrellisEncoder(unsigned quarters, std::span<const std::int16_t> values);
+  // `values`: of each state; a weight is compared with them after multiplication by `factor`
+  // (trellis::encoder_value, trellis::encoder_factor). `quarters`: the rate.
+  TrellisEncoder(unsigned quarters, std::span<const std::int16_t> values, float factor);
 
   // Survivor costs of all steps: 4 … 17 MB.
   class Scratch {
@@ -30,8 +31,8 @@ class TrellisEncoder {
     std::unique_ptr<std::uint16_t[]> costs_;
   };
 
-  using Weights = std::span<const float, trellis::tile_weights>;
-  using States = std::span<std::uint16_t, trellis::tile_weights>;
+  using Weights = std::span<const float, trellis::ring_weights>;
+  using States = std::span<std::uint16_t, trellis::ring_weights>;
   // The windows of weights 0 … 255. Two passes: one over the seam (steps 192 … 63) decides the bits that the
   // ends share, one over all steps with these given.
   void encode(Weights weights, Scratch& scratch, States states) const;
@@ -47,6 +48,7 @@ class TrellisEncoder {
   std::uint32_t cost(std::uint32_t state, std::int32_t target) const;
 
   unsigned quarters_;
+  float factor_;
   int doublings_;                    // of differences before they are squared, for precision at high rates
   std::size_t stride_;               // of the costs of one step
   std::vector<std::int16_t> values_; // by the state with its bits reversed, newest bits lowest

@@ -38,7 +38,7 @@ std::vector<float> gaussian(std::size_t size) {
 // The best of some runs that take half a second or more together.
 double weights_per_second(const Quantizer& quantizer, const std::vector<float>& all) {
   double best = 0, spent = 0;
-  std::size_t rows = 16;
+  std::size_t rows = 64;
   while (spent < 0.6) {
     const MatrixShape shape{rows, 256};
     std::vector<std::byte> codes(quantizer.code_bytes(shape));
@@ -56,7 +56,7 @@ double plain_viterbi_rate(unsigned quarters, const std::vector<float>& weights) 
   constexpr unsigned steps = 64;
   std::vector<float> values(trellis::states), cost(trellis::states), next(trellis::states);
   for (std::uint32_t s = 0; s < trellis::states; ++s)
-    values[s] = float(trellis::state_value(s)) * trellis::unit;
+    values[s] = float(trellis::state_value(s)) * trellis::scale(quarters);
   std::vector<std::uint8_t> from(std::size_t(steps) * trellis::states);
   const double seconds = seconds_of([&] {
     for (unsigned t = 0; t < steps; ++t) {

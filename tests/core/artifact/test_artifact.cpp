@@ -204,7 +204,7 @@ class TestArtifact : public QObject {
     QTest::addColumn<QString>("to");
     QTest::addColumn<QString>("expected");
     QTest::newRow("format") << "artifact.json"
-                            << "intarsia-artifact/1"
+                            << "intarsia-artifact/2"
                             << "intarsia-artifact/9"
                             << "format";
     QTest::newRow("quantizer") << "artifact.json"

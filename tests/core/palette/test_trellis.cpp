@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <set>
 
-#include "core/base/half.h"
 #include "core/base/random.h"
 #include "core/palette/quantizer.h"
 #include "core/palette/trellis.h"
@@ -14,13 +13,13 @@ using namespace intarsia;
 
 namespace {
 
-using Tile = std::array<float, trellis::tile_weights>;
-using States = std::array<std::uint16_t, trellis::tile_weights>;
+using Tile = std::array<float, trellis::ring_weights>;
+using States = std::array<std::uint16_t, trellis::ring_weights>;
 
 const std::vector<std::int16_t>& values() {
   static const auto table = [] {
     std::vector<std::int16_t> list(trellis::states);
-    for (std::uint32_t s = 0; s < trellis::states; ++s) list[s] = std::int16_t(trellis::state_value(s));
+    for (std::uint32_t s = 0; s < trellis::states; ++s) list[s] = std::int16_t(trellis::encoder_value(s));
     return list;
   }();
   return table;
@@ -34,7 +33,7 @@ Tile gaussian_tile(std::uint64_t seed) {
 }
 
 States encode(unsigned quarters, const Tile& tile) {
-  const TrellisEncoder encoder(quarters, values());
+  const TrellisEncoder encoder(quarters, values(), trellis::encoder_factor(quarters));
   TrellisEncoder::Scratch scratch(encoder);
   States states;
   encoder.encode(tile, scratch, states);
@@ -43,7 +42,7 @@ States encode(unsigned quarters, const Tile& tile) {
 
 // Windows of neighbours share all but the new bits, around the end too.
 bool windows_agree(const States& states, unsigned quarters) {
-  for (unsigned t = 0; t < trellis::tile_weights; ++t) {
+  for (unsigned t = 0; t < trellis::ring_weights; ++t) {
     const unsigned bits = trellis::new_bits(t, quarters);
     const std::uint32_t before = states[(t + 255) % 256];
     if (before >> bits != (states[t] & ((trellis::states >> bits) - 1))) return false;
@@ -51,10 +50,14 @@ bool windows_agree(const States& states, unsigned quarters) {
   return true;
 }
 
-double squared_error(const Tile& tile, const States& states) {
+double weight_of(std::uint32_t state, unsigned quarters) {
+  return trellis::state_value(state) * double(trellis::scale(quarters));
+}
+
+double squared_error(const Tile& tile, const States& states, unsigned quarters) {
   double error = 0;
-  for (unsigned t = 0; t < trellis::tile_weights; ++t)
-    error += std::pow(double(values()[states[t]]) * trellis::unit - tile[t], 2);
+  for (unsigned t = 0; t < trellis::ring_weights; ++t)
+    error += std::pow(weight_of(states[t], quarters) - tile[t], 2);
   return error;
 }
 
@@ -62,7 +65,7 @@ double squared_error(const Tile& tile, const States& states) {
 double least_error(unsigned quarters, const Tile& tile, std::uint16_t last_state) {
   const unsigned first_bits = trellis::new_bits(0, quarters);
   std::vector<double> cost(trellis::states, 1e30), next(trellis::states);
-  for (unsigned t = 0; t < trellis::tile_weights; ++t) {
+  for (unsigned t = 0; t < trellis::ring_weights; ++t) {
     const unsigned bits = trellis::new_bits(t, quarters);
     for (std::uint32_t s = 0; s < trellis::states; ++s) {
       // The state before: s's lower bits moved up, `bits` unknown ones below.
@@ -72,7 +75,7 @@ double least_error(unsigned quarters, const Tile& tile, std::uint16_t last_state
         least = upper >> bits == std::uint32_t(last_state) >> bits ? 0 : 1e30;
       else
         for (std::uint32_t old = 0; old < 1u << bits; ++old) least = std::min(least, cost[upper | old]);
-      next[s] = least + std::pow(double(values()[s]) * trellis::unit - tile[t], 2);
+      next[s] = least + std::pow(weight_of(s, quarters) - tile[t], 2);
     }
     cost.swap(next);
   }
@@ -94,47 +97,62 @@ class TestTrellis : public QObject {
   }
 
  private slots:
-  void a_tile_has_every_place_once() {
+  void a_block_has_every_place_once() {
     std::set<std::pair<unsigned, unsigned>> places;
-    for (unsigned t = 0; t < trellis::tile_weights; ++t) {
-      const trellis::Place place = trellis::place(t);
-      QVERIFY(place.row < 16 && place.column < 16);
-      places.insert({place.row, place.column});
-    }
-    QCOMPARE(places.size(), std::size_t(256));
-    // PTX ISA, mma.m16n8k16: lane 5 holds a0 at row 1, column 2 and a6 at row 9, column 10.
-    QCOMPARE(trellis::place(40).row, 1u);
-    QCOMPARE(trellis::place(40).column, 2u);
-    QCOMPARE(trellis::place(46).row, 9u);
-    QCOMPARE(trellis::place(46).column, 10u);
+    for (unsigned ring = 0; ring < trellis::block_rings; ++ring)
+      for (unsigned t = 0; t < trellis::ring_weights; ++t) {
+        const trellis::Place place = trellis::place(ring, t);
+        QVERIFY(place.row < 64 && place.column < 64);
+        QVERIFY(place.column / trellis::ring_columns == ring / trellis::part_rings);
+        places.insert({place.row, place.column});
+        const trellis::RingStep back = trellis::ring_step(place.row, place.column);
+        QVERIFY(back.ring == ring && back.step == t);
+      }
+    QCOMPARE(places.size(), std::size_t(64 * 64));
+    // PTX ISA, mma.m16n8k32 with 8-bit A: lane 5 (group 1, thread 1 of it) holds in a1 row 9 and k 4 … 7,
+    // which is weight column 1; in a2 row 1 and k 20 … 23: column 5.
+    QVERIFY(trellis::place(0, 5 * 32 + 1).row == 9 && trellis::place(0, 5 * 32 + 1).column == 1);
+    QVERIFY(trellis::place(0, 5 * 32 + 2).row == 1 && trellis::place(0, 5 * 32 + 2).column == 5);
+  }
+
+  void a_block_has_every_byte_once_data() { add_rates(); }
+  void a_block_has_every_byte_once() {
+    QFETCH(unsigned, quarters);
+    std::set<std::size_t> bytes;
+    for (unsigned ring = 0; ring < trellis::block_rings; ++ring)
+      for (unsigned i = 0; i < trellis::ring_bytes(quarters); ++i)
+        bytes.insert(trellis::ring_byte_index(ring, i, quarters));
+    QCOMPARE(bytes.size(), trellis::block_bytes(quarters));
+    QCOMPARE(*bytes.rbegin() + 1, trellis::block_bytes(quarters));
   }
 
   void bits_add_up_to_the_rate_data() { add_rates(); }
   void bits_add_up_to_the_rate() {
     QFETCH(unsigned, quarters);
     unsigned bits = 0;
-    for (unsigned t = 0; t < trellis::tile_weights; ++t) bits += trellis::new_bits(t, quarters);
+    for (unsigned t = 0; t < trellis::ring_weights; ++t) bits += trellis::new_bits(t, quarters);
     QCOMPARE(bits, 64 * quarters);
-    QCOMPARE(trellis::tile_bytes(quarters) * 8, std::size_t(bits));
+    QCOMPARE(trellis::ring_bytes(quarters) * 8, std::size_t(bits));
   }
 
-  void the_hash_is_a_permutation() {
-    std::vector<bool> seen(trellis::states);
-    for (std::uint32_t s = 0; s < trellis::states; ++s) seen[trellis::hash(s)] = true;
-    QCOMPARE(std::count(seen.begin(), seen.end(), true), std::ptrdiff_t(trellis::states));
-  }
-
-  void values_are_odd_and_exact_in_binary16() {
-    int last = -1;
-    for (std::uint32_t u = 0; u < 0x8000; ++u) {
-      const int value = trellis::curve_value(u);
-      QVERIFY(value >= last - 128 && value <= 32767); // pieces may overlap a little
-      QCOMPARE(trellis::curve_value(u | 0x8000), -value);
-      const float exact = float(value) * trellis::unit;
-      QCOMPARE(half_to_float(float_to_half(exact)), exact);
-      last = value;
+  void values_are_nearly_gaussian() {
+    double sum = 0, squares = 0;
+    int least = 0, largest = 0;
+    for (std::uint32_t s = 0; s < trellis::states; ++s) {
+      const int value = trellis::state_value(s);
+      sum += value;
+      squares += double(value) * value;
+      least = std::min(least, value);
+      largest = std::max(largest, value);
+      QVERIFY(std::abs(trellis::encoder_value(s)) <= 32767);
     }
-    QVERIFY(last > 3.9 / trellis::unit); // the tail is reached
+    QVERIFY(std::abs(sum / trellis::states) < 0.1);
+    const double spread = std::sqrt(squares / trellis::states);
+    for (unsigned quarters = trellis::least_quarters; quarters <= trellis::most_quarters; ++quarters) {
+      const double scaled = spread * double(trellis::scale(quarters));
+      QVERIFY(scaled > 0.95 && scaled < 1.15);
+      QVERIFY(std::max(-least, largest) * double(trellis::scale(quarters)) > 3.2); // the tail is reached
+    }
   }
 
   void the_best_path_is_found_data() { add_rates(); }
@@ -143,7 +161,8 @@ class TestTrellis : public QObject {
     const Tile tile = gaussian_tile(quarters);
     const States states = encode(quarters, tile);
     QVERIFY(windows_agree(states, quarters));
-    const double error = squared_error(tile, states), least = least_error(quarters, tile, states[255]);
+    const double error = squared_error(tile, states, quarters),
+                 least = least_error(quarters, tile, states[255]);
     // 16-bit costs may choose among paths that are nearly as good.
     if (error > least * 1.01) QFAIL(qPrintable(QString("%1, the least is %2").arg(error).arg(least)));
     QVERIFY(error >= least * (1 - 1e-9));
@@ -171,29 +190,40 @@ class TestTrellis : public QObject {
     }
   }
 
-  // Golden: a stored model must decode to the same weights for ever.
+  // Golden: a stored model must decode to the same weights for ever. By hand from the help's page "Code
+  // layouts".
+  void decoding_is_what_it_was_data() { add_rates(); }
   void decoding_is_what_it_was() {
-    const Quantizer& coder = quantizer(parse_quantizer_id("tcq-3.25"));
-    std::vector<std::byte> codes(coder.code_bytes({16, 16}));
-    QCOMPARE(codes.size(), std::size_t(104));
-    for (std::size_t i = 0; i < codes.size(); ++i) codes[i] = std::byte(i * 37 + 11);
-    std::vector<float> weights(256);
-    coder.decode(codes, {16, 16}, 0, 16, weights);
-    // Weight 0: state 0x300B; weight 255: bits 828 … 843 of 832, which go on at bit 0. By hand from the
-    // help's page "Code layouts".
-    const auto by_hand = [&](unsigned t) {
-      std::uint32_t state = 0;
-      for (unsigned i = 0; i < 16; ++i) {
-        const unsigned bit = (t * 13 / 4 + i) % 832;
-        state |= (std::uint32_t(codes[bit / 8]) >> bit % 8 & 1) << i;
-      }
-      const std::uint32_t u = (state * (46986 * state + 19469)) & 0xFFFF;
-      return coder.codebook()[u / 32];
+    QFETCH(unsigned, quarters);
+    const Quantizer& coder = quantizer({QuantizerFamily::tcq, int(quarters)});
+    std::vector<std::byte> codes(coder.code_bytes({70, 100}));
+    QCOMPARE(codes.size(), std::size_t(4 * 128 * quarters));
+    for (std::size_t i = 0; i < codes.size(); ++i) codes[i] = std::byte(i * 37 + i / 251 + 11);
+    std::vector<float> weights(70 * 100);
+    coder.decode(codes, {70, 100}, 0, 70, weights);
+    const auto bit_of_lane = [&](std::size_t block, unsigned lane, unsigned bit) {
+      const unsigned word = bit / 32;
+      const std::size_t at =
+          word < 4 * (quarters / 4) ? word / 4 * 128 + 4 * lane + word % 4 : word * 32 + lane;
+      return std::uint32_t(codes[block * 128 * quarters + 4 * at + bit % 32 / 8]) >> bit % 8 & 1;
     };
-    QCOMPARE(weights[0], by_hand(0));
-    QCOMPARE(weights[15 * 16 + 15], by_hand(255));
-    QCOMPARE(weights[9 * 16 + 10], by_hand(46));
-    QCOMPARE(coder.codebook()[2047], -coder.codebook()[1023]);
+    for (std::size_t row = 0; row < 70; ++row)
+      for (std::size_t column = 0; column < 100; ++column) {
+        const unsigned r = unsigned(row % 64), c = unsigned(column % 64);
+        const unsigned lane = r % 8 * 4 + c % 4, part = c / 16, first = lane / 8 * 8;
+        const unsigned value = r / 16 * 8 + c % 16 / 8 * 4 + c % 8 / 4 * 2 + r % 16 / 8;
+        const unsigned start = (lane - first) * 8 * quarters + value * quarters / 4;
+        std::uint32_t state = 0;
+        for (unsigned i = 0; i < 16; ++i) {
+          const unsigned bit = (start + i) % (64 * quarters);
+          state |= bit_of_lane(row / 64 * 2 + column / 64, first + bit / (8 * quarters),
+                               part * 8 * quarters + bit % (8 * quarters))
+                   << i;
+        }
+        const std::uint32_t bytes = state * 0x83DCD12Du;
+        const int sum = int((bytes & 255) + (bytes >> 8 & 255) + (bytes >> 16 & 255) + (bytes >> 24));
+        QCOMPARE(weights[row * 100 + column], float(sum - 510) * trellis::scale(quarters));
+      }
   }
 };
 
