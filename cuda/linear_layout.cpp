@@ -41,8 +41,8 @@ void tile_rows(const QuantizedLinear& layer, unsigned vector, const TileRow& row
       for (std::size_t i = 0; i < per_row; ++i) {
         const std::size_t column = i * vector;
         const unsigned step = step_of[r % tile_side * tile_side + column % tile_side];
-        put_bits(tiles + column / tile_side * tile_bytes(quarters), step * quarters / 4,
-                 codes.get(width), width);
+        put_bits(tiles + column / tile_side * tile_bytes(quarters), step * quarters / 4, codes.get(width),
+                 width);
       }
     }
   });

@@ -4,10 +4,10 @@
 // TCQ and Half-TCQ lie as in the artifact: blocks of 64 x 64 weights that a warp streams into registers
 // (core/palette/trellis.h).
 //
-// NUQ's and VQ's codes the artifact has row by row: a warp would gather them from sixteen rows, each aligned to
-// a byte alone. Here they make tiles of 16 x 16 weights, of which a lane of a warp holds the eight that are
-// its A fragment of mma.m16n8k16, in the order of tile_place(). At q quarter bits a weight a tile takes 8 q
-// bytes, and lane l's codes begin at bit 2 q l of it. Each row of tiles is one run of bytes that a warp
+// NUQ's and VQ's codes the artifact has row by row: a warp would gather them from sixteen rows, each aligned
+// to a byte alone. Here they make tiles of 16 x 16 weights, of which a lane of a warp holds the eight that
+// are its A fragment of mma.m16n8k16, in the order of tile_place(). At q quarter bits a weight a tile takes 8
+// q bytes, and lane l's codes begin at bit 2 q l of it. Each row of tiles is one run of bytes that a warp
 // streams in copies of 16, at whatever rate: rows begin at multiples of 16 bytes. What fills odd shapes up to
 // whole tiles is code 0.
 //
@@ -56,8 +56,8 @@ struct DeviceLinear {
   const Half* row_scales; // binary16, d_out of them; null for f16
   const float* codebook;  // quantizer(id).codebook(); null where that is empty
 };
-// What linears read: activations in binary16, dense rows of d_in, 16-byte aligned; and for a trellis the same in
-// bytes.
+// What linears read: activations in binary16, dense rows of d_in, 16-byte aligned; and for a trellis the same
+// in bytes.
 struct LinearInput {
   const Half* x;
   Int8Rows int8;

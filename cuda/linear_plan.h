@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Which instance of the kernels computes a group of f16, NUQ or VQ linears, and what it is given. Shared by the launches of
-// cuda/linears.cu and the tests on the host.
+// Which instance of the kernels computes a group of f16, NUQ or VQ linears, and what it is given. Shared by
+// the launches of cuda/linears.cu and the tests on the host.
 #pragma once
 
 #include <algorithm>
@@ -52,10 +52,9 @@ void choose_threads(LinearLaunch& launch) {
   const TileRow& row = launch.group.row;
   const int chunks = kernels::chunk_count(row);
   launch.threads = kernels::linear_threads<tiles_high, Product>;
-  while (launch.threads > simt::warp_size &&
-         (kernels::linear_shared_bytes<Decoder, tiles_high, Product>(row.quarters, launch.threads) >
-              simt::shared_memory_limit ||
-          launch.threads / 2 >= chunks * simt::warp_size))
+  while (launch.threads > simt::warp_size && (kernels::linear_shared_bytes<Decoder, tiles_high, Product>(
+                                                  row.quarters, launch.threads) > simt::shared_memory_limit ||
+                                              launch.threads / 2 >= chunks * simt::warp_size))
     launch.threads /= 2;
   launch.group.table_bytes = unsigned(Decoder::table_bytes(row.quarters));
 }

@@ -83,8 +83,8 @@ void launch_linear_group(std::span<const DeviceLinear> group, const LinearInput&
     const auto columns = unsigned(Product::columns);
     start("multiplying quantized linears", &linear_group<Decoder, height, Product>,
           dim3(launch.blocks, (unsigned(batch) + columns - 1) / columns), launch.threads,
-          linear_shared_bytes<Decoder, height, Product>(launch.group.row.quarters, launch.threads),
-          stream, launch.group);
+          linear_shared_bytes<Decoder, height, Product>(launch.group.row.quarters, launch.threads), stream,
+          launch.group);
   });
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// How a group of TCQ linears becomes launches. Shared by the launches of cuda/trellis_launch.cuh and the tests
-// on the host.
+// How a group of TCQ linears becomes launches. Shared by the launches of cuda/trellis_launch.cuh and the
+// tests on the host.
 #pragma once
 
 #include <algorithm>

@@ -442,8 +442,8 @@ INTARSIA_KERNEL void decode_linear(DecodedLinear linear, int first, int count, H
     LaneCodes codes;
     decoder.set(table, unsigned(lane), quarters);
     codes.set(quarters, unsigned(lane));
-    const Byte* tile = linear.codes + std::size_t(tile_row) * linear.row.bytes +
-                       unsigned(first_of_chunk) * 8 * quarters;
+    const Byte* tile =
+        linear.codes + std::size_t(tile_row) * linear.row.bytes + unsigned(first_of_chunk) * 8 * quarters;
     for (int i = 0; i < tiles; ++i, tile += 8 * quarters) {
       std::uint32_t lower, upper;
       float v[8];

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // y = W~ x~ for a batch of few rows, from the codes of TCQ, without a table: the product of a window and the
-// code's multiplier is four bytes of an A register of mma.m16n8k32, B is the activation's byte four times over
-// (cuda/int8_rows.h), and sums are exact in int32.
+// code's multiplier is four bytes of an A register of mma.m16n8k32, B is the activation's byte four times
+// over (cuda/int8_rows.h), and sums are exact in int32.
 //
 // A block of threads computes a panel of 64 rows over a slice of the columns. Its warps take every other step
 // of 64 columns: codes stream from memory into registers, a step ahead; activations lie in shared memory, a
 // chunk of steps at a time. Slices of a panel meet in int32 atomics, which makes the sum the same in any
 // order; the last slice to arrive scales it, writes y and leaves zeros for the next launch.
 //
-// Sums are modulo 2^32 until the code's offset has been taken off: |value| <= 510 and |q| <= 127, so that a sum
-// over 33,152 columns fits. Wider inputs, and Half-TCQ's two rates, are launches one after the other that add
-// to y.
+// Sums are modulo 2^32 until the code's offset has been taken off: |value| <= 510 and |q| <= 127, so that a
+// sum over 33,152 columns fits. Wider inputs, and Half-TCQ's two rates, are launches one after the other that
+// add to y.
 //
 // Instructions a weight of the loop: resources/help/gpu-kernels.md.
 #pragma once
@@ -229,7 +229,9 @@ INTARSIA_DEVICE void load_chunk(const Int8Rows& x, int first_step, int steps, in
 inline constexpr int trellis_threads = 256;
 // Blocks that share a multiprocessor: what the sums leave of its registers.
 template <int eights>
-inline constexpr int trellis_blocks = eights == 1 ? 3 : eights == 2 ? 2 : 1;
+inline constexpr int trellis_blocks = eights == 1   ? 3
+                                      : eights == 2 ? 2
+                                                    : 1;
 
 // grid: panels of all members, slices. trellis_shared_bytes().
 template <int quarters, int eights>

@@ -31,8 +31,7 @@ struct TrellisWords {
   INTARSIA_DEVICE std::uint32_t from(int bit) const {
     const int first = bit / 32, shift = bit % 32;
     if (shift == 0) return word[first];
-    if (first + 1 < quarters)
-      return simt::funnel_shift_right(word[first], word[first + 1], unsigned(shift));
+    if (first + 1 < quarters) return simt::funnel_shift_right(word[first], word[first + 1], unsigned(shift));
     return word[first] >> shift;
   }
 

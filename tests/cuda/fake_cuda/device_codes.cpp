@@ -75,7 +75,8 @@ std::vector<float> decode_device_rows(const cuda::DeviceLinear& linear, int firs
   for (std::size_t r = std::size_t(first); r < std::size_t(first + count); ++r)
     for (std::size_t c = 0; c < d_in; ++c) {
       if (linear.quantizer.family == QuantizerFamily::f16) {
-        out.push_back(half_to_float(static_cast<const cuda::Half*>(linear.codes)[r * cuda::f16_stride(d_in) + c]));
+        out.push_back(
+            half_to_float(static_cast<const cuda::Half*>(linear.codes)[r * cuda::f16_stride(d_in) + c]));
         continue;
       }
       const float unit =

@@ -334,7 +334,8 @@ void launch_quantize_rows(const Half* x, int rows, int d_in, const Int8Rows& to,
   submit([=] {
     for (int row = 0; row < rows; ++row) {
       std::vector<float> values;
-      for (int k = 0; k < d_in; ++k) values.push_back(value(x[std::size_t(row) * std::size_t(d_in) + std::size_t(k)]));
+      for (int k = 0; k < d_in; ++k)
+        values.push_back(value(x[std::size_t(row) * std::size_t(d_in) + std::size_t(k)]));
       to_bytes(values, to.from(std::size_t(row)));
     }
   });
@@ -352,7 +353,8 @@ void launch_linear_group(std::span<const DeviceLinear> group, const LinearInput&
         linear.codebook != group[0].codebook || !supports(linear.quantizer, path, batch))
       throw std::runtime_error("a group of unlike linears");
   const bool in_bytes = is_trellis(group[0].quantizer);
-  if (in_bytes && (!scratch.sums || !scratch.arrived || input.int8.steps != int8_steps(std::size_t(group[0].d_in))))
+  if (in_bytes &&
+      (!scratch.sums || !scratch.arrived || input.int8.steps != int8_steps(std::size_t(group[0].d_in))))
     throw std::runtime_error("a trellis without what it reads or works in");
   const std::vector<DeviceLinear> linears(group.begin(), group.end());
   const std::vector<LinearOutput> to(outputs.begin(), outputs.end());

@@ -31,7 +31,8 @@ void ByteMma::multiply(ByteMma* const* lanes) {
   for (int i = 0; i < warp_size; ++i) {
     const int g = i / 4, t = 4 * (i % 4);
     for (int r = 0; r < 4; ++r)
-      for (int k = 0; k < 4; ++k) a[g + 8 * (r % 2)][t + 16 * (r / 2) + k] = lanes[i]->a[r] >> (8 * k) & 0xFFu;
+      for (int k = 0; k < 4; ++k)
+        a[g + 8 * (r % 2)][t + 16 * (r / 2) + k] = lanes[i]->a[r] >> (8 * k) & 0xFFu;
     for (int r = 0; r < 2; ++r)
       for (int k = 0; k < 4; ++k)
         b[t + 16 * r + k][g] = std::uint32_t(std::int32_t(std::int8_t(lanes[i]->b[r] >> (8 * k) & 0xFFu)));

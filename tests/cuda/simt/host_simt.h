@@ -216,8 +216,8 @@ struct Mma {
   static void multiply(Mma* const* lanes);
 };
 
-// PTX manual, mma.m16n8k32 with .u8 and .s8: lane 4 g + t holds of A rows g and g + 8, columns 4 t … 4 t + 3 and
-// those + 16; of B rows 4 t … 4 t + 3 and those + 16, column g; D as above.
+// PTX manual, mma.m16n8k32 with .u8 and .s8: lane 4 g + t holds of A rows g and g + 8, columns 4 t … 4 t + 3
+// and those + 16; of B rows 4 t … 4 t + 3 and those + 16, column g; D as above.
 struct ByteMma {
   int* d;
   const std::uint32_t *a, *b;
