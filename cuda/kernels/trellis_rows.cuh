@@ -28,10 +28,10 @@ constexpr std::size_t trellis_rows_shared_bytes(int threads) {
 template <int quarters>
 INTARSIA_KERNEL void decode_trellis_rows(TrellisMatrix matrix, int first, int count, Half* out,
                                          std::size_t stride) {
-  constexpr int panel_rows = int(trellis::panel_rows);
+  constexpr int height = int(trellis::panel_rows);
   const int lane = simt::lane(), warps = int(simt::block_dim().x) / simt::warp_size;
-  Half* mine = simt::shared_memory<Half>() + simt::warp() * panel_rows * trellis_row_pitch;
-  const int first_panel = first / panel_rows, panels = (first + count - 1) / panel_rows + 1 - first_panel;
+  Half* mine = simt::shared_memory<Half>() + simt::warp() * height * trellis_row_pitch;
+  const int first_panel = first / height, panels = (first + count - 1) / height + 1 - first_panel;
   const bool aligned = stride % 8 == 0 && reinterpret_cast<std::uintptr_t>(out) % 16 == 0;
   const auto tasks = std::size_t(panels) * std::size_t(matrix.steps);
   for (std::size_t task = std::size_t(simt::block_index().x) * std::size_t(warps) + std::size_t(simt::warp());
@@ -45,7 +45,7 @@ INTARSIA_KERNEL void decode_trellis_rows(TrellisMatrix matrix, int first, int co
     float scales[8]; // of the lane's rows
     INTARSIA_UNROLL
     for (int i = 0; i < 8; ++i) {
-      const int row = panel_rows * panel + lane / 4 + 8 * i;
+      const int row = height * panel + lane / 4 + 8 * i;
       scales[i] = row < matrix.rows ? simt::half_to_float(matrix.scales[row]) : 0;
     }
     INTARSIA_UNROLL
@@ -59,8 +59,8 @@ INTARSIA_KERNEL void decode_trellis_rows(TrellisMatrix matrix, int first, int co
       }
       simt::warp_barrier();
       INTARSIA_UNROLL
-      for (int i = lane; i < 2 * panel_rows; i += simt::warp_size) { // 8 columns of a row each
-        const int row = panel_rows * panel + i / 2, half = 8 * (i % 2);
+      for (int i = lane; i < 2 * height; i += simt::warp_size) { // 8 columns of a row each
+        const int row = height * panel + i / 2, half = 8 * (i % 2);
         const int column = 64 * (matrix.first_step + step) + 16 * part + half;
         const Half* from = mine + i / 2 * trellis_row_pitch + half;
         if (row < first || row >= first + count) continue;

@@ -34,8 +34,9 @@ struct Activations {
     return {words.data(), sums.data(), scales.data(), cuda::int8_steps(d_in), terms};
   }
   void quantize(unsigned threads = 64) const {
-    launch_checked(&kernels::quantize_rows, {unsigned(batch)}, threads, kernels::quantize_shared_bytes(),
-                   {written(words), written(sums), written(scales)}, halves.data(), int(d_in), rows());
+    test::launch_checked(&kernels::quantize_rows, {unsigned(batch)}, threads,
+                         kernels::quantize_shared_bytes(), {written(words), written(sums), written(scales)},
+                         halves.data(), int(d_in), rows());
   }
   int byte(std::size_t row, int term, std::size_t k) const { // as cuda/int8_rows.h says
     const cuda::Int8Rows from = rows().from(row);
@@ -95,8 +96,9 @@ struct Group {
   void start(const cuda::TrellisLaunch& launch) const {
     simt::host::Outputs all = {updated(sums), updated(arrived)};
     for (const auto& y : outputs) all.push_back(launch.group.add ? updated(*y) : written(*y));
-    launch_checked(&kernels::trellis_group<quarters, eights>, {launch.panels, unsigned(launch.group.slices)},
-                   unsigned(launch.threads), launch.shared_bytes, all, launch.group);
+    test::launch_checked(&kernels::trellis_group<quarters, eights>,
+                         {launch.panels, unsigned(launch.group.slices)}, unsigned(launch.threads),
+                         launch.shared_bytes, all, launch.group);
   }
 
   // Each y against the product of what the CPU decodes and what the bytes stand for, within what rounding of
@@ -161,9 +163,9 @@ bool decodes(const char* name, MatrixShape shape, std::size_t first, std::size_t
     cuda::with_trellis_rate(pass.quarters, [&]<int quarters>() {
       const kernels::TrellisMatrix matrix = cuda::trellis_matrix(linear, pass);
       const unsigned grid = cuda::trellis_rows_blocks(matrix, int(first), int(count), 64, int(blocks));
-      launch_checked(&kernels::decode_trellis_rows<quarters>, {grid}, 64,
-                     kernels::trellis_rows_shared_bytes(64), {updated(out)}, matrix, int(first), int(count),
-                     out.data(), stride);
+      test::launch_checked(&kernels::decode_trellis_rows<quarters>, {grid}, 64,
+                           kernels::trellis_rows_shared_bytes(64), {updated(out)}, matrix, int(first),
+                           int(count), out.data(), stride);
     });
   for (std::size_t r = 0; r < count; ++r)
     for (std::size_t k = 0; k < stride; ++k) {
@@ -270,16 +272,22 @@ class TestKernelsTrellis : public QObject {
     QVERIFY(agrees("half-tcq-3.25", {{1, 70, 3, 5, 16, 32, 129, 2}, 133, 9}));
   }
 
-  // All weights and activations as large as they can be: the sum is 2^31 nearly, before the offset far more.
+  // The largest state all over and the largest activations: the bytes' sum is beyond 2^31, the product
+  // within.
   void the_widest_sums_fit() {
     constexpr std::size_t d_in = std::size_t(kernels::most_trellis_steps) * 64;
-    std::uint32_t largest = 0; // the state with the largest value is the stream of a constant code only if
-    for (std::uint32_t state = 0; state < trellis::states; ++state) // repeating it leaves it what it is
-      if (std::abs(trellis::state_value(state)) > std::abs(trellis::state_value(largest))) largest = state;
-    QVERIFY(std::int64_t(510) * 127 * std::int64_t(d_in) < (std::int64_t(1) << 31));
-    QVERIFY(std::abs(trellis::state_value(largest)) <= 510);
-    // A 4-bit code that repeats every 16 bits has four states; all of them add up to a sum far above 2^31
-    // before the offset is taken off where d_in is this large.
+    QVERIFY(std::int64_t(trellis::offset) * 127 * std::int64_t(d_in) < (std::int64_t(1) << 31));
+    // At 4 bits, bits that repeat every 16 have four states: those with the largest sum.
+    const auto sum_of = [](std::uint32_t state) {
+      int sum = 0;
+      for (int turn = 0; turn < 4; ++turn, state = (state >> 4 | state << 12) & 0xFFFF)
+        sum += trellis::byte_sum(state);
+      return sum;
+    };
+    std::uint32_t largest = 0;
+    for (std::uint32_t state = 0; state < trellis::states; ++state)
+      if (sum_of(state) > sum_of(largest)) largest = state;
+    QVERIFY(std::int64_t(sum_of(largest)) / 4 * 127 * std::int64_t(d_in) > (std::int64_t(1) << 31));
     const QuantizerId id = parse_quantizer_id("tcq-4");
     const Case c{{1}, d_in, 1, 1, 0};
     Group group(id, c);

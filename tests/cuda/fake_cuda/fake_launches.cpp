@@ -360,7 +360,7 @@ void launch_linear_group(std::span<const DeviceLinear> group, const LinearInput&
   const std::vector<LinearOutput> to(outputs.begin(), outputs.end());
   submit([=] {
     const std::size_t d_in = std::size_t(linears[0].d_in);
-    std::vector<std::vector<float>> x(std::size_t(batch));
+    std::vector<std::vector<float>> x(static_cast<std::size_t>(batch));
     for (std::size_t t = 0; t < x.size(); ++t)
       if (in_bytes)
         x[t] = activations(input.int8.from(t), d_in);
