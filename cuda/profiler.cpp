@@ -55,10 +55,17 @@ class Pool {
  public:
   Pool(const Stream& stream, const std::vector<ProfileGroup>& shapes)
       : arena_(plan(shapes), "the profiler") {
-    for (const char* name : {"codes", "scales", "books", "x", "int8"})
+    for (const char* name : {"codes", "scales", "x", "int8"})
       fill(arena_.at<std::byte>(name), arena_.plan().part(name).bytes, stream);
     const std::vector<std::byte> zeros(linear_scratch_bytes());
     copy_to_device(arena_.at<std::byte>("split"), std::span(zeros), stream, "filling memory");
+    stream.wait();
+  }
+  // The next groups are of this quantizer: its own codebook, so that what is multiplied is of its usual size.
+  void choose(const Quantizer& quantizer, const Stream& stream) const {
+    const auto book = quantizer.codebook();
+    if (book.empty()) return;
+    copy_to_device(arena_.at<float>("books"), std::span<const float>(book), stream, "uploading a codebook");
     stream.wait();
   }
 
@@ -262,6 +269,7 @@ LatencyTable profile(int device, const ModelConfig& config, const LayerGraph& gr
         const std::string stage = to_string(member->id()) + ", " + std::to_string(shape.d_in) + " x " +
                                   std::to_string(shape.d_out());
         control.report(stage, done++, total);
+        pool.choose(*member, stream);
         for (const KernelPath path : {KernelPath::tensor_core, KernelPath::cuda_core}) {
           if (!supports(member->id(), path, 1)) continue;
           const Timing timing = time_group(stream, pool, shape, member->id(), path, options);

@@ -8,6 +8,7 @@
 
 #include "app/cli/line_reader.h"
 #include "app/cli/place.h"
+#include "app/cli/sampling_options.h"
 #include "app/cli/session.h"
 #include "app/cli/verbs.h"
 #include "core/allocation/memory_model.h"
@@ -30,33 +31,54 @@ OrderedJson to_json(const std::string& prompt, const GenerationResult& result) {
           {"tokens_per_second", rate}};
 }
 
-SamplingSettings sampling_of(const Options& options) {
-  SamplingSettings sampling;
-  sampling.temperature = options.number_or("--temperature", 0, 100, sampling.temperature);
-  sampling.top_p = options.number_or("--top-p", 1e-6, 1, sampling.top_p);
-  sampling.seed = options.count_or("--seed", 0, INT64_MAX, sampling.seed);
-  return sampling;
-}
+// No message's fault: it ends a conversation.
+struct OutputError : Error {
+  using Error::Error;
+};
 
 void print_piece(std::string_view piece) {
   if (std::fwrite(piece.data(), 1, piece.size(), stdout) != piece.size() || std::fflush(stdout) != 0)
-    throw Error(ErrorKind::resource,
-                std::string("standard output cannot be written: ") + std::strerror(errno));
+    throw OutputError(ErrorKind::resource,
+                      std::string("standard output cannot be written: ") + std::strerror(errno));
 }
 
-// Ends at end of input. Ctrl-C stops an answer or, between answers, the conversation.
-void converse(Conversation& conversation, std::size_t max_tokens, SamplingSettings sampling) {
+void note(const std::string& sentence) { std::fprintf(stderr, "intarsia: %s\n", sentence.c_str()); }
+
+// What a person should know of an answer's context.
+void tell_of_context(const Conversation& conversation, const GenerationResult& result, std::size_t& told_of) {
+  const std::size_t size = conversation.context_size(), dropped = conversation.dropped_messages();
+  if (dropped > told_of)
+    note(fmt::format("the context of {} tokens is full: the model no longer sees the oldest {} messages",
+                     size, dropped));
+  told_of = dropped;
+  if (result.reason == StopReason::context_full)
+    note(fmt::format("the answer ends here: the context of {} tokens is full; --context N makes it longer",
+                     size));
+}
+
+// Ends at end of input. Ctrl-C stops an answer or, between answers, the conversation. A message that cannot
+// be answered is told of and forgotten.
+void converse(Conversation& conversation, ReplyOptions reply) {
   const bool terminal = isatty(STDIN_FILENO) != 0;
   if (terminal) std::fputs("Type a message; Ctrl-C stops an answer, Ctrl-D ends the conversation.\n", stderr);
   LineReader lines;
-  for (;;) {
+  for (std::size_t told_of = 0;;) {
     if (terminal) std::fputs("> ", stderr);
     const auto line = lines.next(stop_token());
     if (!line) break;
     if (line->empty()) continue;
-    const auto result = conversation.reply(*line, max_tokens, sampling, print_piece, stop_token());
+    GenerationResult result;
+    try {
+      result = conversation.reply(*line, reply, print_piece, stop_token());
+    } catch (const OutputError&) {
+      throw;
+    } catch (const Error& error) {
+      note(error.what());
+      continue;
+    }
     print_piece("\n");
-    ++sampling.seed; // the next answer draws afresh
+    tell_of_context(conversation, result, told_of);
+    ++reply.sampling.seed; // the next answer draws afresh
     if (result.reason == StopReason::stopped && !go_on_after_stop()) break;
   }
   if (terminal) std::fputs("\n", stderr);
@@ -69,8 +91,7 @@ OrderedJson predicted_memory(const OpenedModel& model, std::size_t context) {
 }
 
 void run(const Options& options) {
-  const auto max_tokens = options.count_or("--max-tokens", 1, 1 << 20, 256);
-  const SamplingSettings sampling = sampling_of(options);
+  const ReplyOptions reply = reply_options(options);
   const auto prompt = options.text("--prompt");
   if (prompt && prompt->empty()) throw Error(ErrorKind::usage, "chat: option --prompt is empty");
   for (const char* name : {"--json", "--raw"})
@@ -85,15 +106,18 @@ void run(const Options& options) {
   const auto running = load(model, place, control, context);
   end_progress();
   Conversation conversation(tokenizer, *running, context, options.text("--system").value_or(""));
-  if (!prompt) return converse(conversation, max_tokens, sampling);
+  if (const std::string& problem = conversation.template_problem(); !problem.empty())
+    note("the model's chat template is not used, plain User: and Assistant: lines are: " + problem);
+  if (!prompt) return converse(conversation, reply);
   const OnText on_text = options.json() ? OnText() : print_piece;
-  const auto result = options.has("--raw")
-                          ? conversation.complete(*prompt, max_tokens, sampling, on_text, control.stop)
-                          : conversation.reply(*prompt, max_tokens, sampling, on_text, control.stop);
+  const auto result = options.has("--raw") ? conversation.complete(*prompt, reply, on_text, control.stop)
+                                           : conversation.reply(*prompt, reply, on_text, control.stop);
   if (!options.json()) print_piece("\n");
   if (result.reason == StopReason::stopped) throw Error(ErrorKind::cancelled, "cancelled");
   if (options.json()) {
     OrderedJson json = to_json(*prompt, result);
+    if (!result.stop_text.empty()) json["stop_text"] = result.stop_text;
+    if (reply.log_probabilities) json["log_probabilities"] = probabilities_json(result.drawn, tokenizer);
     json["memory"] = memory_of(place, std::array{&model}, context, predicted_memory(model, context));
     print_json(json);
   }
@@ -102,20 +126,17 @@ void run(const Options& options) {
 } // namespace
 
 Verb chat_verb() {
-  return {
-      {"chat",
-       "MODEL",
-       "answers a prompt, or holds a conversation",
-       {{"--raw", "", "go on with the prompt as it stands, without a chat template"},
-        {"--prompt", "TEXT", "answer this and end (default: a conversation, a message a line)"},
-        {"--system", "TEXT", "instructions that stand before the conversation"},
-        {"--context", "N", "tokens the conversation has room for (default: as the plan has it, else 4096)"},
-        {"--max-tokens", "N", "tokens of an answer at most (default 256)"},
-        {"--temperature", "X", "0 always takes the likeliest token (default 0.7)"},
-        {"--top-p", "X", "draw from the likeliest tokens that hold this probability (default 0.95)"},
-        {"--seed", "N", "the same seed gives the same answer (default 0)"},
-        device_option()}},
-      run};
+  VerbSpec spec{
+      "chat",
+      "MODEL",
+      "answers a prompt, or holds a conversation",
+      {{"--raw", "", "go on with the prompt as it stands, without a chat template"},
+       {"--prompt", "TEXT", "answer this and end (default: a conversation, a message a line)"},
+       {"--system", "TEXT", "instructions that stand before the conversation"},
+       {"--context", "N", "tokens the conversation has room for (default: as the plan has it, else 4096)"}}};
+  for (const OptionSpec& option : sampling_options()) spec.options.push_back(option);
+  spec.options.push_back(device_option());
+  return {std::move(spec), run};
 }
 
 } // namespace intarsia::cli

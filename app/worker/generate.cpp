@@ -8,6 +8,8 @@
 namespace intarsia::worker {
 namespace {
 
+constexpr std::size_t most_alternatives = 1000; // a token's, for an answer of bounded size
+
 // A line a token with the text it completes; a token in the middle of a character has none yet.
 class TokenLines {
  public:
@@ -46,6 +48,9 @@ JobResult run(const JsonObject& request, JobContext& context) {
   generation.max_tokens = request.count("max_tokens", 1, std::size_t(1) << 24);
   // A stop token may lie outside the vocabulary that a model computes: it is never drawn.
   if (request.has("stop_tokens")) generation.stop_tokens = tokens_from(request, "stop_tokens", INT32_MAX);
+  if (request.has("stop_texts")) generation.stop_texts = strings_from(request, "stop_texts");
+  if (request.has("log_probabilities"))
+    generation.log_probabilities = request.count("log_probabilities", 0, most_alternatives);
   if (request.has("sampling")) generation.sampling = sampling_from(request.object("sampling"));
   generation.on_token = [&](int token) { lines.token(token); };
   opened.cut(length_from(request, opened));
@@ -61,7 +66,9 @@ JobResult run(const JsonObject& request, JobContext& context) {
 } // namespace
 
 Job generate_job() {
-  return {{"sequence", "length", "prompt", "max_tokens", "sampling", "stop_tokens"}, run};
+  return {{"sequence", "length", "prompt", "max_tokens", "sampling", "stop_tokens", "stop_texts",
+           "log_probabilities"},
+          run};
 }
 
 } // namespace intarsia::worker

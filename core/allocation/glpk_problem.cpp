@@ -15,9 +15,15 @@ namespace {
 constexpr double byte_unit = 0x1p20, bit_unit = 0x1p23,
                  second_unit = 1e-3; // what a unit of each budget row is
 
-// GLPK ends the program on a misuse of its API unless a hook leaves first. Its environment is a thread's own.
+// GLPK's environments that this thread has had. An environment is a thread's own, and its end is the end of
+// every problem made in it.
+thread_local unsigned environment = 0;
+
+// GLPK ends the program on a misuse of its API unless a hook leaves first, and can't be used again before its
+// environment is freed.
 [[noreturn]] void leave_glpk(void*) {
   glp_free_env();
+  ++environment;
   throw Error(ErrorKind::internal,
               "GLPK reported an internal error; please report this with the command you ran");
 }
@@ -49,14 +55,16 @@ const char* glpk_name() {
   return name.c_str();
 }
 
-void GlpkProblem::Freer::operator()(glp_prob* problem) const { glp_delete_prob(problem); }
+void GlpkProblem::Deleter::operator()(glp_prob* problem) const {
+  if (in_environment == environment) glp_delete_prob(problem); // else it went with its environment
+}
 
 GlpkProblem::GlpkProblem(const ChoiceTable& table, std::size_t linears)
     : table_(table)
     , rounding_(table, linears) {
   glp_term_out(GLP_OFF);
   glp_error_hook(leave_glpk, nullptr);
-  problem_.reset(glp_create_prob());
+  problem_ = std::unique_ptr<glp_prob, Deleter>(glp_create_prob(), Deleter{environment});
   glp_prob* p = problem_.get();
   glp_set_obj_dir(p, GLP_MIN);
   glp_add_rows(p, int(linears) + 3);
@@ -155,6 +163,8 @@ bool GlpkProblem::round(const Limits& limits, double gap, Solution& solution) co
 
 std::optional<Solution> GlpkProblem::solve(Objective objective, const Limits& limits,
                                            const SolverOptions& options, const JobControl& control) {
+  if (problem_.get_deleter().in_environment != environment)
+    throw Error(ErrorKind::internal, "GLPK was reset by an error before: open the model again");
   set_objective(objective);
   set_limits(limits);
   control.throw_if_stopped();

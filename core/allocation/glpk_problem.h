@@ -43,8 +43,9 @@ class GlpkProblem {
   explicit GlpkProblem(const ChoiceTable& table, std::size_t linears);
   ~GlpkProblem();
 
-  // nullopt: infeasible. Throws Error{cancelled} on stop, Error{resource} when the time limit ends the search
-  // before any plan was found.
+  // On the thread that made the problem. nullopt: infeasible. Throws Error{cancelled} on stop,
+  // Error{resource} when the time limit ends the search before any plan was found, Error{internal} when GLPK
+  // reports an error: no problem of this thread can be solved after that, but they are destroyed safely.
   std::optional<Solution> solve(Objective objective, const Limits& limits, const SolverOptions& options,
                                 const JobControl& control);
 
@@ -55,12 +56,13 @@ class GlpkProblem {
   // The relaxation's answer rounded, where that is provably good enough.
   bool round(const Limits& limits, double gap, Solution& solution) const;
 
-  struct Freer {
+  struct Deleter {
+    unsigned in_environment = 0; // GLPK's, of the thread that made the problem
     void operator()(glp_prob* problem) const;
   };
   const ChoiceTable& table_;
   Rounding rounding_;
-  std::unique_ptr<glp_prob, Freer> problem_;
+  std::unique_ptr<glp_prob, Deleter> problem_{nullptr, {}};
   int bytes_row_ = 0, bits_row_ = 0, seconds_row_ = 0;
   double loss_scale_ = 1; // the objective is loss / loss_scale_
   std::optional<Objective> objective_;

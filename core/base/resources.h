@@ -5,8 +5,8 @@
 
 namespace intarsia {
 
-// What comes with Intarsia: beside the installed program, or in the source tree. Throws Error{resource} when
-// `name` is in neither.
+// What comes with Intarsia, found from where the running program lies: installed, in a packed folder, or in
+// the build tree, so that each of them can be moved. Throws Error{resource} when `name` is not there.
 std::filesystem::path resource(const std::filesystem::path& name);
 
 } // namespace intarsia

@@ -3,13 +3,10 @@
 
 #include <algorithm>
 
-#include "core/runtime/stop_text.h"
+#include "core/base/error.h"
 
 namespace intarsia {
-namespace {
 
-// Tokens that end an answer: the model's own, and the end-of-turn tokens of chat formats whose files forget
-// to say so.
 std::vector<int> stop_tokens_of(const ModelConfig& config, const Tokenizer& tokenizer) {
   std::vector<int> tokens = config.eos_tokens;
   if (tokenizer.spec().eos >= 0) tokens.push_back(tokenizer.spec().eos);
@@ -18,14 +15,16 @@ std::vector<int> stop_tokens_of(const ModelConfig& config, const Tokenizer& toke
   return tokens;
 }
 
-} // namespace
-
 Conversation::Conversation(const Tokenizer& tokenizer, LanguageModel& model, std::size_t context,
                            std::string system)
     : tokenizer_(tokenizer)
     , sequence_(model.new_sequence(context))
     , stop_tokens_(stop_tokens_of(model.config(), tokenizer)) {
-  if (const auto& source = tokenizer.spec().chat_template; !source.empty()) template_.emplace(source);
+  try {
+    if (const auto& source = tokenizer.spec().chat_template; !source.empty()) template_.emplace(source);
+  } catch (const Error& error) {
+    template_problem_ = error.what();
+  }
   if (!system.empty()) messages_.push_back({"system", std::move(system)});
 }
 
@@ -51,28 +50,36 @@ std::vector<int> Conversation::tokens_of(const std::vector<ChatMessage>& message
   return tokenizer_.encode(text, options);
 }
 
-std::vector<int> Conversation::prompt_that_fits(std::size_t room) const {
+std::vector<int> Conversation::prompt_that_fits(const ReplyOptions& options) {
+  const std::size_t room = std::min(options.max_tokens, context_size() / 4);
   std::vector<ChatMessage> messages = messages_;
   std::vector<int> prompt = tokens_of(messages);
+  if (options.when_full == WhenFull::refuse) {
+    if (prompt.size() >= context_size())
+      throw Error(ErrorKind::usage, "the conversation of " + std::to_string(prompt.size()) +
+                                        " tokens does not fit the context of " +
+                                        std::to_string(context_size()) +
+                                        " tokens: drop its oldest turns or start a new one");
+    dropped_messages_ = 0;
+    return prompt;
+  }
   const std::size_t kept = messages.front().role == "system" ? 1 : 0;
   while (prompt.size() + room > context_size() && messages.size() >= kept + 3) {
     const auto oldest = messages.begin() + std::ptrdiff_t(kept);
     messages.erase(oldest, oldest + 2); // a question and its answer
     prompt = tokens_of(messages);
   }
+  dropped_messages_ = messages_.size() - messages.size();
   return prompt;
 }
 
-GenerationResult Conversation::reply(const std::string& message, std::size_t max_tokens,
-                                     const SamplingSettings& sampling, const OnText& on_text,
-                                     std::stop_token stop) {
+GenerationResult Conversation::reply(const std::string& message, const ReplyOptions& options,
+                                     const OnText& on_text, std::stop_token stop) {
   messages_.push_back({"user", message});
   try {
-    GenerationRequest request;
-    request.prompt = prompt_that_fits(std::min(max_tokens, context_size() / 4));
-    request.max_tokens = max_tokens;
-    request.sampling = sampling;
-    GenerationResult result = run(std::move(request), template_ ? "" : "\nUser:", on_text, std::move(stop));
+    ReplyOptions chosen = options;
+    if (!template_) chosen.stop_texts.push_back("\nUser:");
+    GenerationResult result = run(prompt_that_fits(options), chosen, on_text, std::move(stop));
     messages_.push_back({"assistant", result.text});
     return result;
   } catch (...) {
@@ -81,33 +88,39 @@ GenerationResult Conversation::reply(const std::string& message, std::size_t max
   }
 }
 
+GenerationResult Conversation::reply(const std::string& message, std::size_t max_tokens,
+                                     const SamplingSettings& sampling, const OnText& on_text,
+                                     std::stop_token stop) {
+  ReplyOptions options;
+  options.max_tokens = max_tokens;
+  options.sampling = sampling;
+  return reply(message, options, on_text, std::move(stop));
+}
+
+GenerationResult Conversation::complete(const std::string& text, const ReplyOptions& options,
+                                        const OnText& on_text, std::stop_token stop) {
+  return run(tokenizer_.encode(text), options, on_text, std::move(stop));
+}
+
 GenerationResult Conversation::complete(const std::string& text, std::size_t max_tokens,
                                         const SamplingSettings& sampling, const OnText& on_text,
                                         std::stop_token stop) {
-  GenerationRequest request;
-  request.prompt = tokenizer_.encode(text);
-  request.max_tokens = max_tokens;
-  request.sampling = sampling;
-  return run(std::move(request), "", on_text, std::move(stop));
+  ReplyOptions options;
+  options.max_tokens = max_tokens;
+  options.sampling = sampling;
+  return complete(text, options, on_text, std::move(stop));
 }
 
-GenerationResult Conversation::run(GenerationRequest request, const std::string& stop_text,
+GenerationResult Conversation::run(std::vector<int> prompt, const ReplyOptions& options,
                                    const OnText& on_text, std::stop_token stop) {
+  GenerationRequest request;
+  request.prompt = std::move(prompt);
+  request.max_tokens = options.max_tokens;
+  request.sampling = options.sampling;
   request.stop_tokens = stop_tokens_;
-  std::stop_source ended; // by the caller, or by the stop text
-  const std::stop_callback forward(stop, [&] { ended.request_stop(); });
-  StopText filter(stop_text, on_text);
-  GenerationResult result = generate(
-      *sequence_, cached_tokens_, tokenizer_, request,
-      [&](std::string_view piece) {
-        filter.push(piece);
-        if (filter.came()) ended.request_stop();
-      },
-      ended.get_token());
-  if (!filter.came()) filter.finish();
-  result.text = filter.text();
-  if (filter.came()) result.reason = StopReason::end_of_text;
-  return result;
+  request.stop_texts = options.stop_texts;
+  request.log_probabilities = options.log_probabilities;
+  return generate(*sequence_, cached_tokens_, tokenizer_, request, on_text, std::move(stop));
 }
 
 } // namespace intarsia

@@ -16,10 +16,27 @@ namespace intarsia {
 
 using OnText = std::function<void(std::string_view)>;
 
+// What to do with a conversation that has outgrown the context.
+enum class WhenFull {
+  drop_oldest, // the model is no longer shown the oldest questions and answers; the system message stays
+  refuse,      // Error{usage}, and the question is forgotten
+};
+
+struct ReplyOptions {
+  std::size_t max_tokens = 256;
+  SamplingSettings sampling;
+  std::vector<std::string> stop_texts;          // an answer ends before the first of them
+  std::optional<std::size_t> log_probabilities; // see GenerationRequest
+  WhenFull when_full = WhenFull::drop_oldest;
+};
+
+// Tokens that end an answer: the model's own, and the end-of-turn tokens of chat formats whose files forget
+// to say so.
+std::vector<int> stop_tokens_of(const ModelConfig& config, const Tokenizer& tokenizer);
+
 class Conversation {
  public:
-  // Tokenizer and model must outlive it. `context`: tokens that the cache has room for. Throws Error when the
-  // tokenizer's chat template cannot be read.
+  // Tokenizer and model must outlive it. `context`: tokens that the cache has room for.
   Conversation(const Tokenizer& tokenizer, LanguageModel& model, std::size_t context, std::string system);
 
   void remember(const std::string& question, const std::string& answer); // of another conversation, before
@@ -27,20 +44,29 @@ class Conversation {
   const std::vector<ChatMessage>& messages() const { return messages_; }
   std::size_t context_used() const { return cached_tokens_.size(); }
   std::size_t context_size() const { return sequence_->capacity(); }
+  // Messages that the model was not shown at the last reply, because the context was full.
+  std::size_t dropped_messages() const { return dropped_messages_; }
+  // Why the tokenizer's chat template is not used, plain "User:" lines instead; empty: it is, or there is
+  // none.
+  const std::string& template_problem() const { return template_problem_; }
 
-  // When the conversation has outgrown the context, the model is no longer shown its oldest questions and
-  // answers; the system message stays. On an Error the question is forgotten.
+  // On an Error (the message is too long, or the template refuses it) the question is forgotten, and the
+  // conversation can go on.
+  GenerationResult reply(const std::string& message, const ReplyOptions& options, const OnText& on_text,
+                         std::stop_token stop);
   GenerationResult reply(const std::string& message, std::size_t max_tokens, const SamplingSettings& sampling,
                          const OnText& on_text, std::stop_token stop);
 
   // Goes on with a text as it stands, outside the conversation and without a template.
+  GenerationResult complete(const std::string& text, const ReplyOptions& options, const OnText& on_text,
+                            std::stop_token stop);
   GenerationResult complete(const std::string& text, std::size_t max_tokens, const SamplingSettings& sampling,
                             const OnText& on_text, std::stop_token stop);
 
  private:
   std::vector<int> tokens_of(const std::vector<ChatMessage>& messages) const;
-  std::vector<int> prompt_that_fits(std::size_t room) const; // leaves `room` tokens for the answer
-  GenerationResult run(GenerationRequest request, const std::string& stop_text, const OnText& on_text,
+  std::vector<int> prompt_that_fits(const ReplyOptions& options); // leaves room for the answer
+  GenerationResult run(std::vector<int> prompt, const ReplyOptions& options, const OnText& on_text,
                        std::stop_token stop);
 
   const Tokenizer& tokenizer_;
@@ -48,6 +74,8 @@ class Conversation {
   std::optional<ChatTemplate> template_;
   std::vector<ChatMessage> messages_;
   std::vector<int> cached_tokens_, stop_tokens_;
+  std::size_t dropped_messages_ = 0;
+  std::string template_problem_;
 };
 
 } // namespace intarsia

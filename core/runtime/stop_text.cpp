@@ -5,21 +5,37 @@
 
 namespace intarsia {
 
+StopText::StopText(std::vector<std::string> markers, std::function<void(std::string_view)> on_text)
+    : markers_(std::move(markers))
+    , on_text_(std::move(on_text)) {
+  std::erase_if(markers_, [](const std::string& marker) { return marker.empty(); });
+}
+
 void StopText::push(std::string_view piece) {
   if (came_) return;
   pending_ += piece;
-  std::size_t held = 0;
-  if (!marker_.empty()) {
-    if (const auto found = pending_.find(marker_); found != std::string::npos) {
-      came_ = true;
-      release(found);
-      pending_.clear();
-      return;
+  std::size_t first = std::string::npos;
+  for (const std::string& marker : markers_)
+    if (const auto found = pending_.find(marker); found < first) {
+      first = found;
+      marker_ = marker;
     }
-    held = std::min(pending_.size(), marker_.size() - 1);
-    while (held > 0 && !pending_.ends_with(std::string_view(marker_).substr(0, held))) --held;
+  if (first == std::string::npos) return release(pending_.size() - held_back());
+  came_ = true;
+  release(first);
+  pending_.clear();
+}
+
+// Bytes at the end that may be the beginning of a marker. Pieces are whole characters and markers begin with
+// one, so no character is cut.
+std::size_t StopText::held_back() const {
+  std::size_t most = 0;
+  for (const std::string& marker : markers_) {
+    std::size_t held = std::min(pending_.size(), marker.size() - 1);
+    while (held > most && !pending_.ends_with(std::string_view(marker).substr(0, held))) --held;
+    most = std::max(most, held);
   }
-  release(pending_.size() - held);
+  return most;
 }
 
 void StopText::finish() { release(pending_.size()); }

@@ -10,6 +10,7 @@
 #include "core/text/merge_symbols.h"
 #include "core/text/regex_splitter.h"
 #include "core/text/token_table.h"
+#include "core/text/unicode.h"
 #include "core/text/utf8.h"
 
 namespace intarsia {
@@ -76,7 +77,7 @@ class ByteLevelTokenizer : public Tokenizer {
 
   void encode_text(std::string_view text, std::vector<int>& ids) const {
     std::string clean = to_valid_utf8(text);
-    if (spec().nfc) clean = to_nfc(clean);
+    if (spec().nfc) clean = normalized(clean, NormalForm::nfc);
     for (const std::string_view piece : splitter_.split(clean)) encode_piece(piece, ids);
   }
 

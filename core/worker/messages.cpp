@@ -58,20 +58,72 @@ std::vector<int> tokens_from(const JsonObject& request, const std::string& field
   return tokens;
 }
 
+std::vector<std::string> strings_from(const JsonObject& request, const std::string& field) {
+  std::vector<std::string> strings;
+  for (const Json& string : request[field]) {
+    if (!string.is_string())
+      throw input_error(request.origin() + ": field \"" + field + "\" is no list of strings");
+    strings.push_back(string.get<std::string>());
+  }
+  return strings;
+}
+
 OrderedJson to_json(const SamplingSettings& settings) {
+  OrderedJson bias = OrderedJson::array();
+  for (const auto& [token, value] : settings.logit_bias) bias.push_back({token, value});
   return {{"temperature", settings.temperature},
           {"top_p", settings.top_p},
           {"top_k", settings.top_k},
+          {"min_p", settings.min_p},
+          {"typical_p", settings.typical_p},
           {"repetition_penalty", settings.repetition_penalty},
+          {"presence_penalty", settings.presence_penalty},
+          {"frequency_penalty", settings.frequency_penalty},
+          {"dry",
+           {{"multiplier", settings.dry.multiplier},
+            {"base", settings.dry.base},
+            {"allowed_length", settings.dry.allowed_length},
+            {"breakers", settings.dry.breakers}}},
+          {"logit_bias", std::move(bias)},
           {"seed", settings.seed}};
 }
+
+namespace {
+
+DrySettings dry_from(const JsonObject& json) {
+  DrySettings dry;
+  dry.multiplier = json.number_or("multiplier", dry.multiplier);
+  dry.base = json.number_or("base", dry.base);
+  dry.allowed_length = json.count_or("allowed_length", 1, many, dry.allowed_length);
+  if (json.has("breakers")) dry.breakers = strings_from(json, "breakers");
+  return dry;
+}
+
+std::map<int, double> logit_bias_from(const JsonObject& json) {
+  std::map<int, double> bias;
+  for (const Json& entry : json["logit_bias"]) {
+    if (!entry.is_array() || entry.size() != 2 || !entry[0].is_number_unsigned() || !entry[1].is_number() ||
+        entry[0].get<std::uint64_t>() > INT32_MAX)
+      throw input_error(json.origin() + ": field \"logit_bias\" is no list of token and number");
+    bias[entry[0].get<int>()] = entry[1].get<double>();
+  }
+  return bias;
+}
+
+} // namespace
 
 SamplingSettings sampling_from(const JsonObject& json) {
   SamplingSettings settings;
   settings.temperature = json.number_or("temperature", settings.temperature);
   settings.top_p = json.number_or("top_p", settings.top_p);
   settings.top_k = json.count_or("top_k", 0, many, settings.top_k);
+  settings.min_p = json.number_or("min_p", settings.min_p);
+  settings.typical_p = json.number_or("typical_p", settings.typical_p);
   settings.repetition_penalty = json.number_or("repetition_penalty", settings.repetition_penalty);
+  settings.presence_penalty = json.number_or("presence_penalty", settings.presence_penalty);
+  settings.frequency_penalty = json.number_or("frequency_penalty", settings.frequency_penalty);
+  if (json.has("dry")) settings.dry = dry_from(json.object("dry"));
+  if (json.has("logit_bias")) settings.logit_bias = logit_bias_from(json);
   settings.seed = json.count_or("seed", 0, INT64_MAX, settings.seed);
   return settings;
 }
@@ -82,14 +134,43 @@ const char* to_string(StopReason reason) {
   return "";
 }
 
+namespace {
+
+OrderedJson to_json(const TokenProbability& token) { return {token.token, token.log_probability}; }
+
+TokenProbability probability_from(const Json& json) {
+  if (!json.is_array() || json.size() != 2 || !json[0].is_number_unsigned() || !json[1].is_number())
+    throw input_error("the worker's answer: a log-probability is no token and number");
+  return {json[0].get<int>(), json[1].get<double>()};
+}
+
+OrderedJson to_json(const DrawnToken& token) {
+  OrderedJson top = OrderedJson::array();
+  for (const TokenProbability& other : token.top) top.push_back(to_json(other));
+  return {{"drawn", to_json(token.drawn)}, {"top", std::move(top)}};
+}
+
+DrawnToken drawn_from(const Json& json) {
+  const JsonObject object(json, "the worker's answer");
+  DrawnToken token{probability_from(object["drawn"]), {}};
+  for (const Json& other : object["top"]) token.top.push_back(probability_from(other));
+  return token;
+}
+
+} // namespace
+
 OrderedJson to_json(const GenerationResult& result) {
+  OrderedJson drawn = OrderedJson::array();
+  for (const DrawnToken& token : result.drawn) drawn.push_back(to_json(token));
   return {{"text", result.text},
           {"tokens", result.tokens},
           {"reason", to_string(result.reason)},
           {"prompt_tokens", result.prompt_tokens},
           {"reused_tokens", result.reused_tokens},
           {"prefill_seconds", result.prefill_seconds},
-          {"decode_seconds", result.decode_seconds}};
+          {"decode_seconds", result.decode_seconds},
+          {"stop_text", result.stop_text},
+          {"drawn", std::move(drawn)}};
 }
 
 GenerationResult generation_from(const JsonObject& json) {
@@ -103,6 +184,9 @@ GenerationResult generation_from(const JsonObject& json) {
   result.reused_tokens = json.count("reused_tokens", 0, many);
   result.prefill_seconds = json.number("prefill_seconds");
   result.decode_seconds = json.number("decode_seconds");
+  result.stop_text = json.string_or("stop_text", "");
+  if (json.has("drawn"))
+    for (const Json& token : json["drawn"]) result.drawn.push_back(drawn_from(token));
   return result;
 }
 

@@ -27,6 +27,8 @@ Error error_from(const JsonObject& json); // an unknown kind is an internal one
 // Ids in [0, vocabulary).
 std::vector<int> tokens_from(const JsonObject& request, const std::string& field, std::size_t vocabulary);
 
+std::vector<std::string> strings_from(const JsonObject& request, const std::string& field);
+
 OrderedJson to_json(const SamplingSettings& settings);
 SamplingSettings sampling_from(const JsonObject& json);
 

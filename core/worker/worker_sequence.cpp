@@ -47,14 +47,16 @@ GenerationResult WorkerSequence::generate(std::vector<int>& cached_tokens, const
   };
   cached_tokens.clear(); // after a failure nobody knows what the worker still holds
   length_ = 0;
-  const auto answer = client_->call({{"do", "generate"},
-                                     {"sequence", handle_},
-                                     {"length", kept},
-                                     {"prompt", request.prompt},
-                                     {"max_tokens", request.max_tokens},
-                                     {"sampling", to_json(request.sampling)},
-                                     {"stop_tokens", request.stop_tokens}},
-                                    {{}, std::move(stop)}, events, life_);
+  OrderedJson message{{"do", "generate"},
+                      {"sequence", handle_},
+                      {"length", kept},
+                      {"prompt", request.prompt},
+                      {"max_tokens", request.max_tokens},
+                      {"sampling", to_json(request.sampling)},
+                      {"stop_tokens", request.stop_tokens},
+                      {"stop_texts", request.stop_texts}};
+  if (request.log_probabilities) message["log_probabilities"] = *request.log_probabilities;
+  const auto answer = client_->call(std::move(message), {{}, std::move(stop)}, events, life_);
   const JsonObject json(answer.result, "the worker's answer");
   GenerationResult result = generation_from(json);
   cached_tokens = request.prompt;

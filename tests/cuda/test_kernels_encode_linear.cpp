@@ -39,7 +39,8 @@ Result quantize_both_ways(const Case& c) {
   const auto rotation = std::make_shared<const Rotation>(c.shape.columns, 7);
   std::vector<float> weights = gaussian(c.shape.size(), 21);
   for (std::size_t i = 0; i < c.shape.size(); ++i) weights[i] *= 0.02f * float(1 + i / c.shape.columns % 3);
-  for (std::size_t i = 0; i < c.shape.columns; ++i) weights[2 * c.shape.columns + i] = 0;
+  if (c.shape.rows > 2)
+    std::fill_n(weights.begin() + 2 * std::ptrdiff_t(c.shape.columns), c.shape.columns, 0.f);
   std::unique_ptr<HessianFactor> hessian;
   if (c.feedback) hessian = std::make_unique<HessianFactor>(moment_of(c.shape.columns), *rotation);
   const LinearSource source{c.id,
@@ -101,13 +102,13 @@ class TestKernelsEncodeLinear : public QObject {
   }
   void rings() {
     using enum QuantizerFamily;
-    QVERIFY(agree({{tcq, 13}, {66, 12}, false, 64}));
-    QVERIFY(agree({{half_tcq, 9}, {3, 70}, false, 64}));
+    QVERIFY(agree({{tcq, 13}, {65, 5}, false, 64}));
+    QVERIFY(agree({{half_tcq, 9}, {1, 70}, false, 64}));
   }
   void rings_with_feedback() {
     using enum QuantizerFamily;
-    QVERIFY(agree({{tcq, 8}, {65, 20}, true, 64}));
-    QVERIFY(agree({{half_tcq, 17}, {3, 72}, true, 64}));
+    QVERIFY(agree({{tcq, 8}, {3, 20}, true, 64}));
+    QVERIFY(agree({{half_tcq, 17}, {1, 66}, true, 64}));
   }
 
   void a_weight_that_is_no_number_is_named() {

@@ -45,6 +45,83 @@ class TestConversation : public QObject {
     QVERIFY(!conversation.reply("And oak?", 16, greedy_, nullptr, {}).tokens.empty());
   }
 
+  void a_full_context_is_refused_where_that_is_asked_for() {
+    Conversation conversation(*model_.tokenizer, *language_, 96, "");
+    ReplyOptions options;
+    options.max_tokens = 16;
+    options.sampling = greedy_;
+    options.when_full = WhenFull::refuse;
+    std::string error;
+    std::size_t turns = 0;
+    for (; error.empty() && turns < 30; ++turns)
+      error =
+          error_of([&] { conversation.reply("Is ebony a hard wood, and what glue?", options, nullptr, {}); });
+    QVERIFY2(error.find("does not fit the context of 96 tokens") != std::string::npos, error.c_str());
+    QCOMPARE(conversation.messages().size(), 2 * (turns - 1));
+    options.when_full = WhenFull::drop_oldest;
+    QVERIFY(!conversation.reply("And oak?", options, nullptr, {}).tokens.empty());
+    QVERIFY(conversation.dropped_messages() > 0);
+  }
+
+  void a_message_that_the_template_refuses_is_forgotten() {
+    TokenizerSpec spec = model_.tokenizer->spec();
+    spec.chat_template =
+        "{% for m in messages %}{% if 'bad' in m.content %}{{ raise_exception('no bad words') }}"
+        "{% endif %}{{ m.role }}: {{ m.content }}\n{% endfor %}assistant:";
+    const auto tokenizer = make_tokenizer(spec);
+    Conversation conversation(*tokenizer, *language_, usual_context(model_), "");
+    conversation.reply("Is ebony a hard wood?", 8, greedy_, nullptr, {});
+    const std::string error = error_of([&] { conversation.reply("a bad one", 8, greedy_, nullptr, {}); });
+    QVERIFY2(error.find("no bad words") != std::string::npos, error.c_str());
+    QCOMPARE(conversation.messages().size(), std::size_t(2));
+    QVERIFY(!conversation.reply("And oak?", 8, greedy_, nullptr, {}).tokens.empty());
+  }
+
+  void a_template_that_cannot_be_read_is_replaced_and_told_of() {
+    TokenizerSpec spec = model_.tokenizer->spec();
+    spec.chat_template = "{% for m in messages %}{{ m.content";
+    const auto tokenizer = make_tokenizer(spec);
+    Conversation conversation(*tokenizer, *language_, usual_context(model_), "");
+    QVERIFY(!conversation.template_problem().empty());
+    QVERIFY(!conversation.reply("And oak?", 8, greedy_, nullptr, {}).tokens.empty());
+  }
+
+  void stop_texts_end_an_answer_before_them() {
+    Conversation conversation(*model_.tokenizer, *language_, usual_context(model_), "");
+    ReplyOptions options;
+    options.max_tokens = 48;
+    options.sampling = greedy_;
+    const std::string question = "What glue is right for wet places?";
+    const std::string whole = conversation.reply(question, options, nullptr, {}).text;
+    QVERIFY(whole.size() > 12);
+    conversation.drop_last_turn();
+    options.stop_texts = {"no such text", whole.substr(7, 4)};
+    std::string streamed;
+    const auto result =
+        conversation.reply(question, options, [&](std::string_view piece) { streamed += piece; }, {});
+    const std::string expected = whole.substr(0, whole.find(options.stop_texts[1]));
+    QCOMPARE(result.text, expected);
+    QCOMPARE(streamed, expected);
+    QVERIFY(result.reason == StopReason::end_of_text);
+    QCOMPARE(result.stop_text, options.stop_texts[1]);
+  }
+
+  void log_probabilities_come_with_each_token() {
+    Conversation conversation(*model_.tokenizer, *language_, usual_context(model_), "");
+    ReplyOptions options;
+    options.max_tokens = 8;
+    options.sampling = greedy_;
+    options.log_probabilities = 3;
+    const auto result = conversation.reply("And oak?", options, nullptr, {});
+    QCOMPARE(result.drawn.size(), result.tokens.size());
+    for (std::size_t i = 0; i < result.drawn.size(); ++i) {
+      QCOMPARE(result.drawn[i].drawn.token, result.tokens[i]);
+      QCOMPARE(result.drawn[i].top.size(), std::size_t(3));
+      QVERIFY(result.drawn[i].top[0] == result.drawn[i].drawn); // the likeliest was taken
+      QVERIFY(result.drawn[i].drawn.log_probability <= 0);
+    }
+  }
+
   void the_same_answer_with_and_without_what_was_cached() {
     const std::string question = "What glue is right for wet places?";
     Conversation fresh(*model_.tokenizer, *language_, usual_context(model_), ""),
@@ -82,6 +159,16 @@ class TestConversation : public QObject {
       QVERIFY(filter.came());
       QCOMPARE(streamed, std::string("Hi.\nUse it.\n"));
       QCOMPARE(filter.text(), streamed);
+    }
+  }
+
+  void the_first_of_several_stop_texts_whatever_the_pieces() {
+    const std::string whole = "naïve é END tail STOP";
+    for (std::size_t cut = 1; cut <= whole.size(); ++cut) {
+      StopText filter({"STOP", "END", ""}, nullptr);
+      for (std::size_t i = 0; i < whole.size(); i += cut) filter.push(std::string_view(whole).substr(i, cut));
+      QCOMPARE(filter.text(), std::string("naïve é "));
+      QCOMPARE(filter.marker(), std::string("END"));
     }
   }
 

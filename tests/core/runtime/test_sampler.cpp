@@ -2,7 +2,9 @@
 #include <cmath>
 #include <map>
 
+#include "core/runtime/penalties.h"
 #include "core/runtime/sampler.h"
+#include "core/worker/messages.h"
 #include "tests/support/test_support.h"
 
 using namespace intarsia;
@@ -63,6 +65,72 @@ class TestSampler : public QObject {
     QCOMPARE(sampler.sample(std::vector<float>{-1, -1.5f}, std::vector<int>{0}), 1);
   }
 
+  // What Hugging Face transformers leaves of a distribution, and how likely; tests/golden/runtime.
+  void distributions_equal_those_of_transformers_data() {
+    QTest::addColumn<int>("index");
+    const Json golden = read_json_file(test::tests_folder() / "golden/runtime/sampling.json");
+    for (int i = 0; i < int(golden["cases"].size()); ++i)
+      QTest::newRow(golden["cases"][std::size_t(i)]["settings"].dump().c_str()) << i;
+  }
+
+  void distributions_equal_those_of_transformers() {
+    QFETCH(int, index);
+    const Json golden = read_json_file(test::tests_folder() / "golden/runtime/sampling.json");
+    const Json& expected = golden["cases"][std::size_t(index)];
+    const auto logits = golden["logits"].get<std::vector<float>>();
+    auto history = golden["prompt"].get<std::vector<int>>();
+    const std::size_t prompt_tokens = history.size();
+    for (const int token : golden["generated"].get<std::vector<int>>()) history.push_back(token);
+    Sampler sampler(sampling_from(JsonObject(expected["settings"], "settings")));
+    constexpr int draws = 40000;
+    std::vector<int> counts(logits.size());
+    for (int i = 0; i < draws; ++i) ++counts[std::size_t(sampler.sample(logits, history, prompt_tokens))];
+    for (std::size_t token = 0; token < counts.size(); ++token) {
+      const double p = expected["probabilities"][token].get<double>();
+      const double error = std::abs(counts[token] / double(draws) - p);
+      if (p == 0) QCOMPARE(counts[token], 0);
+      QVERIFY2(
+          error <= 5 * std::sqrt(p * (1 - p) / draws) + 1e-4,
+          qPrintable(
+              QString("token %1: %2 of %3, expected %4").arg(token).arg(counts[token]).arg(draws).arg(p)));
+    }
+  }
+
+  void breakers_bound_a_repetition() {
+    const std::vector<int> history{1, 2, 3, 4, 1, 2, 3};
+    DrySettings dry;
+    dry.multiplier = 1;
+    dry.base = 2;
+    std::vector<double> free(6), broken(6), forbidden(6);
+    penalise_repeated_sequences(free, history, dry, {});
+    QCOMPARE(free[4], -2.0); // three tokens repeated, two allowed: 2^1
+    std::vector<bool> breaks(6);
+    breaks[1] = true; // the repetition is "2 3" behind it
+    penalise_repeated_sequences(broken, history, dry, breaks);
+    QCOMPARE(broken[4], -1.0);
+    breaks[4] = true; // what would go on with it is a breaker itself
+    penalise_repeated_sequences(forbidden, history, dry, breaks);
+    QCOMPARE(forbidden, std::vector<double>(6));
+  }
+
+  void log_probabilities_are_the_models_own() {
+    const std::vector<float> logits{std::log(0.1f), std::log(0.6f), std::log(0.3f)};
+    const DrawnToken drawn = log_probabilities(logits, 0, 2);
+    QVERIFY(std::abs(drawn.drawn.log_probability - std::log(0.1)) < 1e-6 && drawn.drawn.token == 0);
+    QCOMPARE(drawn.top.size(), std::size_t(2));
+    QVERIFY(drawn.top[0].token == 1 && std::abs(drawn.top[0].log_probability - std::log(0.6)) < 1e-6);
+    QVERIFY(drawn.top[1].token == 2 && std::abs(drawn.top[1].log_probability - std::log(0.3)) < 1e-6);
+    QCOMPARE(log_probabilities(logits, 2, 9).top.size(), logits.size());
+  }
+
+  void a_bias_outside_of_the_vocabulary_is_named() {
+    SamplingSettings settings;
+    settings.logit_bias[7] = 1;
+    QVERIFY(!settings.is_basic());
+    const std::string error = test::error_of([&] { Sampler(settings).sample(std::vector<float>{1, 2}, {}); });
+    QVERIFY2(error.find("token 7") != std::string::npos, error.c_str());
+  }
+
   void numbers_that_are_not_finite_are_refused() {
     for (const double temperature : {0.0, 0.7})
       for (const float bad : {NAN, INFINITY, -INFINITY}) {
@@ -88,6 +156,12 @@ class TestSampler : public QObject {
     QVERIFY(sentence([](auto& s) { s.temperature = std::nan(""); }).find("temperature") != std::string::npos);
     QVERIFY(sentence([](auto& s) { s.top_p = 0; }).find("top-p") != std::string::npos);
     QVERIFY(sentence([](auto& s) { s.repetition_penalty = 0; }).find("repetition") != std::string::npos);
+    QVERIFY(sentence([](auto& s) { s.min_p = 1.5; }).find("min-p") != std::string::npos);
+    QVERIFY(sentence([](auto& s) { s.typical_p = 0; }).find("typical-p") != std::string::npos);
+    QVERIFY(sentence([](auto& s) { s.presence_penalty = NAN; }).find("presence") != std::string::npos);
+    QVERIFY(sentence([](auto& s) { s.frequency_penalty = 1e9; }).find("frequency") != std::string::npos);
+    QVERIFY(sentence([](auto& s) { s.dry.multiplier = -1; }).find("DRY") != std::string::npos);
+    QVERIFY(sentence([](auto& s) { s.logit_bias[-1] = 0; }).find("logit bias") != std::string::npos);
   }
 };
 

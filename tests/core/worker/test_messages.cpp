@@ -86,6 +86,33 @@ class TestMessages : public QObject {
     QVERIFY(back.temperature == 0.3 && back.top_p == 0.8 && back.top_k == 40);
     QVERIFY(back.repetition_penalty == 1.1 && back.seed == 1234567);
   }
+
+  void every_sampling_setting_arrives() {
+    SamplingSettings settings;
+    settings.min_p = 0.02;
+    settings.typical_p = 0.9;
+    settings.presence_penalty = -0.5;
+    settings.frequency_penalty = 0.25;
+    settings.dry = {0.8, 1.5, 4, {"\n", "é"}};
+    settings.logit_bias = {{0, -100}, {151643, 0.5}};
+    const Json json = through_text(to_json(settings));
+    QVERIFY(sampling_from(JsonObject(json, "sampling")) == settings);
+    for (const char* bad :
+         {R"({"logit_bias":[[-1,2]]})", R"({"logit_bias":{"1":2}})", R"({"dry":{"breakers":[1]}})"}) {
+      const Json wrong = parse_json(bad, "text");
+      QVERIFY(!error_of([&] { sampling_from(JsonObject(wrong, "sampling")); }).empty());
+    }
+  }
+
+  void log_probabilities_arrive() {
+    GenerationResult result;
+    result.stop_text = "END";
+    result.drawn = {{{5, -0.25}, {{5, -0.25}, {7, -1.0 / 3}}}, {{9, -2.5}, {}}};
+    const Json json = through_text(to_json(result));
+    const GenerationResult back = generation_from(JsonObject(json, "result"));
+    QVERIFY(back.drawn == result.drawn);
+    QCOMPARE(back.stop_text, result.stop_text);
+  }
 };
 
 QTEST_APPLESS_MAIN(TestMessages)
