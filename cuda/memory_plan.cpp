@@ -105,7 +105,7 @@ ArenaPlan sequence_arena(const ModelConfig& config, std::size_t capacity) {
   add("attended", sizeof(float) * tokens * config.attention_dim());
   add("gate and up", sizeof(float) * tokens * 2 * config.intermediate);
   for (const char* name : {"plain", "rotated"}) add(name, sizeof(Half) * tokens * widest);
-  add("int8", std::min<std::size_t>(tokens, most_decode_rows) * int8_row_bytes(widest, int8_terms));
+  add("int8", most_decode_rows * int8_row_bytes(widest, int8_terms));
   // As much for every context that leaves room for one token, so that a token costs its keys and values
   // alone.
   add("attention", std::max<std::uint64_t>(attention_bytes,

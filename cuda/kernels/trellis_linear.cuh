@@ -175,10 +175,12 @@ INTARSIA_DEVICE void write_panel(const TrellisGroup& group, const LinearMember& 
   for (int i = int(simt::thread_index().x); i < group.batch * panel_rows; i += int(simt::block_dim().x)) {
     const int n = i / panel_rows, row = i % panel_rows;
     if (first_row + row >= member.rows) continue;
-    float sum = 0;
-    for (int term = terms; term-- > 0;) // the small one first
-      sum = simt::fused_multiply_add(float(shared[(n * terms + term) * trellis_sums_pitch + row]),
-                                     group.x.scales[n * terms + term], sum);
+    const auto term = [&](int which) {
+      return float(shared[(n * terms + which) * trellis_sums_pitch + row]) *
+             group.x.scales[n * terms + which];
+    };
+    float sum = term(0);
+    if (terms > 1) sum += term(1);
     sum *= group.unit * simt::half_to_float(member.scales[first_row + row]);
     float& y = member.y[std::size_t(n) * member.stride + std::size_t(first_row + row)];
     y = group.add ? y + sum : sum;

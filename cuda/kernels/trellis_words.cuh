@@ -44,9 +44,18 @@ struct TrellisWords {
   // The state of weight `step` of the part, 0 … 31.
   INTARSIA_DEVICE std::uint32_t state(int part, int step, std::uint32_t seam_bits) const {
     const int begin = 8 * quarters * part, end = begin + 8 * quarters, bit = begin + step * quarters / 4;
-    if (bit + 16 > end) return seam_bits >> (bit - (end - 16)) & trellis::state_mask;
-    if (bit % 32 <= 16) return word[bit / 32] >> bit % 32 & trellis::state_mask;
+    if (bit + 16 > end) return half_word(seam_bits, bit - (end - 16));
+    if (bit % 32 <= 16) return half_word(word[bit / 32], bit % 32);
     return from(bit) & trellis::state_mask;
+  }
+
+ private:
+  // 16 bits from `shift` on. Shifted up (a multiplication for the compiler) and down again, which takes as
+  // many instructions as a shift and a mask, but one of them goes to the pipe that has less to do.
+  INTARSIA_DEVICE static std::uint32_t half_word(std::uint32_t bits, int shift) {
+    if (shift == 0) return bits & trellis::state_mask;
+    if (shift == 16) return bits >> 16;
+    return simt::opaque(bits << (16 - shift)) >> 16;
   }
 };
 
