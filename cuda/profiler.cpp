@@ -178,8 +178,15 @@ class RestOfStep {
                             int(context_)};
     launch_gather_rows(arena_.at<Half>("head"), config_.vocabulary, position + 1, 1, hidden, residual,
                        stream_);
+    // A trellis's linears take their inputs in bytes; others go without, so that this is what a step takes at
+    // most.
+    const auto to_bytes = [&](std::size_t width) {
+      launch_quantize_rows(out, 1, int(width), int8_rows_in(arena_.at<void>("int8"), 1, width, int8_terms),
+                           stream_);
+    };
     for (std::size_t i = 0; i < config_.blocks; ++i) {
       launch_rotate_normed(rows, gain, 1e-5f, of_hidden, out, stream_);
+      to_bytes(config_.hidden);
       launch_rope_and_store(qkv, qkv + config_.attention_dim(),
                             qkv + config_.attention_dim() + config_.kv_dim(), all, 1,
                             arena_.at<float>("frequencies"), position, heads, cache, stream_);
@@ -187,10 +194,13 @@ class RestOfStep {
                        arena_.at<float>("attention"), attended, stream_);
       launch_rotate(Rows{attended, config_.attention_dim(), 1, int(config_.attention_dim())}, of_attention,
                     out, stream_);
+      to_bytes(config_.attention_dim());
       launch_add_residual(attended, config_.hidden, residual, stream_);
       launch_rotate_normed(rows, gain, 1e-5f, of_hidden, out, stream_);
+      to_bytes(config_.hidden);
       launch_rotate_gated(Rows{gate, 2 * config_.intermediate, 1, int(config_.intermediate)},
                           gate + config_.intermediate, of_wide, out, stream_);
+      to_bytes(config_.intermediate);
       launch_add_residual(gate, config_.hidden, residual, stream_);
     }
     launch_rms_norm(residual, 1, hidden, gain, 1e-5f, out, stream_);
@@ -224,6 +234,7 @@ class RestOfStep {
     add("attended", sizeof(float) * std::max(config.attention_dim(), config.hidden));
     add("gain", sizeof(float) * config.hidden);
     add("out", sizeof(Half) * widest);
+    add("int8", int8_row_bytes(widest, int8_terms));
     add("frequencies", sizeof(float) * config.head_dim);
     // Dense signs are read in their place: times do not depend on what they are.
     add("hidden signs", std::max(config.hidden, dense_words(config.hidden)));

@@ -87,7 +87,7 @@ struct ByteColumns {
 // Steps of a chunk as far as 32 KB go, so that three blocks share a multiprocessor; whole rounds of warps.
 template <int eights>
 constexpr int trellis_chunk_steps(int columns, int warps) {
-  const int fit = (32 * 1024 - 1024) / (4 * ByteColumns<eights>::bytes_a_piece * columns);
+  const int fit = 32 * 1024 / (4 * ByteColumns<eights>::bytes_a_piece * columns);
   return fit < warps ? warps : fit / warps * warps;
 }
 
