@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/checkpoint/stored_rows.h"
 #include "core/model/layer_graph.h"
 #include "core/model/model_config.h"
 #include "core/tensor/dtype.h"
@@ -48,6 +49,9 @@ class Checkpoint {
   virtual void read_rows(std::string_view name, std::size_t first, std::size_t count,
                          std::span<float> out) const = 0;
   std::vector<float> read(std::string_view name) const; // all of it
+
+  // A matrix where it lies in its file, for who multiplies from there; nullopt where it can't be used so.
+  virtual std::optional<StoredRows> stored_rows(std::string_view) const { return std::nullopt; }
 
   // The model's tokenizer; nullopt when the files have none. Checked against the vocabulary of the config.
   virtual std::optional<TokenizerSpec> tokenizer() const = 0;

@@ -40,7 +40,7 @@ MappedCheckpoint::MappedCheckpoint(std::filesystem::path path, std::string kind,
     : path_(std::move(path))
     , kind_(std::move(kind))
     , config_(std::move(config))
-    , files_(std::move(files))
+    , files_(std::make_shared<const std::vector<MappedFile>>(std::move(files)))
     , stored_(std::move(tensors)) {
   name_tied_embedding(config_, stored_);
   std::sort(stored_.begin(), stored_.end(),
@@ -113,7 +113,7 @@ void MappedCheckpoint::read_rows(std::string_view name, std::size_t first, std::
   const auto row_bytes = storage_bytes(tensor.info.dtype, columns);
   if (!row_bytes)
     throw input_error(tensor.info.file + ": tensor \"" + std::string(name) + "\" has rows of broken blocks");
-  const auto bytes = files_[tensor.file].bytes().subspan(tensor.offset, tensor.info.bytes);
+  const auto bytes = (*files_)[tensor.file].bytes().subspan(tensor.offset, tensor.info.bytes);
   if (tensor.permuted_heads == 0) {
     dequantize(tensor.info.dtype, bytes.subspan(first * *row_bytes, count * *row_bytes), out);
     return;
@@ -139,6 +139,19 @@ void MappedCheckpoint::read_rows(std::string_view name, std::size_t first, std::
   for (std::size_t i = 0; i < count; ++i)
     dequantize(tensor.info.dtype, bytes.subspan(stored_row(first + i) * *row_bytes, *row_bytes),
                out.subspan(i * columns, columns));
+}
+
+std::optional<StoredRows> MappedCheckpoint::stored_rows(std::string_view name) const {
+  const StoredTensor& tensor = stored(name);
+  const auto& shape = tensor.info.shape;
+  if (shape.size() != 2 || shape[0] == 0 || shape[1] == 0 || !is_weight_type(tensor.info.dtype) ||
+      tensor.info.dtype == DType::f64)
+    return std::nullopt;
+  const auto row_bytes = storage_bytes(tensor.info.dtype, shape[1]);
+  if (!row_bytes || tensor.info.bytes != *row_bytes * shape[0]) return std::nullopt;
+  if (tensor.permuted_heads != 0 && shape[0] % (2 * tensor.permuted_heads) != 0) return std::nullopt;
+  const auto bytes = (*files_)[tensor.file].bytes().subspan(tensor.offset, tensor.info.bytes);
+  return StoredRows{tensor.info.dtype, bytes, tensor.permuted_heads, files_};
 }
 
 const TensorInfo* Checkpoint::find(std::string_view name) const {

@@ -29,6 +29,7 @@ class MappedCheckpoint : public Checkpoint {
   const std::vector<TensorInfo>& tensors() const override { return infos_; }
   void read_rows(std::string_view name, std::size_t first, std::size_t count,
                  std::span<float> out) const override;
+  std::optional<StoredRows> stored_rows(std::string_view name) const override;
   const std::filesystem::path& path() const override { return path_; }
   std::string kind() const override { return kind_; }
 
@@ -42,9 +43,9 @@ class MappedCheckpoint : public Checkpoint {
   std::string kind_;
   ModelConfig config_;
   LayerGraph graph_;
-  std::vector<MappedFile> files_;
-  std::vector<StoredTensor> stored_; // sorted by name
-  std::vector<TensorInfo> infos_;    // the same order
+  std::shared_ptr<const std::vector<MappedFile>> files_; // shared with what multiplies from them
+  std::vector<StoredTensor> stored_;                     // sorted by name
+  std::vector<TensorInfo> infos_;                        // the same order
 };
 
 // Adds the name to a tokenizer's check: more tokens than the model has rows is an error naming both.

@@ -145,17 +145,31 @@ bool has_hadamard(std::size_t order) {
   return order == 1 || (order <= largest_hadamard_order && (is_paley_one(order) || is_paley_two(order)));
 }
 
-const SignMatrix& hadamard(std::size_t order) {
+namespace {
+
+struct Kept {
+  SignMatrix matrix, transposed;
+};
+
+const Kept& kept(std::size_t order) {
   static std::mutex mutex;
-  static std::map<std::size_t, SignMatrix> matrices;
+  static std::map<std::size_t, Kept> matrices;
   const std::scoped_lock lock(mutex);
   const auto found = matrices.find(order);
   if (found != matrices.end()) return found->second;
   if (!has_hadamard(order))
     throw Error(ErrorKind::internal, "no Hadamard matrix of order " + std::to_string(order));
-  SignMatrix matrix = order == 1 ? SignMatrix{1} : is_paley_one(order) ? paley_one(order) : paley_two(order);
-  return matrices.emplace(order, std::move(matrix)).first->second;
+  Kept made{order == 1 ? SignMatrix{1} : is_paley_one(order) ? paley_one(order) : paley_two(order), {}};
+  made.transposed.resize(made.matrix.size());
+  for (std::size_t i = 0; i < order; ++i)
+    for (std::size_t j = 0; j < order; ++j) made.transposed[j * order + i] = made.matrix[i * order + j];
+  return matrices.emplace(order, std::move(made)).first->second;
 }
+
+} // namespace
+
+const SignMatrix& hadamard(std::size_t order) { return kept(order).matrix; }
+const SignMatrix& hadamard_transposed(std::size_t order) { return kept(order).transposed; }
 
 std::vector<std::uint32_t> hadamard_signs(std::size_t order, std::size_t sylvester) {
   const SignMatrix& h = hadamard(order);
@@ -168,22 +182,6 @@ std::vector<std::uint32_t> hadamard_signs(std::size_t order, std::size_t sylvest
       signs[i * words + j / 32] |= std::uint32_t(outer != inner) << (j % 32);
     }
   return signs;
-}
-
-void fast_hadamard(std::span<float> x) {
-  const std::size_t n = x.size();
-  for (std::size_t half = 1; half < n; half *= 2)
-    for (std::size_t start = 0; start < n; start += 2 * half) {
-      float* a = x.data() + start;
-      float* b = a + half;
-      for (std::size_t i = 0; i < half; ++i) {
-        const float sum = a[i] + b[i], difference = a[i] - b[i];
-        a[i] = sum;
-        b[i] = difference;
-      }
-    }
-  const float scale = float(1 / std::sqrt(double(n)));
-  for (float& value : x) value *= scale;
 }
 
 } // namespace intarsia

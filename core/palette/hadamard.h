@@ -21,12 +21,10 @@ bool has_hadamard(std::size_t order);
 
 // The matrix (kept for the life of the program). order: one for which has_hadamard() holds.
 const SignMatrix& hadamard(std::size_t order);
+const SignMatrix& hadamard_transposed(std::size_t order);
 
 // The signs of hadamard(order) (x) Sylvester's matrix of `sylvester`, a power of two: a set bit is a -1, bit
 // j % 32 of word j / 32 in its row, rows in whole words.
 std::vector<std::uint32_t> hadamard_signs(std::size_t order, std::size_t sylvester);
-
-// x <- H x / sqrt(n) for Sylvester's matrix, n = x.size() a power of two; its own inverse.
-void fast_hadamard(std::span<float> x);
 
 } // namespace intarsia

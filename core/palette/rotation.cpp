@@ -9,6 +9,7 @@
 #include "core/base/parallel.h"
 #include "core/base/random.h"
 #include "core/palette/hadamard.h"
+#include "core/palette/rotation_kernel.h"
 
 namespace intarsia {
 namespace {
@@ -43,19 +44,11 @@ std::vector<std::uint8_t> random_signs(std::size_t dimension, std::uint64_t seed
 }
 
 // x <- H_K x across `order` rows of `power` values; transposed for the inverse.
-void dense_hadamard(std::span<float> x, std::size_t order, std::size_t power, bool transposed) {
-  const SignMatrix& h = hadamard(order);
-  const float scale = float(1 / std::sqrt(double(order)));
-  std::vector<float> out(x.size(), 0.f);
-  for (std::size_t i = 0; i < order; ++i) {
-    float* to = out.data() + i * power;
-    for (std::size_t j = 0; j < order; ++j) {
-      const float sign = float(transposed ? h[j * order + i] : h[i * order + j]) * scale;
-      const float* from = x.data() + j * power;
-      for (std::size_t k = 0; k < power; ++k) to[k] += sign * from[k];
-    }
-  }
-  std::copy(out.begin(), out.end(), x.begin());
+void turn(std::span<float> x, std::size_t order, std::size_t power, bool transposed) {
+  thread_local std::vector<float> from;
+  from.assign(x.begin(), x.end());
+  const SignMatrix& signs = transposed ? hadamard_transposed(order) : hadamard(order);
+  dense_hadamard(from, signs, order, power, x);
 }
 
 constexpr std::size_t rows_per_task = 8;
@@ -91,7 +84,7 @@ void Rotation::apply(std::span<float> x) const {
   for (std::size_t block = 0; block < blocks_; ++block) {
     const auto part = x.subspan(block * size, size);
     for (std::size_t k = 0; k < order_ && power_ > 1; ++k) fast_hadamard(part.subspan(k * power_, power_));
-    if (order_ > 1) dense_hadamard(part, order_, power_, false);
+    if (order_ > 1) turn(part, order_, power_, false);
   }
 }
 
@@ -99,7 +92,7 @@ void Rotation::apply_inverse(std::span<float> x) const {
   const std::size_t size = order_ * power_;
   for (std::size_t block = 0; block < blocks_; ++block) {
     const auto part = x.subspan(block * size, size);
-    if (order_ > 1) dense_hadamard(part, order_, power_, true);
+    if (order_ > 1) turn(part, order_, power_, true);
     for (std::size_t k = 0; k < order_ && power_ > 1; ++k) fast_hadamard(part.subspan(k * power_, power_));
   }
   for (std::size_t i = 0; i < dimension_; ++i)

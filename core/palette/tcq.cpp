@@ -23,7 +23,7 @@ struct TcqDistortion {
   unsigned quarters;
   double distortion;
 };
-// `intarsia palette --measure 4000000 --json`
+// `intarsia palette --measure 1000000 --json`
 constexpr TcqDistortion tcq_distortions[] = {
 #include "core/palette/tcq_distortions.inc"
 };

@@ -35,7 +35,6 @@ CpuForward::CpuForward(CpuModel& model, std::size_t tokens, std::size_t capacity
     , capacity_(capacity)
     , residual_(tokens * model.config_.hidden)
     , normed_(tokens * model.config_.hidden)
-    , rotated_(tokens * widest(model.config_))
     , q_(tokens * model.config_.attention_dim())
     , k_(tokens * model.config_.kv_dim())
     , v_(tokens * model.config_.kv_dim())
@@ -43,11 +42,13 @@ CpuForward::CpuForward(CpuModel& model, std::size_t tokens, std::size_t capacity
     , gate_(tokens * model.config_.intermediate)
     , up_(tokens * model.config_.intermediate)
     , out_(tokens * model.config_.hidden)
-    , scores_(model.config_.heads * capacity) {}
+    , scores_(model.config_.heads * capacity)
+    , input_(tokens, widest(model.config_), model.options.activation_terms) {}
 
 std::uint64_t CpuForward::bytes(const ModelConfig& config, std::size_t tokens, std::size_t capacity) {
-  return sizeof(float) * (tokens * (3 * config.hidden + widest(config) + 2 * config.attention_dim() +
-                                    2 * config.kv_dim() + 2 * config.intermediate) +
+  return LinearInput::bytes(tokens, widest(config), CpuOptions().activation_terms) +
+         sizeof(float) * (tokens * (3 * config.hidden + 2 * config.attention_dim() + 2 * config.kv_dim() +
+                                    2 * config.intermediate) +
                           config.heads * capacity);
 }
 
@@ -82,7 +83,6 @@ void CpuForward::run_blocks(std::span<const TokenPlace> places, std::stop_token 
 
 void CpuForward::normalise(std::span<const float> gain, std::size_t tokens) {
   rms_norm(residual(tokens), gain, float(model_.config_.rms_epsilon), normed_);
-  rotated_by_ = nullptr;
 }
 
 void CpuForward::observe(const std::string& input, std::span<const float> plain, std::size_t width,
@@ -90,28 +90,14 @@ void CpuForward::observe(const std::string& input, std::span<const float> plain,
   if (model_.observer) model_.observer(input, plain.first(tokens * width), tokens);
 }
 
-// The input as the layer wants it: rotated once for all layers that share the rotation.
-std::span<const float> CpuForward::input_of(const CpuLinear& layer, std::span<const float> plain,
-                                            std::size_t tokens) {
-  const Rotation* rotation = layer.rotation();
-  if (!rotation) return plain;
-  const std::span<float> rotated = std::span(rotated_).first(tokens * layer.shape().columns);
-  if (rotated_by_ != rotation) {
-    std::copy_n(plain.begin(), rotated.size(), rotated.begin());
-    rotation->apply_rows(rotated);
-    rotated_by_ = rotation;
-  }
-  return rotated;
-}
-
 void CpuForward::attend(const CpuBlock& block, std::size_t index, std::span<const TokenPlace> places) {
   const ModelConfig& config = model_.config_;
   const std::size_t tokens = places.size();
   normalise(block.input_norm, tokens);
   observe(block.attention_input, normed_, config.hidden, tokens);
-  block.q.apply(input_of(block.q, normed_, tokens), tokens, q_);
-  block.k.apply(input_of(block.k, normed_, tokens), tokens, k_);
-  block.v.apply(input_of(block.v, normed_, tokens), tokens, v_);
+  input_.set(normed_, tokens, config.hidden);
+  const CpuLinear::Product heads[] = {{&block.q, q_}, {&block.k, k_}, {&block.v, v_}};
+  CpuLinear::multiply(heads, input_);
   for (std::size_t t = 0; t < tokens; ++t) {
     const auto key = std::span(k_).subspan(t * config.kv_dim(), config.kv_dim());
     const std::size_t position = places[t].position;
@@ -122,8 +108,8 @@ void CpuForward::attend(const CpuBlock& block, std::size_t index, std::span<cons
   }
   attend_heads(index, places);
   observe(block.output_input, attention_, config.attention_dim(), tokens);
-  rotated_by_ = nullptr;
-  block.o.apply(input_of(block.o, attention_, tokens), tokens, out_);
+  input_.set(attention_, tokens, config.attention_dim());
+  block.o.apply(input_, out_);
   add(std::span(residual_).first(tokens * config.hidden), out_);
 }
 
@@ -150,14 +136,15 @@ void CpuForward::feed_forward(const CpuBlock& block, std::size_t tokens) {
   const ModelConfig& config = model_.config_;
   normalise(block.attention_norm, tokens);
   observe(block.mlp_input, normed_, config.hidden, tokens);
-  block.gate.apply(input_of(block.gate, normed_, tokens), tokens, gate_);
-  block.up.apply(input_of(block.up, normed_, tokens), tokens, up_);
+  input_.set(normed_, tokens, config.hidden);
+  const CpuLinear::Product gate_and_up[] = {{&block.gate, gate_}, {&block.up, up_}};
+  CpuLinear::multiply(gate_and_up, input_);
   parallel_ranges(tokens * config.intermediate, 1 << 14, [&](std::size_t begin, std::size_t end) {
     for (std::size_t i = begin; i < end; ++i) gate_[i] = silu(gate_[i]) * up_[i];
   });
   observe(block.down_input, gate_, config.intermediate, tokens);
-  rotated_by_ = nullptr;
-  block.down.apply(input_of(block.down, gate_, tokens), tokens, out_);
+  input_.set(gate_, tokens, config.intermediate);
+  block.down.apply(input_, out_);
   add(std::span(residual_).first(tokens * config.hidden), out_);
 }
 
@@ -165,8 +152,8 @@ void CpuForward::logits(std::size_t first, std::size_t count, std::span<float> o
   const std::size_t hidden = model_.config_.hidden;
   rms_norm(std::span(residual_).subspan(first * hidden, count * hidden), model_.final_norm,
            float(model_.config_.rms_epsilon), normed_);
-  rotated_by_ = nullptr;
-  model_.head().apply(input_of(model_.head(), normed_, count), count, out);
+  input_.set(normed_, count, hidden);
+  model_.head().apply(input_, out);
 }
 
 } // namespace intarsia

@@ -39,14 +39,13 @@ class CpuForward {
   void observe(const std::string& input, std::span<const float> plain, std::size_t width,
                std::size_t tokens) const;
   void normalise(std::span<const float> gain, std::size_t tokens);
-  std::span<const float> input_of(const CpuLinear& layer, std::span<const float> plain, std::size_t tokens);
 
   CpuModel& model_;
   const std::size_t capacity_;
   // Activations, [tokens, width].
-  std::vector<float> residual_, normed_, rotated_, q_, k_, v_, attention_, gate_, up_, out_;
-  std::vector<float> scores_;            // [heads, capacity]: one task a head
-  const Rotation* rotated_by_ = nullptr; // what rotated_ holds the present input in
+  std::vector<float> residual_, normed_, q_, k_, v_, attention_, gate_, up_, out_;
+  std::vector<float> scores_; // [heads, capacity]: one task a head
+  LinearInput input_;         // what the linears read next
 };
 
 } // namespace intarsia

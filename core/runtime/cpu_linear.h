@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// One linear on the CPU: y = W x + b for a batch of tokens.
+// Linears on the CPU: y = W x + b for a batch of tokens. Codes are multiplied as they are decoded.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <variant>
 #include <vector>
 
+#include "core/runtime/linear_input.h"
 #include "core/runtime/weight_source.h"
 
 namespace intarsia {
@@ -23,20 +25,30 @@ class CpuLinear {
  public:
   CpuLinear() = default;
   CpuLinear(LinearWeights weights, std::vector<float> bias, bool half_precision);
+  // Of a checkpoint's file, as it is stored there.
+  CpuLinear(StoredLinear weights, std::vector<float> bias);
 
-  // Null when the layer reads its input as it is.
-  const Rotation* rotation() const;
   MatrixShape shape() const;
-  std::uint64_t bytes() const;
+  std::uint64_t bytes() const; // of memory; a mapped file's pages count too
 
-  // x: [tokens, d_in], rotated already where rotation() says so; y: [tokens, d_out].
-  void apply(std::span<const float> x, std::size_t tokens, std::span<float> y) const;
   void replace(LinearWeights weights, bool half_precision);
   // One row of W in f32 (an embedding's row), any rotation undone.
   void row(std::size_t index, std::span<float> out) const;
 
+  // Some linears that read the same input, in one pass over all cores. y: [tokens, d_out].
+  struct Product {
+    const CpuLinear* layer;
+    std::span<float> y;
+  };
+  static void multiply(std::span<const Product> products, LinearInput& input);
+  void apply(LinearInput& input, std::span<float> y) const;
+
  private:
-  std::variant<DenseLinear, HalfLinear, QuantizedLinear> weights_;
+  struct Work;
+  Work prepare(LinearInput& input) const;
+  void multiply_rows(const Work& work, std::size_t first, std::size_t count, std::span<float> y) const;
+
+  std::variant<DenseLinear, HalfLinear, QuantizedLinear, StoredLinear> weights_;
   std::vector<float> bias_; // empty: none
 };
 

@@ -52,9 +52,9 @@ CpuModel::CpuModel(const WeightSource& source, const CpuOptions& chosen, const J
     , blocks(config_.blocks) {
   const auto load = [&](const LinearLayer& layer) {
     control.throw_if_stopped();
-    return CpuLinear(source.linear(layer),
-                     layer.bias ? source.vector(layer.name + ".bias") : std::vector<float>{},
-                     options.half_precision_weights);
+    auto bias = layer.bias ? source.vector(layer.name + ".bias") : std::vector<float>{};
+    if (auto stored = source.stored(layer)) return CpuLinear(std::move(*stored), std::move(bias));
+    return CpuLinear(source.linear(layer), std::move(bias), options.half_precision_weights);
   };
   embedding = load(graph_.embedding);
   std::size_t done = 0;

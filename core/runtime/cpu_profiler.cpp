@@ -68,7 +68,11 @@ LatencyTable profile_cpu(const ModelConfig& config, const LayerGraph& graph, con
       const CpuLinear linear(random_linear(member->id(), {shape.d_out, shape.d_in}, 1), {}, true);
       const std::vector<float> x(shape.d_in, 0.5f);
       std::vector<float> y(shape.d_out);
-      const Timing timing = time_of(options.repeats, [&] { linear.apply(x, 1, y); });
+      LinearInput input(1, shape.d_in, CpuOptions().activation_terms);
+      const Timing timing = time_of(options.repeats, [&] {
+        input.set(x, 1, shape.d_in);
+        linear.apply(input, y);
+      });
       if (member->id() == simplest) fastest[shape] = timing.median;
       table.entries.push_back({shape.d_in, shape.d_out, member->id(), "cpu", timing.median, timing.spread});
     }

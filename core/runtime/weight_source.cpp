@@ -14,6 +14,11 @@ class DenseWeights : public WeightSource {
   LinearWeights linear(const LinearLayer& layer) const override {
     return DenseLinear{{layer.d_out, layer.d_in}, checkpoint_.read(layer.name + ".weight")};
   }
+  std::optional<StoredLinear> stored(const LinearLayer& layer) const override {
+    auto rows = checkpoint_.stored_rows(layer.name + ".weight");
+    if (!rows) return std::nullopt;
+    return StoredLinear{{layer.d_out, layer.d_in}, std::move(*rows)};
+  }
   std::vector<float> vector(std::string_view tensor_name) const override {
     return checkpoint_.read(tensor_name);
   }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,6 +20,11 @@ struct DenseLinear {
   MatrixShape shape;          // [d_out, d_in]
   std::vector<float> weights; // row-major
 };
+// Left in a checkpoint's file, which stays mapped.
+struct StoredLinear {
+  MatrixShape shape;
+  StoredRows rows;
+};
 using LinearWeights = std::variant<DenseLinear, QuantizedLinear>;
 
 class WeightSource {
@@ -27,6 +33,8 @@ class WeightSource {
   virtual const ModelConfig& config() const = 0;
   virtual const LayerGraph& graph() const = 0;
   virtual LinearWeights linear(const LinearLayer& layer) const = 0; // embedding and head too
+  // The linear where it lies, for devices that multiply from there; nothing where linear() must be asked.
+  virtual std::optional<StoredLinear> stored(const LinearLayer&) const { return std::nullopt; }
   // Bias of a linear (d_out values), a norm's gain (hidden values).
   virtual std::vector<float> vector(std::string_view tensor_name) const = 0;
 

@@ -36,7 +36,9 @@ double largest_difference(std::span<const float> a, std::span<const float> b) {
 }
 
 std::unique_ptr<LanguageModel> load_f32(const OpenedModel& model) {
-  return load_on_cpu(model.weights(), {.half_precision_cache = false, .half_precision_weights = false}, {});
+  return load_on_cpu(model.weights(),
+                     {.half_precision_cache = false, .half_precision_weights = false, .activation_terms = 0},
+                     {});
 }
 
 std::filesystem::path golden_folder() { return test::tests_folder() / "golden/runtime"; }

@@ -9,6 +9,7 @@
 
 #include "core/base/half.h"
 #include "core/palette/hadamard.h"
+#include "core/palette/rotation_kernel.h"
 #include "cuda/linears.h"
 #include "tests/cuda/fake_cuda/device_codes.h"
 #include "tests/cuda/fake_cuda/fake_runtime.h"

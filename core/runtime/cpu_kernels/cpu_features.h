@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Instruction sets beyond what Highway dispatches on.
+#pragma once
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#define INTARSIA_HAVE_VNNI_CODE 1
+#else
+#define INTARSIA_HAVE_VNNI_CODE 0
+#endif
+
+namespace intarsia::cpu_kernels {
+
+// AVX-512 with VNNI, VBMI and VBMI2 (Ice Lake, Zen 4 and later). False too where a test holds Highway to less
+// than AVX-512.
+bool has_vnni();
+
+} // namespace intarsia::cpu_kernels

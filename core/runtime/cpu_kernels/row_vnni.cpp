@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/runtime/cpu_kernels/row_vnni.h"
+
+#include "core/runtime/cpu_kernels/cpu_features.h"
+
+#if INTARSIA_HAVE_VNNI_CODE
+#include <algorithm>
+#include <immintrin.h>
+
+// Codes of `width` bits are cut out of a row by a byte shuffle, which brings each group's bytes into a 64-bit
+// slot, and vpmultishiftqb, which shifts every byte of a slot by a count of its own. Bits above a code's are
+// left: byte tables repeat their entries, so that these bits do not matter.
+
+// GCC 12 takes its own _mm512_undefined_epi32() for a use of an uninitialised variable.
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2")
+
+namespace intarsia::cpu_kernels::vnni {
+namespace {
+
+using Vector = __m512i;
+constexpr std::size_t rows_together = 4;
+
+Vector load(const void* from) { return _mm512_load_si512(from); }
+
+// The first `bytes` bytes, at most 64; no others are touched.
+Vector load_part(const std::byte* from, std::size_t bytes) {
+  const __mmask64 mask = bytes >= 64 ? ~0ull : (1ull << bytes) - 1;
+  return _mm512_maskz_loadu_epi8(mask, from);
+}
+
+struct Cut { // one 64-bit slot of eight
+  alignas(64) std::uint8_t bytes[64], shifts[64];
+};
+
+// Eight codes a slot.
+Cut cut_bytes(unsigned width) {
+  Cut cut;
+  for (unsigned i = 0; i < 64; ++i) {
+    const unsigned slot = i / 8, byte = i % 8;
+    cut.bytes[i] = std::uint8_t(std::min(slot * width + byte, 63u));
+    cut.shifts[i] = std::uint8_t(byte * width);
+  }
+  return cut;
+}
+
+// Two codes a slot, 32 bits each.
+Cut cut_dwords(unsigned width) {
+  Cut cut;
+  for (unsigned i = 0; i < 64; ++i) {
+    const unsigned slot = i / 8, byte = i % 8, first = 2 * slot * width;
+    cut.bytes[i] = std::uint8_t(std::min(first / 8 + byte, 63u));
+    cut.shifts[i] = std::uint8_t((first % 8 + byte / 4 * width + byte % 4 * 8) % 64);
+  }
+  return cut;
+}
+
+// Byte tables of 64, 128 or 256 entries.
+template <unsigned vectors>
+struct ByteLookup {
+  Vector table[vectors];
+  explicit ByteLookup(const std::uint8_t* entries) {
+    for (unsigned i = 0; i < vectors; ++i) table[i] = load(entries + 64 * i);
+  }
+  Vector operator()(Vector index) const {
+    if constexpr (vectors == 1) return _mm512_permutexvar_epi8(index, table[0]);
+    if constexpr (vectors == 2) return _mm512_permutex2var_epi8(table[0], index, table[1]);
+    if constexpr (vectors == 4)
+      return _mm512_mask_mov_epi8(_mm512_permutex2var_epi8(table[0], index, table[1]),
+                                  _mm512_movepi8_mask(index),
+                                  _mm512_permutex2var_epi8(table[2], index, table[3]));
+  }
+};
+
+template <unsigned vectors, std::size_t R>
+void scalar_tile(const ScalarTable& table, const Cut& cut, const std::byte* codes, std::size_t row_bytes,
+                 std::size_t columns, const std::int8_t* x, std::int64_t* sums) {
+  const ByteLookup<vectors> low(table.low), high(table.high);
+  const Vector bytes = load(cut.bytes), shifts = load(cut.shifts);
+  Vector lows[R], highs[R];
+  for (std::size_t r = 0; r < R; ++r) lows[r] = highs[r] = _mm512_setzero_si512();
+  std::size_t at = 0;
+  for (std::size_t column = 0; column < columns; column += 64, at += 8 * table.width) {
+    const Vector activations = _mm512_loadu_si512(x + column);
+    const std::size_t left = std::min<std::size_t>(8 * table.width, row_bytes - at);
+#pragma GCC unroll 4
+    for (std::size_t r = 0; r < R; ++r) {
+      const Vector raw = load_part(codes + r * row_bytes + at, left);
+      const Vector index = _mm512_multishift_epi64_epi8(shifts, _mm512_permutexvar_epi8(bytes, raw));
+      lows[r] = _mm512_dpbusd_epi32(lows[r], low(index), activations);
+      highs[r] = _mm512_dpbusd_epi32(highs[r], high(index), activations);
+    }
+  }
+  for (std::size_t r = 0; r < R; ++r)
+    sums[r] = 256 * std::int64_t(_mm512_reduce_add_epi32(highs[r])) + _mm512_reduce_add_epi32(lows[r]);
+}
+
+template <unsigned vectors>
+void scalar_rows_of(const ScalarTable& table, const std::byte* codes, std::size_t row_bytes,
+                    std::size_t count, std::size_t columns, const std::int8_t* x, std::int64_t* sums) {
+  const Cut cut = cut_bytes(table.width);
+  std::size_t r = 0;
+  for (; r + rows_together <= count; r += rows_together)
+    scalar_tile<vectors, rows_together>(table, cut, codes + r * row_bytes, row_bytes, columns, x, sums + r);
+  for (; r < count; ++r)
+    scalar_tile<vectors, 1>(table, cut, codes + r * row_bytes, row_bytes, columns, x, sums + r);
+}
+
+// Tables of up to 128 dwords in registers, others by gathering.
+template <unsigned vectors>
+struct PairLookup {
+  Vector table[vectors];
+  explicit PairLookup(const std::uint32_t* entries) {
+    for (unsigned i = 0; i < vectors; ++i) table[i] = _mm512_loadu_si512(entries + 16 * i);
+  }
+  Vector operator()(Vector index) const {
+    if constexpr (vectors == 2) return _mm512_permutex2var_epi32(table[0], index, table[1]);
+    if constexpr (vectors == 4) return choose(index, 32, pair(index, 0), pair(index, 2));
+    if constexpr (vectors == 8)
+      return choose(index, 64, choose(index, 32, pair(index, 0), pair(index, 2)),
+                    choose(index, 32, pair(index, 4), pair(index, 6)));
+  }
+  Vector pair(Vector index, unsigned at) const {
+    return _mm512_permutex2var_epi32(table[at], index, table[at + 1]);
+  }
+  static Vector choose(Vector index, int bit, Vector clear, Vector set) {
+    return _mm512_mask_mov_epi32(clear, _mm512_test_epi32_mask(index, _mm512_set1_epi32(bit)), set);
+  }
+};
+template <>
+struct PairLookup<0> {
+  const std::uint32_t* entries;
+  explicit PairLookup(const std::uint32_t* from)
+      : entries(from) {}
+  Vector operator()(Vector index) const { return _mm512_i32gather_epi32(index, entries, 4); }
+};
+
+template <unsigned vectors, std::size_t R>
+void pair_tile(const PairTable& table, const Cut& cut, const std::byte* codes, std::size_t row_bytes,
+               std::size_t columns, const std::int8_t* x, std::int64_t* sums) {
+  const PairLookup<vectors> look_up(table.pairs.data());
+  const Vector bytes = load(cut.bytes), shifts = load(cut.shifts);
+  const Vector mask = _mm512_set1_epi32(int(1u << table.width) - 1);
+  Vector totals[R];
+  for (std::size_t r = 0; r < R; ++r) totals[r] = _mm512_setzero_si512();
+  std::size_t at = 0;
+  for (std::size_t column = 0; column < columns; column += 32, at += 2 * table.width) { // 16 codes
+    const Vector activations =
+        _mm512_cvtepi8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(x + column)));
+    const std::size_t left = std::min<std::size_t>(2 * table.width, row_bytes - at);
+#pragma GCC unroll 4
+    for (std::size_t r = 0; r < R; ++r) {
+      const Vector raw = load_part(codes + r * row_bytes + at, left);
+      const Vector index =
+          _mm512_and_si512(_mm512_multishift_epi64_epi8(shifts, _mm512_permutexvar_epi8(bytes, raw)), mask);
+      totals[r] = _mm512_dpwssd_epi32(totals[r], look_up(index), activations);
+    }
+  }
+  for (std::size_t r = 0; r < R; ++r) sums[r] = _mm512_reduce_add_epi32(totals[r]);
+}
+
+template <unsigned vectors>
+void pair_rows_of(const PairTable& table, const std::byte* codes, std::size_t row_bytes, std::size_t count,
+                  std::size_t columns, const std::int8_t* x, std::int64_t* sums) {
+  const Cut cut = cut_dwords(table.width);
+  std::size_t r = 0;
+  for (; r + rows_together <= count; r += rows_together)
+    pair_tile<vectors, rows_together>(table, cut, codes + r * row_bytes, row_bytes, columns, x, sums + r);
+  for (; r < count; ++r)
+    pair_tile<vectors, 1>(table, cut, codes + r * row_bytes, row_bytes, columns, x, sums + r);
+}
+
+} // namespace
+
+void scalar_rows(const ScalarTable& table, const std::byte* codes, std::size_t row_bytes, std::size_t count,
+                 std::size_t columns, const std::int8_t* x, std::int64_t* sums) {
+  if (table.width <= 6) return scalar_rows_of<1>(table, codes, row_bytes, count, columns, x, sums);
+  if (table.width == 7) return scalar_rows_of<2>(table, codes, row_bytes, count, columns, x, sums);
+  scalar_rows_of<4>(table, codes, row_bytes, count, columns, x, sums);
+}
+
+void pair_rows(const PairTable& table, const std::byte* codes, std::size_t row_bytes, std::size_t count,
+               std::size_t columns, const std::int8_t* x, std::int64_t* sums) {
+  if (table.width <= 5) return pair_rows_of<2>(table, codes, row_bytes, count, columns, x, sums);
+  if (table.width == 6) return pair_rows_of<4>(table, codes, row_bytes, count, columns, x, sums);
+  if (table.width == 7) return pair_rows_of<8>(table, codes, row_bytes, count, columns, x, sums);
+  pair_rows_of<0>(table, codes, row_bytes, count, columns, x, sums);
+}
+
+} // namespace intarsia::cpu_kernels::vnni
+#pragma GCC pop_options
+#endif
