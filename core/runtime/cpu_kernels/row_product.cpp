@@ -19,6 +19,7 @@ namespace intarsia::cpu_kernels {
 namespace {
 
 constexpr std::size_t most_rows = 64;
+constexpr unsigned most_byte_width = 8; // of a code that a byte shuffle looks up
 constexpr std::int32_t scalar_offset = 32'768, scalar_largest = 32'767;
 // 12 bits: sums of 2 x 2047 x 127 a step of 32 columns fit 32 bits up to 132,000 columns.
 constexpr std::int32_t pair_largest = 2047;
@@ -26,35 +27,40 @@ constexpr std::int32_t pair_largest = 2047;
 // A quantizer's codebook in integers of `unit`.
 struct RowTable {
   float unit = 0;
-  vnni::ScalarTable scalar{};
-  std::vector<std::uint32_t> pairs;
   unsigned width = 0;
+  vnni::ScalarTable first{}, second{}; // of pairs: the second of each
+  std::vector<std::uint32_t> pairs;    // codes of more than 8 bits
 };
 
 std::int32_t to_integer(float value, float unit) { return std::int32_t(std::lrint(value / unit)); }
 
+// Of values book[0], book[stride] ….
+vnni::ScalarTable byte_table(std::span<const float> book, std::size_t stride, unsigned width, float unit) {
+  vnni::ScalarTable table{width, {}, {}};
+  for (std::size_t i = 0; i < 256; ++i) {
+    const auto value = std::uint32_t(to_integer(book[i % (1u << width) * stride], unit) + scalar_offset);
+    table.low[i] = std::uint8_t(value & 255);
+    table.high[i] = std::uint8_t(value >> 8);
+  }
+  return table;
+}
+
 RowTable make_table(QuantizerId id) {
   const auto book = quantizer(id).codebook();
+  const std::size_t length = id.family == QuantizerFamily::vq ? 2 : 1;
   float largest = 0;
   for (const float value : book) largest = std::max(largest, std::fabs(value));
   RowTable table;
-  if (id.family == QuantizerFamily::nuq) {
-    table.unit = largest / float(scalar_largest);
-    table.width = unsigned(std::bit_width(book.size()) - 1);
-    table.scalar.width = table.width;
-    for (std::size_t i = 0; i < 256; ++i) {
-      const auto level = std::uint32_t(to_integer(book[i % book.size()], table.unit) + scalar_offset);
-      table.scalar.low[i] = std::uint8_t(level & 255);
-      table.scalar.high[i] = std::uint8_t(level >> 8);
-    }
+  table.width = unsigned(std::bit_width(book.size() / length) - 1);
+  table.unit = largest / float(table.width <= most_byte_width ? scalar_largest : pair_largest);
+  if (table.width <= most_byte_width) {
+    table.first = byte_table(book, length, table.width, table.unit);
+    if (length == 2) table.second = byte_table(book.subspan(1), length, table.width, table.unit);
     return table;
   }
-  table.unit = largest / float(pair_largest);
-  table.width = unsigned(std::bit_width(book.size() / 2) - 1);
-  table.pairs.resize(std::max<std::size_t>(book.size() / 2, 128));
-  for (std::size_t i = 0; i < book.size() / 2; ++i)
-    table.pairs[i] = std::uint32_t(to_integer(book[2 * i], table.unit) & 0xFFFF) |
-                     std::uint32_t(to_integer(book[2 * i + 1], table.unit)) << 16;
+  for (std::size_t i = 0; i < book.size(); i += 2)
+    table.pairs.push_back(std::uint32_t(to_integer(book[i], table.unit) & 0xFFFF) |
+                          std::uint32_t(to_integer(book[i + 1], table.unit)) << 16);
   return table;
 }
 
@@ -75,26 +81,43 @@ bool multiplies_rows(QuantizerId id, std::size_t inputs) {
          (id.family == QuantizerFamily::nuq || id.family == QuantizerFamily::vq);
 }
 
+// Of the rows from `codes` on, for one input.
+void row_sums(const RowTable& table, const QuantizedLinear& layer, const std::byte* codes,
+              std::size_t row_bytes, std::size_t count, const Int8Activation& x, std::size_t input,
+              std::int64_t* sums) {
+  const std::int8_t* values = x.values.data() + input * x.columns;
+  if (table.width > most_byte_width)
+    return vnni::pair_rows({table.width, table.pairs}, codes, row_bytes, count, layer.shape.columns, values,
+                           sums);
+  const std::int64_t less = std::int64_t(scalar_offset) * x.sum(input, 0, x.columns / 64);
+  if (layer.quantizer.family == QuantizerFamily::nuq) {
+    vnni::scalar_rows(table.first, codes, row_bytes, count, layer.shape.columns, values, sums);
+  } else {
+    thread_local std::vector<std::int8_t> even, odd;
+    const std::size_t pairs = (x.columns + 127) / 128 * 64;
+    even.resize(pairs);
+    odd.resize(pairs);
+    vnni::split_pairs(values, x.columns, even.data(), odd.data());
+    std::int64_t seconds[most_rows];
+    vnni::scalar_rows(table.first, codes, row_bytes, count, pairs, even.data(), sums);
+    vnni::scalar_rows(table.second, codes, row_bytes, count, pairs, odd.data(), seconds);
+    for (std::size_t row = 0; row < count; ++row) sums[row] += seconds[row];
+  }
+  for (std::size_t row = 0; row < count; ++row) sums[row] -= less;
+}
+
 void multiply_rows(const QuantizedLinear& layer, Rows rows, const Int8Activation& x, const Output& out) {
   const RowTable& table = table_of(layer.quantizer);
-  const bool scalar = layer.quantizer.family == QuantizerFamily::nuq;
-  const std::size_t columns = layer.shape.columns, row_bytes = layer.codes.size() / layer.shape.rows;
-  const vnni::PairTable pairs{table.width, table.pairs};
+  const std::size_t row_bytes = layer.codes.size() / layer.shape.rows;
   for (std::size_t first = rows.first; first < rows.first + rows.count; first += most_rows) {
     const std::size_t count = std::min(most_rows, rows.first + rows.count - first);
-    const std::byte* codes = layer.codes.data() + first * row_bytes;
     std::array<float, most_rows> values{};
     for (std::size_t i = 0; i < x.inputs; ++i) {
       std::int64_t sums[most_rows];
-      const std::int8_t* from = x.values.data() + i * x.columns;
-      if (scalar)
-        vnni::scalar_rows(table.scalar, codes, row_bytes, count, columns, from, sums);
-      else
-        vnni::pair_rows(pairs, codes, row_bytes, count, columns, from, sums);
-      const std::int64_t less = scalar ? std::int64_t(scalar_offset) * x.sum(i, 0, x.columns / 64) : 0;
+      row_sums(table, layer, layer.codes.data() + first * row_bytes, row_bytes, count, x, i, sums);
       const bool first_term = i % out.terms == 0, last_term = (i + 1) % out.terms == 0;
       for (std::size_t row = 0; row < count; ++row) {
-        values[row] = (first_term ? 0 : values[row]) + x.scales[i] * (table.unit * float(sums[row] - less));
+        values[row] = (first_term ? 0 : values[row]) + x.scales[i] * (table.unit * float(sums[row]));
         if (last_term)
           out.at(i / out.terms, first + row) = values[row] * half_to_float(layer.row_scales[first + row]);
       }

@@ -108,39 +108,9 @@ void scalar_rows_of(const ScalarTable& table, const std::byte* codes, std::size_
     scalar_tile<vectors, 1>(table, cut, codes + r * row_bytes, row_bytes, columns, x, sums + r);
 }
 
-// Tables of up to 128 dwords in registers, others by gathering.
-template <unsigned vectors>
-struct PairLookup {
-  Vector table[vectors];
-  explicit PairLookup(const std::uint32_t* entries) {
-    for (unsigned i = 0; i < vectors; ++i) table[i] = _mm512_loadu_si512(entries + 16 * i);
-  }
-  Vector operator()(Vector index) const {
-    if constexpr (vectors == 2) return _mm512_permutex2var_epi32(table[0], index, table[1]);
-    if constexpr (vectors == 4) return choose(index, 32, pair(index, 0), pair(index, 2));
-    if constexpr (vectors == 8)
-      return choose(index, 64, choose(index, 32, pair(index, 0), pair(index, 2)),
-                    choose(index, 32, pair(index, 4), pair(index, 6)));
-  }
-  Vector pair(Vector index, unsigned at) const {
-    return _mm512_permutex2var_epi32(table[at], index, table[at + 1]);
-  }
-  static Vector choose(Vector index, int bit, Vector clear, Vector set) {
-    return _mm512_mask_mov_epi32(clear, _mm512_test_epi32_mask(index, _mm512_set1_epi32(bit)), set);
-  }
-};
-template <>
-struct PairLookup<0> {
-  const std::uint32_t* entries;
-  explicit PairLookup(const std::uint32_t* from)
-      : entries(from) {}
-  Vector operator()(Vector index) const { return _mm512_i32gather_epi32(index, entries, 4); }
-};
-
-template <unsigned vectors, std::size_t R>
+template <std::size_t R>
 void pair_tile(const PairTable& table, const Cut& cut, const std::byte* codes, std::size_t row_bytes,
                std::size_t columns, const std::int8_t* x, std::int64_t* sums) {
-  const PairLookup<vectors> look_up(table.pairs.data());
   const Vector bytes = load(cut.bytes), shifts = load(cut.shifts);
   const Vector mask = _mm512_set1_epi32(int(1u << table.width) - 1);
   Vector totals[R];
@@ -155,21 +125,11 @@ void pair_tile(const PairTable& table, const Cut& cut, const std::byte* codes, s
       const Vector raw = load_part(codes + r * row_bytes + at, left);
       const Vector index =
           _mm512_and_si512(_mm512_multishift_epi64_epi8(shifts, _mm512_permutexvar_epi8(bytes, raw)), mask);
-      totals[r] = _mm512_dpwssd_epi32(totals[r], look_up(index), activations);
+      totals[r] =
+          _mm512_dpwssd_epi32(totals[r], _mm512_i32gather_epi32(index, table.pairs.data(), 4), activations);
     }
   }
   for (std::size_t r = 0; r < R; ++r) sums[r] = _mm512_reduce_add_epi32(totals[r]);
-}
-
-template <unsigned vectors>
-void pair_rows_of(const PairTable& table, const std::byte* codes, std::size_t row_bytes, std::size_t count,
-                  std::size_t columns, const std::int8_t* x, std::int64_t* sums) {
-  const Cut cut = cut_dwords(table.width);
-  std::size_t r = 0;
-  for (; r + rows_together <= count; r += rows_together)
-    pair_tile<vectors, rows_together>(table, cut, codes + r * row_bytes, row_bytes, columns, x, sums + r);
-  for (; r < count; ++r)
-    pair_tile<vectors, 1>(table, cut, codes + r * row_bytes, row_bytes, columns, x, sums + r);
 }
 
 } // namespace
@@ -181,12 +141,27 @@ void scalar_rows(const ScalarTable& table, const std::byte* codes, std::size_t r
   scalar_rows_of<4>(table, codes, row_bytes, count, columns, x, sums);
 }
 
+void split_pairs(const std::int8_t* x, std::size_t columns, std::int8_t* even, std::int8_t* odd) {
+  for (std::size_t column = 0; column < columns; column += 128, even += 64, odd += 64) {
+    const Vector first = _mm512_loadu_si512(x + column);
+    const Vector second =
+        column + 64 < columns ? _mm512_loadu_si512(x + column + 64) : _mm512_setzero_si512();
+    const auto store = [](std::int8_t* to, Vector low, Vector high) {
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm512_cvtepi16_epi8(low));
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + 32), _mm512_cvtepi16_epi8(high));
+    };
+    store(even, first, second);
+    store(odd, _mm512_srli_epi16(first, 8), _mm512_srli_epi16(second, 8));
+  }
+}
+
 void pair_rows(const PairTable& table, const std::byte* codes, std::size_t row_bytes, std::size_t count,
                std::size_t columns, const std::int8_t* x, std::int64_t* sums) {
-  if (table.width <= 5) return pair_rows_of<2>(table, codes, row_bytes, count, columns, x, sums);
-  if (table.width == 6) return pair_rows_of<4>(table, codes, row_bytes, count, columns, x, sums);
-  if (table.width == 7) return pair_rows_of<8>(table, codes, row_bytes, count, columns, x, sums);
-  pair_rows_of<0>(table, codes, row_bytes, count, columns, x, sums);
+  const Cut cut = cut_dwords(table.width);
+  std::size_t r = 0;
+  for (; r + rows_together <= count; r += rows_together)
+    pair_tile<rows_together>(table, cut, codes + r * row_bytes, row_bytes, columns, x, sums + r);
+  for (; r < count; ++r) pair_tile<1>(table, cut, codes + r * row_bytes, row_bytes, columns, x, sums + r);
 }
 
 } // namespace intarsia::cpu_kernels::vnni
