@@ -59,8 +59,9 @@ void choose_threads(LinearLaunch& launch) {
   launch.group.table_bytes = unsigned(Decoder::table_bytes(row.quarters));
 }
 
-// Calls visit.operator()<Decoder>() with what reads the codes of `id`: NUQ's as pairs where their table fits,
-// or, if `exact`, one by one, as their levels must not be rounded to binary16 before they are scaled.
+// Calls visit.operator()<Decoder>() with what reads the codes of `id`: NUQ's as pairs up to 4 bits, where
+// each lane has a table of its own; beyond, or if `exact`, one by one, as their levels must not be rounded to
+// binary16 before they are scaled.
 template <bool exact, typename Visitor>
 void with_decoder(QuantizerId id, const Visitor& visit) {
   using namespace kernels;
@@ -69,7 +70,7 @@ void with_decoder(QuantizerId id, const Visitor& visit) {
     return visit.template operator()<PairDecoder<false>>();
   case QuantizerFamily::nuq:
     if constexpr (!exact)
-      if (id.quarter_bits <= 24) return visit.template operator()<PairDecoder<true>>();
+      if (id.quarter_bits <= 16) return visit.template operator()<PairDecoder<true>>();
     return visit.template operator()<LevelDecoder>();
   default:
     throw std::invalid_argument("neither f16 nor a trellis has a codebook");

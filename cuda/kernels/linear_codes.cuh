@@ -40,7 +40,7 @@ struct LaneCodes {
 //   set(table, lane, quarters); and
 //   weights(lower, upper, a): the fragment, or values(lower, upper, v): the same eight unrounded.
 
-// Pairs: VQ's codes, or two of NUQ's up to 6 bits as one.
+// Pairs: VQ's codes, or two of NUQ's up to 4 bits as one.
 template <bool scalar_codebook>
 struct PairDecoder {
   const Byte* table;
@@ -91,7 +91,8 @@ struct PairDecoder {
   }
 };
 
-// NUQ one by one: 7 and 8 bits, and all rates where the levels must not be rounded to binary16.
+// NUQ one by one: 5 bits and more, whose pairs would meet in the banks, and all rates where the levels must
+// not be rounded to binary16.
 struct LevelDecoder {
   const Byte* table;
   unsigned place, width; // of this lane's copies; of a code in bits
