@@ -60,8 +60,8 @@ void choose_threads(LinearLaunch& launch) {
 }
 
 // Calls visit.operator()<Decoder>() with what reads the codes of `id`: NUQ's as pairs up to 4 bits, where
-// each lane has a table of its own; beyond, or if `exact`, one by one, as their levels must not be rounded to
-// binary16 before they are scaled.
+// each lane has a table of its own. Beyond they are read one by one, and at all rates if `exact`: levels are
+// not to be rounded to binary16 before they are scaled.
 template <bool exact, typename Visitor>
 void with_decoder(QuantizerId id, const Visitor& visit) {
   using namespace kernels;
