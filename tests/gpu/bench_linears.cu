@@ -189,22 +189,27 @@ class Group {
 
   double decode(KernelPath path, int batch, const Stream& stream) const {
     const int launches = int(std::max<std::size_t>(groups_.size(), 40));
-    const Int8Rows bytes =
-        int8_rows_in(int8_.get(), std::size_t(most_decode_rows), std::size_t(d_in_), int8_terms);
-    launch_quantize_rows(x_.get(), batch, d_in_, bytes, stream);
+    const LinearInput input = activations(batch, stream);
     return microseconds(stream, launches, [&](int i) {
-      launch_linear_group(groups_[std::size_t(i) % groups_.size()], {x_.get(), bytes}, batch, outputs_, path,
+      launch_linear_group(groups_[std::size_t(i) % groups_.size()], input, batch, outputs_, path,
                           linear_scratch_in(split_.get()), stream);
     });
   }
   void once(KernelPath path, int batch, const Stream& stream) const {
-    launch_linear_group(groups_[0], x_.get(), batch, outputs_, path, stream);
+    launch_linear_group(groups_[0], activations(batch, stream), batch, outputs_, path,
+                        linear_scratch_in(split_.get()), stream);
     check(cudaStreamSynchronize(stream), "multiplying");
   }
   std::uint64_t code_bytes() const { return code_bytes_; }
   const DeviceLinear& first() const { return groups_[0][0]; }
 
  private:
+  LinearInput activations(int batch, const Stream& stream) const {
+    const Int8Rows bytes =
+        int8_rows_in(int8_.get(), std::size_t(most_decode_rows), std::size_t(d_in_), int8_terms);
+    launch_quantize_rows(x_.get(), batch, d_in_, bytes, stream);
+    return {x_.get(), bytes};
+  }
   static std::vector<float> codebook_of(QuantizerId id) {
     const auto values = quantizer(id).codebook();
     return {values.begin(), values.end()};
