@@ -41,7 +41,7 @@ std::uint64_t cpu_scratch_bytes(const LayerGraph& graph) {
   std::size_t widest = 0;
   for (const LinearLayer* layer : graph.all_layers()) widest = std::max(widest, layer->d_in);
   return std::uint64_t(thread_count()) *
-         (cpu_kernels::trellis_scratch_bytes(widest) +
+         (cpu_kernels::trellis_scratch_bytes() +
           std::max(cpu_kernels::row_scratch_bytes(widest), cpu_kernels::dense_scratch_bytes(widest)));
 }
 

@@ -55,7 +55,7 @@ void multiply_dense(const StoredRows& weights, MatrixShape shape, Rows rows, std
                     shape.columns, column == 0, out);
         continue;
       }
-      std::vector<float>& decoded = buffer(together * columns_together);
+      std::vector<float>& decoded = buffer(together * std::min(columns_together, shape.columns));
       const std::size_t begin = storage_bytes(weights.dtype, column).value();
       for (std::size_t i = 0; i < part.count; ++i)
         decode_blocks(weights.dtype,

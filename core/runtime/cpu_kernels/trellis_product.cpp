@@ -126,9 +126,8 @@ void multiply_trellis(const QuantizedLinear& layer, Rows rows, const Int8Activat
 #endif
 }
 
-std::size_t trellis_scratch_bytes(std::size_t widest) {
-  const std::size_t blocks = std::min(blocks_decoded, trellis::blocks(widest));
-  return has_vnni() ? blocks * trellis::block_columns * trellis::panel_rows * sizeof(std::int16_t) +
+std::size_t trellis_scratch_bytes() {
+  return has_vnni() ? blocks_decoded * trellis::block_columns * trellis::panel_rows * sizeof(std::int16_t) +
                           inputs_together * (sizeof(RowSums) + sizeof(RowValues))
                     : 0;
 }

@@ -12,6 +12,6 @@ namespace intarsia::cpu_kernels {
 bool multiplies_trellis(std::size_t inputs);
 // rows.first: a multiple of 64; at most 64 rows.
 void multiply_trellis(const QuantizedLinear& layer, Rows rows, const Int8Activation& x, const Output& out);
-std::size_t trellis_scratch_bytes(std::size_t widest); // a thread
+std::size_t trellis_scratch_bytes(); // a thread
 
 } // namespace intarsia::cpu_kernels
