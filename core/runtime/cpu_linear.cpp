@@ -127,11 +127,33 @@ void CpuLinear::multiply_rows(const Work& work, std::size_t first, std::size_t c
     for (std::size_t i = first; i < first + count; ++i) y[token * matrix.rows + i] += bias_[i];
 }
 
+// The first products that read the input in the same form: it holds one rotation at a time.
+std::size_t CpuLinear::alike(std::span<const Product> products) {
+  const QuantizedLinear* first = nullptr;
+  std::size_t count = 0;
+  for (const Product& product : products) {
+    const auto* layer = std::get_if<QuantizedLinear>(&product.layer->weights_);
+    if (layer && !is_f16(*layer)) {
+      if (first && first->rotation != layer->rotation) break;
+      first = layer;
+    }
+    if (++count == most_together) break;
+  }
+  return count;
+}
+
 void CpuLinear::multiply(std::span<const Product> products, LinearInput& input) {
-  constexpr std::size_t most = 8;
-  std::array<Work, most> works;
-  std::array<std::size_t, most + 1> begins{}; // of each product's units among all
-  const std::size_t count = std::min(products.size(), most);
+  while (!products.empty()) {
+    const std::size_t count = alike(products);
+    multiply_alike(products.first(count), input);
+    products = products.subspan(count);
+  }
+}
+
+void CpuLinear::multiply_alike(std::span<const Product> products, LinearInput& input) {
+  std::array<Work, most_together> works;
+  std::array<std::size_t, most_together + 1> begins{}; // of each product's units among all
+  const std::size_t count = products.size();
   for (std::size_t i = 0; i < count; ++i) {
     works[i] = products[i].layer->prepare(input);
     begins[i + 1] = begins[i] + (products[i].layer->shape().rows + unit_rows - 1) / unit_rows;
@@ -145,7 +167,6 @@ void CpuLinear::multiply(std::span<const Product> products, LinearInput& input) 
           works[i], first, std::min(unit_rows, products[i].layer->shape().rows - first), products[i].y);
     }
   });
-  if (products.size() > most) multiply(products.subspan(most), input);
 }
 
 void CpuLinear::apply(LinearInput& input, std::span<float> y) const {

@@ -35,7 +35,8 @@ class CpuLinear {
   // One row of W in f32 (an embedding's row), any rotation undone.
   void row(std::size_t index, std::span<float> out) const;
 
-  // Some linears that read the same input, in one pass over all cores. y: [tokens, d_out].
+  // Some linears that read the same input, in one pass over all cores where they share its rotation.
+  // y: [tokens, d_out].
   struct Product {
     const CpuLinear* layer;
     std::span<float> y;
@@ -45,6 +46,9 @@ class CpuLinear {
 
  private:
   struct Work;
+  static constexpr std::size_t most_together = 8;
+  static std::size_t alike(std::span<const Product> products);
+  static void multiply_alike(std::span<const Product> products, LinearInput& input);
   Work prepare(LinearInput& input) const;
   void multiply_rows(const Work& work, std::size_t first, std::size_t count, std::span<float> y) const;
 

@@ -69,8 +69,8 @@ class TestCpuLinear : public QObject {
     for (const MatrixShape shape : {MatrixShape{1, 3}, {65, 64}, {70, 200}, {128, 576}, {33, 1500}})
       for (const std::size_t tokens : {1, 2, 3, 5, 13}) {
         QuantizedLinear coded = random_linear(quantizer_id, shape, 3);
-      if (quantizer_id.family != QuantizerFamily::f16)
-        coded.rotation = std::make_shared<const Rotation>(shape.columns, 2);
+        if (quantizer_id.family != QuantizerFamily::f16)
+          coded.rotation = std::make_shared<const Rotation>(shape.columns, 2);
         const auto x = gaussian(tokens * shape.columns, 5);
         const Expected truth = expected(coded, x, tokens);
         const CpuLinear layer(coded, {}, false);
@@ -81,9 +81,10 @@ class TestCpuLinear : public QObject {
           // terms: / 254.
           const double step = terms == 0 ? 1e-5 : 4.2 / 127 / (terms == 2 ? 254 : 1);
           for (std::size_t i = 0; i < y.size(); ++i) {
-            const double bound = truth.spread[i] / std::sqrt(double(shape.columns)) *
-                                     (step * 2.5 + 2e-3 * (terms > 0 && quantizer_id.family == QuantizerFamily::vq)) +
-                                 1e-5;
+            const double bound =
+                truth.spread[i] / std::sqrt(double(shape.columns)) *
+                    (step * 2.5 + 2e-3 * (terms > 0 && quantizer_id.family == QuantizerFamily::vq)) +
+                1e-5;
             if (!(std::abs(double(y[i]) - truth.y[i]) <= bound))
               QFAIL(qPrintable(QString("%1 x %2, %3 tokens, %4 terms: %5 instead of %6, bound %7")
                                    .arg(shape.rows)
@@ -120,7 +121,9 @@ class TestCpuLinear : public QObject {
     std::vector<std::vector<float>> alone;
     for (const char* id : {"tcq-3", "nuq-4", "f16", "vq-2", "half-tcq-2"}) {
       QuantizedLinear coded = random_linear(parse_quantizer_id(id), {100, 192}, layers.size());
-      if (coded.quantizer.family != QuantizerFamily::f16) coded.rotation = rotation;
+      // The last two have a rotation of their own.
+      if (coded.quantizer.family != QuantizerFamily::f16)
+        coded.rotation = layers.size() < 3 ? rotation : std::make_shared<const Rotation>(192, layers.size());
       layers.emplace_back(coded, std::vector<float>(100, 0.5f), false);
       alone.push_back(multiply(layers.back(), x, 2, 2));
     }
