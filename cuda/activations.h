@@ -24,6 +24,7 @@ struct Activations {
       , attention(arena.at<float>("attention"))
       , plain(arena.at<Half>("plain"))
       , rotated(arena.at<Half>("rotated"))
+      , int8(arena.at<void>("int8"))
       , kv(arena.at<Half>("kv")) {}
 
   std::size_t qkv_stride() const { return config.attention_dim() + 2 * config.kv_dim(); }
@@ -40,7 +41,9 @@ struct Activations {
   std::size_t capacity;
   int *tokens, *positions, *row_numbers; // row_numbers: 0, 1, 2 …
   float *residual, *qkv, *attended, *gate_up, *out, *logits, *attention;
-  Half *plain, *rotated, *kv;
+  Half *plain, *rotated;
+  void* int8; // of most_decode_rows
+  Half* kv;
 };
 
 } // namespace intarsia::cuda

@@ -71,7 +71,7 @@ QuantizedLinear quantize_on(int index, std::size_t memory, const LinearSource& s
   CudaDevice device(index);
   const std::size_t free = device.free_bytes() / 10 * 9; // leaves the driver some
   const std::size_t least = encoder_fixed_bytes(source.quantizer, columns, device.blocks()) +
-                            trellis::tile_side * encoder_row_bytes(source.quantizer, columns);
+                            encoder_band * encoder_row_bytes(source.quantizer, columns);
   if (free < least)
     throw Error(ErrorKind::resource, "quantizing it takes " + megabytes(least) + " of device memory, and " +
                                          megabytes(free) +

@@ -8,7 +8,7 @@
 namespace intarsia::cuda {
 namespace {
 
-constexpr int tile_rows = 16;
+constexpr int panel_rows = 64;
 
 }
 
@@ -80,11 +80,21 @@ const Half* Forward::rotated_input(const DeviceRotation& rotation) {
     break;
   }
   input_.rotated_by = rotation.signs;
+  input_.int8_from = -1;
   return a_.rotated;
 }
 
 const Half* Forward::input_of(const CudaLinear& linear) {
   return linear.rotated() ? rotated_input(linear.rotation) : plain_input();
+}
+
+Int8Rows Forward::int8_input(int first, int count) {
+  const Int8Rows rows = int8_rows_in(a_.int8, most_decode_rows, input_.width, int8_terms);
+  if (input_.int8_from != first)
+    launch_quantize_rows(a_.rotated + std::size_t(first) * input_.width, count, int(input_.width), rows,
+                         model_.stream);
+  input_.int8_from = first;
+  return rows;
 }
 
 // Hands the input over in f32, before any rotation.
@@ -153,13 +163,8 @@ void Forward::run(std::span<const CudaLinear* const> group, std::span<const Line
   if (tokens > most_decode_rows && model_.gemm)
     for (std::size_t i = 0; i < group.size(); ++i) multiply(*group[i], outputs[i], x);
   else
-    for (int first = 0; first < tokens; first += most_decode_rows) {
-      std::array<LinearOutput, most_fused> rows;
-      for (std::size_t i = 0; i < group.size(); ++i)
-        rows[i] = {outputs[i].y + std::size_t(first) * outputs[i].stride, outputs[i].stride};
-      run_small(group, std::span(rows).first(group.size()), x + std::size_t(first) * input_.width,
-                std::min(most_decode_rows, tokens - first));
-    }
+    for (int first = 0; first < tokens; first += most_decode_rows)
+      run_small(group, outputs, x, first, std::min(most_decode_rows, tokens - first));
   for (std::size_t i = 0; i < group.size(); ++i)
     if (group[i]->bias)
       launch_add_bias(group[i]->bias, tokens, group[i]->weights.d_out, outputs[i].y, outputs[i].stride,
@@ -167,11 +172,19 @@ void Forward::run(std::span<const CudaLinear* const> group, std::span<const Line
 }
 
 void Forward::run_small(std::span<const CudaLinear* const> group, std::span<const LinearOutput> outputs,
-                        const Half* x, int tokens) {
+                        const Half* x, int first, int count) {
   std::array<DeviceLinear, most_fused> weights;
-  for (std::size_t i = 0; i < group.size(); ++i) weights[i] = group[i]->weights;
-  launch_linear_group(std::span(weights).first(group.size()), x, tokens, outputs,
-                      kernel_for(weights[0].quantizer, group[0]->planned_kernel, tokens), model_.stream);
+  std::array<LinearOutput, most_fused> places;
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    weights[i] = group[i]->weights;
+    places[i] = {outputs[i].y + std::size_t(first) * outputs[i].stride, outputs[i].stride};
+  }
+  const QuantizerId id = weights[0].quantizer;
+  LinearInput input{x + std::size_t(first) * input_.width, {}};
+  if (is_trellis(id)) input.int8 = int8_input(first, count);
+  launch_linear_group(std::span(weights).first(group.size()), input, count,
+                      std::span(places).first(group.size()), kernel_for(id, group[0]->planned_kernel, count),
+                      model_.scratch, model_.stream);
 }
 
 // Decodes as many rows as the workspace holds, and multiplies them while they are in the cache.
@@ -185,18 +198,15 @@ void Forward::multiply(const CudaLinear& linear, const LinearOutput& output, con
   const std::uint64_t fits = model_.workspace.plan().part("decoded").bytes / (sizeof(Half) * stride);
   if (linear.is_f16()) return gemm(static_cast<const Half*>(w.codes), 0, w.d_out);
   if (fits == 0) { // a replacement in a model that had no codes
-    for (int first = 0; first < input_.tokens; first += most_decode_rows) {
-      const std::array<const CudaLinear*, 1> alone{&linear};
-      const std::array<LinearOutput, 1> rows{
-          LinearOutput{output.y + std::size_t(first) * output.stride, output.stride}};
-      run_small(alone, rows, x + std::size_t(first) * input_.width,
+    const CudaLinear* alone = &linear;
+    for (int first = 0; first < input_.tokens; first += most_decode_rows)
+      run_small(std::span(&alone, 1), std::span(&output, 1), x, first,
                 std::min(most_decode_rows, input_.tokens - first));
-    }
     return;
   }
   Half* decoded = model_.workspace.at<Half>("decoded");
   int step = int(std::min<std::uint64_t>(fits, std::uint64_t(w.d_out)));
-  if (step > tile_rows) step = step / tile_rows * tile_rows; // no tile is decoded twice
+  if (step > panel_rows) step = step / panel_rows * panel_rows; // no panel is decoded twice
   for (int first = 0; first < w.d_out; first += step) {
     const int count = std::min(step, w.d_out - first);
     launch_decode_rows(w, first, count, decoded, stride, model_.stream);

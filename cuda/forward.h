@@ -41,18 +41,21 @@ class Forward {
     const float *rows, *gain; // of normed
     bool has_plain = false;
     const std::uint8_t* rotated_by = nullptr;
+    int int8_from = -1; // first of the rotated rows that are there in bytes
   };
 
   void begin(Reads reads, int tokens, const float* rows = nullptr, const float* gain = nullptr);
   const Half* plain_input();
   const Half* rotated_input(const DeviceRotation& rotation);
   const Half* input_of(const CudaLinear& linear);
+  Int8Rows int8_input(int first, int count); // of rotated rows
   void observe(const CudaLinear& linear);
 
   void run(const LaunchBundle& bundle);
   void run(std::span<const CudaLinear* const> group, std::span<const LinearOutput> outputs);
+  // Tokens [first, first + count), at most most_decode_rows; outputs are the first token's.
   void run_small(std::span<const CudaLinear* const> group, std::span<const LinearOutput> outputs,
-                 const Half* x, int tokens);
+                 const Half* x, int first, int count);
   void multiply(const CudaLinear& linear, const LinearOutput& output, const Half* x);
   LinearOutput output_of(const CudaLinear& linear) const;
   void attend(std::size_t index, int tokens, bool half);

@@ -20,9 +20,11 @@
 #include "core/palette/hadamard.h"
 #include "core/palette/lloyd_max.h"
 #include "core/palette/quantized_linear.h"
+#include "core/palette/tcq_layout.h"
 #include "cuda/encoders.h"
 #include "cuda/kernels/encode_feedback.cuh"
 #include "cuda/kernels/rotation.cuh"
+#include "cuda/linear_layout.h"
 
 namespace intarsia::cuda {
 
@@ -30,7 +32,7 @@ struct Blocks {
   unsigned x = 1, y = 1;
 };
 
-using ProductTrellis = kernels::TrellisCode<trellis::state_bits, 1, 1, false>; // of any rate, as to sizes
+using ProductTrellis = kernels::TrellisCode<trellis::state_bits, 1, 2, false>; // of any rate, as to sizes
 
 // Values of all states, as encode_trellis takes them.
 inline std::vector<std::uint32_t> trellis_value_pairs() {
@@ -39,7 +41,7 @@ inline std::vector<std::uint32_t> trellis_value_pairs() {
     std::uint32_t reversed = 0;
     for (unsigned bit = 0; bit < trellis::state_bits; ++bit)
       reversed |= (state >> bit & 1u) << (trellis::state_bits - 1 - bit);
-    pairs[reversed / 2] |= std::uint32_t(trellis::state_value(state) + 32768) << (16 * (reversed % 2));
+    pairs[reversed / 2] |= std::uint32_t(trellis::encoder_value(state) + 32768) << (16 * (reversed % 2));
   }
   return pairs;
 }
@@ -47,9 +49,8 @@ inline std::vector<std::uint32_t> trellis_value_pairs() {
 // --- sizes
 // ------------------------------------------------------------------------------------------------------
 
-inline bool is_trellis(QuantizerId id) {
-  return id.family == QuantizerFamily::tcq || id.family == QuantizerFamily::half_tcq;
-}
+// Slabs are whole bands of rows: a multiple of every quantizer's granularity.
+inline constexpr std::size_t encoder_band = trellis::panel_rows;
 
 // Device memory that coding takes, whatever the slab.
 inline std::size_t encoder_fixed_bytes(QuantizerId id, std::size_t columns, std::size_t blocks) {
@@ -59,19 +60,19 @@ inline std::size_t encoder_fixed_bytes(QuantizerId id, std::size_t columns, std:
 
 // And for each row of the slab: twice in f32, codes, and what the panels of feedback need.
 inline std::size_t encoder_row_bytes(QuantizerId id, std::size_t columns) {
-  return 8 * columns + std::size_t(quantizer(id).code_bytes({16, columns}) / 16) + 1 + 2 +
+  return 8 * columns + std::size_t(quantizer(id).code_bytes({encoder_band, columns}) / encoder_band) + 1 + 2 +
          2 * sizeof(RowFit) + 16 * kernels::panel_columns;
 }
 
-// How many rows fit into `bytes`: whole rows of tiles, at least one of them, no more than a grid can be high.
+// How many rows fit into `bytes`: whole bands, at least one of them, no more than a grid can be high.
 inline std::size_t encoder_slab_rows(QuantizerId id, MatrixShape shape, std::size_t blocks,
                                      std::size_t bytes) {
-  constexpr std::size_t tile = trellis::tile_side, most = 65535 / tile * tile;
+  constexpr std::size_t band = encoder_band, most = 65535 / band * band;
   const std::size_t fixed = encoder_fixed_bytes(id, shape.columns, blocks);
   const std::size_t rows = bytes > fixed ? (bytes - fixed) / encoder_row_bytes(id, shape.columns) : 0;
   const std::size_t most_indexed = UINT32_MAX / std::max<std::size_t>(1, shape.columns);
-  const std::size_t all = (shape.rows + tile - 1) / tile * tile;
-  return std::max(tile, std::min({rows / tile * tile, most_indexed / tile * tile, most, all}));
+  const std::size_t all = (shape.rows + band - 1) / band * band;
+  return std::max(band, std::min({rows / band * band, most_indexed / band * band, most, all}));
 }
 
 // --- the sequence
@@ -122,6 +123,8 @@ class LinearEncoder {
     for (std::size_t first = 0; first < shape.rows; first += rows_) {
       const std::size_t count = std::min(rows_, shape.rows - first);
       prepare(first, count, std::span(staging).first(count * columns_));
+      // What no weight belongs to is 0.
+      device_.clear(codes_.get(), coder_.code_bytes({rows_, columns_}), "clearing codes");
       if (source_.hessian)
         code_with_feedback(first, count);
       else
@@ -207,7 +210,7 @@ class LinearEncoder {
 
   void code_plainly(std::size_t first, std::size_t count) {
     if (is_trellis(source_.quantizer))
-      code_tiles(first, count);
+      code_panels(first, count);
     else
       with_book([&](auto book) {
         const kernels::CodedRows rows{unit_.get(),  int(count), int(columns_),
@@ -222,56 +225,66 @@ class LinearEncoder {
                    kernels::row_sums_shared_bytes(), unit_.get(), raw_.get(), int(columns_), fits_.get());
   }
 
-  // Tile columns [0, left) have one rate, the others another.
+  // Blocks [first, first + count) of a panel have one rate.
   struct Half {
-    std::size_t first, count; // tile columns
-    unsigned quarters;
-    std::size_t offset; // of its codes in a row of tiles
+    std::size_t first, count;
   };
   std::vector<Half> halves() const {
-    const std::size_t wide = (columns_ + trellis::tile_side - 1) / trellis::tile_side, left = (wide + 1) / 2;
-    const auto quarters = unsigned(source_.quantizer.quarter_bits);
-    if (source_.quantizer.family == QuantizerFamily::tcq) return {{0, wide, quarters, 0}};
-    std::vector<Half> both = {{0, left, quarters - 1, 0}};
-    if (wide > left)
-      both.push_back({left, wide - left, quarters + 1, left * trellis::tile_bytes(quarters - 1)});
+    const TcqLayout layout = layout_of_slab();
+    const std::size_t left = layout.left_blocks();
+    std::vector<Half> both = {{0, left}};
+    if (layout.blocks() > left) both.push_back({left, layout.blocks() - left});
     return both;
+  }
+  TcqLayout layout_of_slab() const { return {source_.quantizer, {rows_, columns_}}; }
+
+  // Columns of one rate, from the part'th of a block on.
+  kernels::TrellisRings rings(const float* weights, std::size_t stride, std::size_t panel, std::size_t rows,
+                              std::size_t block, std::size_t part, std::size_t columns) const {
+    const TcqLayout layout = layout_of_slab();
+    const unsigned quarters = layout.quarters(block);
+    return {weights,
+            stride,
+            int(rows),
+            int(columns),
+            quarters,
+            trellis::encoder_factor(quarters),
+            trellis::scale(quarters),
+            codes_.get() + layout.offset(panel, block),
+            unsigned(part),
+            layout.panel_bytes()};
   }
 
   // Bands of rows that take some 50 ms, so that Cancel is prompt.
-  void code_tiles(std::size_t first, std::size_t count) {
-    constexpr std::size_t tile = trellis::tile_side, waves = 64;
-    const std::size_t wide = (columns_ + tile - 1) / tile;
-    const std::size_t step = std::max<std::size_t>(1, waves * device_.blocks() / wide) * tile;
+  void code_panels(std::size_t first, std::size_t count) {
+    constexpr std::size_t panel = trellis::panel_rows, waves = 64;
+    const std::size_t panel_rings = (columns_ + trellis::ring_columns - 1) / trellis::ring_columns * 4;
+    const std::size_t step = std::max<std::size_t>(1, waves * device_.blocks() / panel_rings) * panel;
     for (std::size_t row = 0; row < count; row += step) {
       for (const Half& half : halves()) {
-        const std::size_t column = half.first * tile, left = columns_ - column;
+        const std::size_t column = half.first * trellis::block_columns;
+        const std::size_t wide = std::min(columns_ - column, half.count * trellis::block_columns);
         const std::size_t at = row * columns_ + column;
-        const kernels::TrellisTiles tiles{unit_.get() + at,
-                                          columns_,
-                                          int(std::min(step, count - row)),
-                                          int(std::min(left, half.count * tile)),
-                                          half.quarters,
-                                          codes_.get() + row / tile * row_bytes_ + half.offset,
-                                          row_bytes_};
-        code_and_decode(tiles, raw_.get() + at, columns_);
+        code_and_decode(
+            rings(unit_.get() + at, columns_, row / panel, std::min(step, count - row), half.first, 0, wide),
+            raw_.get() + at, columns_);
       }
       device_.wait();
       report(first + std::min(row + step, count));
     }
   }
 
-  void code_and_decode(const kernels::TrellisTiles& tiles, float* decoded, std::size_t stride) {
-    const auto count = std::size_t(tiles.tiles());
-    kernels::with_trellis_code<int(trellis::state_bits)>(tiles.quarters, [&](auto code) {
+  void code_and_decode(const kernels::TrellisRings& rings, float* decoded, std::size_t stride) {
+    const auto count = std::size_t(rings.rings());
+    kernels::with_trellis_code<int(trellis::state_bits)>(rings.quarters, [&](auto code) {
       using Code = decltype(code);
       device_.launch("searching a trellis", &kernels::encode_trellis<Code>,
                      Blocks{unsigned(std::min(count, device_.blocks()))}, Code::threads,
-                     kernels::trellis_shared_bytes<Code>(), tiles, values_.get(), choices_.get());
+                     kernels::trellis_shared_bytes<Code>(), rings, values_.get(), choices_.get());
     });
     device_.launch("decoding a trellis", &kernels::decode_trellis,
-                   Blocks{std::min(4096u, blocks_for(count * trellis::tile_weights, threads))}, threads, 0,
-                   tiles, book_.get(), decoded, stride);
+                   Blocks{std::min(4096u, blocks_for(count * trellis::ring_weights, threads))}, threads, 0,
+                   rings, decoded, stride);
   }
 
   // --- with feedback
@@ -301,7 +314,7 @@ class LinearEncoder {
                                int(width),  factor_.get(), feedback,           plain,
                                raw_.get(),  fits_.get(),   fits_.get() + rows_};
     if (is_trellis(source_.quantizer))
-      code_panel_of_tiles(panel, targets, targets + size);
+      code_panel_of_rings(panel, targets, targets + size);
     else
       with_book([&](auto book) {
         const std::size_t at = first / std::size_t(book.length) * std::size_t(book.width) / 8;
@@ -319,18 +332,15 @@ class LinearEncoder {
                    columns_, int(depth), out);
   }
 
-  void code_panel_of_tiles(const kernels::Panel& panel, float* targets, float* decoded) {
-    constexpr std::size_t tile = trellis::tile_side;
+  void code_panel_of_rings(const kernels::Panel& panel, float* targets, float* decoded) {
+    constexpr std::size_t width = trellis::ring_columns;
     const Blocks blocks{blocks_for(std::size_t(panel.rows), row_threads)};
     device_.launch("aiming at targets", &kernels::aim_panel, blocks, row_threads,
                    kernels::panel_shared_bytes(), panel, targets);
-    const std::size_t number = std::size_t(panel.first) / tile;
-    const auto all = halves();
-    const Half& half = number < all.front().count ? all.front() : all.back();
-    code_and_decode({targets, tile, panel.rows, panel.count, half.quarters,
-                     codes_.get() + half.offset + (number - half.first) * trellis::tile_bytes(half.quarters),
-                     row_bytes_},
-                    decoded, tile);
+    const std::size_t column = std::size_t(panel.first);
+    code_and_decode(rings(targets, width, 0, std::size_t(panel.rows), column / trellis::block_columns,
+                          column % trellis::block_columns / width, std::size_t(panel.count)),
+                    decoded, width);
     device_.launch("settling errors", &kernels::settle_panel, blocks, row_threads,
                    kernels::panel_shared_bytes(), panel, decoded);
   }

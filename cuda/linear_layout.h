@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // How a linear's codes lie in device memory, made once at upload. Plain C++: no CUDA is needed for it.
 //
-// NUQ, VQ, TCQ and Half-TCQ share one geometry, TCQ's: tiles of 16 x 16 weights, of which a lane of a warp
-// holds the eight that are its A fragment of mma.m16n8k16, in the order of trellis::place. At q quarter bits
-// a weight a tile takes 8 q bytes, and lane l's codes begin at bit 2 q l of it. The artifact has TCQ's tiles
-// already in that order, but NUQ's and VQ's codes row by row: a warp would gather them from sixteen rows,
-// each aligned to a byte alone. Here each row of tiles is one run of bytes that a warp streams in copies of
-// 16, at whatever rate: runs begin at multiples of 16 bytes (Half-TCQ has two a row, one for each rate). What
-// fills odd shapes up to whole tiles is code 0.
+// TCQ and Half-TCQ lie as in the artifact: blocks of 64 x 64 weights that a warp streams into registers
+// (core/palette/trellis.h).
+//
+// NUQ's and VQ's codes the artifact has row by row: a warp would gather them from sixteen rows, each aligned
+// to a byte alone. Here they make tiles of 16 x 16 weights, of which a lane of a warp holds the eight that
+// are its A fragment of mma.m16n8k16, in the order of tile_place(). At q quarter bits a weight a tile takes 8
+// q bytes, and lane l's codes begin at bit 2 q l of it. Each row of tiles is one run of bytes that a warp
+// streams in copies of 16, at whatever rate: rows begin at multiples of 16 bytes. What fills odd shapes up to
+// whole tiles is code 0.
 //
 // f16 stays row-major, so that the same memory serves as an embedding table and as cuBLAS's matrix; rows
 // are filled up to a multiple of eight weights.
@@ -19,6 +21,7 @@
 #include <vector>
 
 #include "core/palette/quantized_linear.h"
+#include "cuda/int8_rows.h"
 #include "cuda/tile_row.h"
 
 namespace intarsia::cuda {
@@ -33,7 +36,10 @@ std::string_view kernel_path_name(KernelPath path); // "tensor-core", "cuda-core
 // Whether launch_linear_group() has a kernel for it.
 bool supports(QuantizerId id, KernelPath path, int batch);
 
-TileRow tile_row(QuantizerId id, std::size_t d_in); // not for f16
+// TCQ and Half-TCQ, whose kernels read activations in bytes.
+bool is_trellis(QuantizerId id);
+
+TileRow tile_row(QuantizerId id, std::size_t d_in); // of NUQ and VQ
 
 // Elements between an f16 linear's rows.
 constexpr std::size_t f16_stride(std::size_t d_in) { return (d_in + 7) / 8 * 8; }
@@ -48,7 +54,13 @@ struct DeviceLinear {
   int d_out, d_in;
   const void* codes;      // device_codes(), 16-byte aligned
   const Half* row_scales; // binary16, d_out of them; null for f16
-  const float* codebook;  // quantizer(id).codebook(); null for f16
+  const float* codebook;  // quantizer(id).codebook(); null where that is empty
+};
+// What linears read: activations in binary16, dense rows of d_in, 16-byte aligned; and for a trellis the same
+// in bytes.
+struct LinearInput {
+  const Half* x;
+  Int8Rows int8;
 };
 struct LinearOutput {
   float* y;
@@ -57,5 +69,21 @@ struct LinearOutput {
 
 // Linears that one launch computes together: they have the same quantizer and d_in, and read the same x.
 inline constexpr int most_fused = 8;
+
+// Where the parts of a trellis-coded group meet that several blocks compute: zeros, before and after each
+// launch. Launches of one stream share it.
+inline constexpr int most_split_panels = 256; // with more panels of 64 rows nothing is split
+struct LinearScratch {
+  int* sums;
+  unsigned* arrived;
+};
+constexpr std::size_t linear_scratch_bytes() {
+  return sizeof(int) * most_split_panels * (64 * most_decode_rows * int8_terms + 1);
+}
+inline LinearScratch linear_scratch_in(void* zeros) {
+  auto* sums = static_cast<int*>(zeros);
+  return {sums, reinterpret_cast<unsigned*>(sums + std::size_t(most_split_panels) * 64 * most_decode_rows *
+                                                       int8_terms)};
+}
 
 } // namespace intarsia::cuda

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Which instance of the kernels computes a group of linears, and what it is given. Shared by the launches of
-// cuda/linears.cu and the tests on the host.
+// Which instance of the kernels computes a group of f16, NUQ or VQ linears, and what it is given. Shared by
+// the launches of cuda/linears.cu and the tests on the host.
 #pragma once
 
 #include <algorithm>
@@ -56,49 +56,41 @@ inline LinearLaunch plan_group(std::span<const DeviceLinear> linears, const Half
   return launch;
 }
 
-inline int largest_rate(const TileRow& row) { return std::max(row.runs[0].quarters, row.runs[1].quarters); }
-
 // Warps that share a block's rows: as many as there is room and work for.
 template <typename Decoder, int tiles_high, typename Product>
 void choose_threads(LinearLaunch& launch) {
   const TileRow& row = launch.group.row;
-  const int chunks =
-      (row.runs[0].tiles + row.runs[1].tiles + kernels::tiles_a_chunk - 1) / kernels::tiles_a_chunk;
+  const int chunks = kernels::chunk_count(row);
   launch.threads = kernels::linear_threads<tiles_high, Product>;
-  while (launch.threads > simt::warp_size &&
-         (kernels::linear_shared_bytes<Decoder, tiles_high, Product>(largest_rate(row), launch.threads) >
-              simt::shared_memory_limit ||
-          launch.threads / 2 >= chunks * simt::warp_size))
+  while (launch.threads > simt::warp_size && (kernels::linear_shared_bytes<Decoder, tiles_high, Product>(
+                                                  row.quarters, launch.threads) > simt::shared_memory_limit ||
+                                              launch.threads / 2 >= chunks * simt::warp_size))
     launch.threads /= 2;
-  launch.group.table_bytes = unsigned(Decoder::table_bytes(largest_rate(row)));
+  launch.group.table_bytes = unsigned(Decoder::table_bytes(row.quarters));
 }
 
-// Calls visit.operator()<Decoder>() with what reads the codes of `id`: NUQ's as pairs where their table fits,
-// or, if `exact`, one by one, as their levels must not be rounded to binary16 before they are scaled.
+// Calls visit.operator()<Decoder>() with what reads the codes of `id`: NUQ's as pairs up to 4 bits, where
+// each lane has a table of its own. Beyond they are read one by one, and at all rates if `exact`: levels are
+// not to be rounded to binary16 before they are scaled.
 template <bool exact, typename Visitor>
 void with_decoder(QuantizerId id, const Visitor& visit) {
   using namespace kernels;
   switch (id.family) {
-  case QuantizerFamily::tcq:
-  case QuantizerFamily::half_tcq:
-    return visit.template operator()<TrellisDecoder>();
   case QuantizerFamily::vq:
     return visit.template operator()<PairDecoder<false>>();
   case QuantizerFamily::nuq:
     if constexpr (!exact)
-      if (id.quarter_bits <= 24) return visit.template operator()<PairDecoder<true>>();
+      if (id.quarter_bits <= 16) return visit.template operator()<PairDecoder<true>>();
     return visit.template operator()<LevelDecoder>();
-  case QuantizerFamily::f16:
-    break;
+  default:
+    throw std::invalid_argument("neither f16 nor a trellis has a codebook");
   }
-  throw std::invalid_argument("f16 has no codes");
 }
 
 // Blocks that decode rows [first, first + count): no more than there is work for.
 inline unsigned decode_blocks(const kernels::DecodedLinear& linear, int first, int count, int threads,
                               int most) {
-  const int chunks = (linear.row.runs[0].tiles + kernels::tiles_a_chunk - 1) / kernels::tiles_a_chunk +
-                     (linear.row.runs[1].tiles + kernels::tiles_a_chunk - 1) / kernels::tiles_a_chunk;
+  const int chunks = kernels::chunk_count(linear.row);
   const auto tasks = std::int64_t((first + count + 15) / 16 - first / 16) * chunks;
   const std::int64_t warps = threads / simt::warp_size;
   return unsigned(std::min<std::int64_t>((tasks + warps - 1) / warps, most));
@@ -110,11 +102,8 @@ void with_linear_kernel(QuantizerId id, KernelPath path, int batch, int tiles_hi
   using namespace kernels;
   with_decoder<false>(id, [&]<typename Decoder>() {
     if (path == KernelPath::cuda_core) {
-      if constexpr (!std::is_same_v<Decoder, TrellisDecoder>) {
-        if (batch == 1) return visit.template operator()<Decoder, 1, PlainProduct<1>>();
-        return visit.template operator()<Decoder, 1, PlainProduct<2>>();
-      }
-      throw std::invalid_argument("a trellis has no CUDA-core kernel");
+      if (batch == 1) return visit.template operator()<Decoder, 1, PlainProduct<1>>();
+      return visit.template operator()<Decoder, 1, PlainProduct<2>>();
     }
     const auto with_height = [&]<int high>() {
       if (batch <= 8) return visit.template operator()<Decoder, high, TensorProduct<1>>();

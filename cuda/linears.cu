@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "cuda/linears.h"
 
+#include "cuda/kernels/quantize_rows.cuh"
 #include "cuda/linear_plan.h"
 #include "cuda/start.cuh"
+#include "cuda/trellis_launch.h"
 
 namespace intarsia::cuda {
 namespace {
@@ -45,12 +47,20 @@ DecodedLinear decoded(const DeviceLinear& linear) {
 
 } // namespace
 
-void launch_linear_group(std::span<const DeviceLinear> group, const Half* x, int batch,
-                         std::span<const LinearOutput> outputs, KernelPath path, cudaStream_t stream) {
+void launch_linear_group(std::span<const DeviceLinear> group, const LinearInput& input, int batch,
+                         std::span<const LinearOutput> outputs, KernelPath path, const LinearScratch& scratch,
+                         cudaStream_t stream) {
   refuse_unlike(group, outputs, batch, path);
   const QuantizerId id = group[0].quantizer;
+  if (is_trellis(id)) {
+    for (const TrellisLaunch& launch :
+         plan_trellis(group, input.int8, batch, outputs, scratch, multiprocessors()))
+      with_trellis_rate(launch.quarters,
+                        [&]<int quarters>() { start_trellis_group<quarters>(launch, stream); });
+    return;
+  }
   const int tiles_high = choose_height(group, path, multiprocessors());
-  LinearLaunch launch = plan_group(group, x, batch, outputs, tiles_high);
+  LinearLaunch launch = plan_group(group, input.x, batch, outputs, tiles_high);
   if (id.family == QuantizerFamily::f16) {
     if (batch <= 8)
       launch_f16<1>(launch, stream);
@@ -63,9 +73,14 @@ void launch_linear_group(std::span<const DeviceLinear> group, const Half* x, int
     const auto columns = unsigned(Product::columns);
     start("multiplying quantized linears", &linear_group<Decoder, height, Product>,
           dim3(launch.blocks, (unsigned(batch) + columns - 1) / columns), launch.threads,
-          linear_shared_bytes<Decoder, height, Product>(largest_rate(launch.group.row), launch.threads),
-          stream, launch.group);
+          linear_shared_bytes<Decoder, height, Product>(launch.group.row.quarters, launch.threads), stream,
+          launch.group);
   });
+}
+
+void launch_quantize_rows(const Half* x, int rows, int d_in, const Int8Rows& to, cudaStream_t stream) {
+  start("quantizing activations", &quantize_rows, dim3(unsigned(rows)), 256, quantize_shared_bytes(), stream,
+        x, d_in, to);
 }
 
 void launch_decode_rows(const DeviceLinear& linear, int first, int count, Half* out, std::size_t stride,
@@ -80,12 +95,20 @@ void launch_decode_rows(const DeviceLinear& linear, int first, int count, Half* 
           "copying rows of an f16 linear");
     return;
   }
+  if (is_trellis(linear.quantizer)) {
+    for (const TrellisPass& pass : trellis_passes(linear.quantizer, std::size_t(linear.d_in)))
+      with_trellis_rate(pass.quarters, [&]<int quarters>() {
+        start_trellis_rows<quarters>(trellis_matrix(linear, pass), first, count, multiprocessors(), out,
+                                     stride, stream);
+      });
+    return;
+  }
   const DecodedLinear what = decoded(linear);
   with_decoder<true>(linear.quantizer, [&]<typename Decoder>() {
     constexpr int threads = 512;
     const dim3 grid(decode_blocks(what, first, count, threads, 2 * multiprocessors()));
     start("decoding a linear", &decode_linear<Decoder>, grid, threads,
-          Decoder::table_bytes(largest_rate(what.row)), stream, what, first, count, out, stride);
+          Decoder::table_bytes(what.row.quarters), stream, what, first, count, out, stride);
   });
 }
 

@@ -4,7 +4,7 @@
 // std::runtime_error with CUDA's words when it cannot be launched.
 //
 // An upload is: device_codes(layer) to `codes`, layer.row_scales to `row_scales`, and once for each quantizer
-// quantizer(id).codebook() to `codebook`.
+// quantizer(id).codebook() to `codebook`, where there is one.
 #pragma once
 
 #include <cstddef>
@@ -17,10 +17,14 @@
 
 namespace intarsia::cuda {
 
-// x: rotated activations (f16: as they are), binary16, dense rows of d_in, 16-byte aligned. outputs[i] is
-// group[i]'s. 1 <= batch <= most_decode_rows, and supports() says yes.
-void launch_linear_group(std::span<const DeviceLinear> group, const Half* x, int batch,
-                         std::span<const LinearOutput> outputs, KernelPath path, cudaStream_t stream);
+// input: rotated activations (f16: as they are). outputs[i] is group[i]'s. 1 <= batch <= most_decode_rows,
+// and supports() says yes.
+void launch_linear_group(std::span<const DeviceLinear> group, const LinearInput& input, int batch,
+                         std::span<const LinearOutput> outputs, KernelPath path, const LinearScratch& scratch,
+                         cudaStream_t stream);
+
+// Rows of d_in in binary16 to bytes, as a trellis reads them.
+void launch_quantize_rows(const Half* x, int rows, int d_in, const Int8Rows& to, cudaStream_t stream);
 
 // Rows [first, first + count) of W~, scales applied, to binary16 row-major `out`, rows `stride` elements
 // apart (at least d_in; what lies between is not written). For f16, W itself.

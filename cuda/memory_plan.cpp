@@ -44,10 +44,7 @@ std::size_t rows_within(std::uint64_t bytes, std::uint64_t row, std::size_t all)
 
 std::string scales_part(const LinearLayer& layer) { return layer.name + ".row_scales"; }
 std::string bias_part(const LinearLayer& layer) { return layer.name + ".bias"; }
-std::string codebook_part(QuantizerId id) {
-  const bool trellis = id.family == QuantizerFamily::tcq || id.family == QuantizerFamily::half_tcq;
-  return "codebook " + (trellis ? std::string("tcq") : to_string(id));
-}
+std::string codebook_part(QuantizerId id) { return "codebook " + to_string(id); }
 std::string signs_part(const LinearLayer& layer) { return "signs " + layer.input; }
 std::string dense_part(std::size_t d_in, bool transposed) {
   return (transposed ? "transposed hadamard " : "hadamard ") + std::to_string(d_in);
@@ -87,6 +84,7 @@ ArenaPlan workspace_arena(const LayerGraph& graph, const QuantizerOf& quantizer_
   ArenaPlan arena;
   arena.add("cublas", MemoryUse::workspace, cublas_workspace_bytes);
   arena.add("decoded", MemoryUse::workspace, largest);
+  arena.add("split linears", MemoryUse::workspace, linear_scratch_bytes());
   return arena;
 }
 
@@ -107,6 +105,7 @@ ArenaPlan sequence_arena(const ModelConfig& config, std::size_t capacity) {
   add("attended", sizeof(float) * tokens * config.attention_dim());
   add("gate and up", sizeof(float) * tokens * 2 * config.intermediate);
   for (const char* name : {"plain", "rotated"}) add(name, sizeof(Half) * tokens * widest);
+  add("int8", most_decode_rows * int8_row_bytes(widest, int8_terms));
   // As much for every context that leaves room for one token, so that a token costs its keys and values
   // alone.
   add("attention", std::max<std::uint64_t>(attention_bytes,

@@ -20,7 +20,7 @@ using QuantizerOf = std::function<QuantizerId(const LinearLayer&)>;
 // Names of an arena's parts.
 std::string scales_part(const LinearLayer& layer);
 std::string bias_part(const LinearLayer& layer);
-std::string codebook_part(QuantizerId id);        // trellises share one
+std::string codebook_part(QuantizerId id);
 std::string signs_part(const LinearLayer& layer); // layers with one input share one
 std::string dense_part(std::size_t d_in, bool transposed);
 
@@ -32,7 +32,7 @@ std::size_t logit_rows(const ModelConfig& config, std::size_t capacity);
 
 // Codes by their layers' names, scales, biases, norms by their tensors' names, rotations, codebooks, "rope".
 ArenaPlan weight_arena(const ModelConfig& config, const LayerGraph& graph, const QuantizerOf& quantizer_of);
-// "decoded": rows of a linear in f16 on their way to cuBLAS; "cublas".
+// "decoded": rows of a linear in f16 on their way to cuBLAS; "cublas"; "split linears": LinearScratch.
 ArenaPlan workspace_arena(const LayerGraph& graph, const QuantizerOf& quantizer_of);
 // Activations and, last, "kv": for each block its keys and its values.
 ArenaPlan sequence_arena(const ModelConfig& config, std::size_t capacity);

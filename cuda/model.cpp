@@ -86,6 +86,10 @@ const DenseProducts& CudaModel::products() const {
 void CudaModel::select() const { check(cudaSetDevice(device), "selecting a device"); }
 
 void CudaModel::load(const WeightSource& source, const JobControl& control) {
+  const std::vector<std::byte> zeros(linear_scratch_bytes());
+  auto* split = workspace.at<std::byte>("split linears");
+  upload(split, std::span(zeros), stream, "zeros");
+  scratch = linear_scratch_in(split);
   load_linear(embedding, graph_.embedding, source);
   if (weights.has("no signs")) {
     const std::vector<std::uint8_t> none((config_.hidden + 7) / 8, 0);
@@ -148,6 +152,7 @@ void CudaModel::place(CudaLinear& to, const QuantizedLinear& layer) {
 
 const float* CudaModel::codebook_for(CudaLinear& to, QuantizerId id) {
   const auto book = quantizer(id).codebook();
+  if (book.empty()) return nullptr;
   const std::string part = codebook_part(id);
   float* place_of_book = nullptr;
   if (weights.has(part))

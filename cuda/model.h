@@ -63,6 +63,7 @@ struct CudaModel : public LanguageModel {
   CudaLinear embedding;
   std::optional<CudaLinear> head_; // none when tied
   std::vector<CudaBlock> blocks;
+  LinearScratch scratch{};
   const float *final_norm = nullptr, *rope_frequencies = nullptr;
   std::unique_ptr<Gemm> gemm; // null where cuBLAS is not there: prompts go through in small steps
   std::string why_no_gemm;    // and what that means

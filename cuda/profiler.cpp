@@ -56,12 +56,16 @@ class Pool {
  public:
   Pool(const Stream& stream, const std::vector<ProfileGroup>& shapes)
       : arena_(plan(shapes), "the profiler") {
-    for (const char* name : {"codes", "scales", "x"})
+    for (const char* name : {"codes", "scales", "x", "int8"})
       fill(arena_.at<std::byte>(name), arena_.plan().part(name).bytes, stream);
+    const std::vector<std::byte> zeros(linear_scratch_bytes());
+    copy_to_device(arena_.at<std::byte>("split"), std::span(zeros), stream, "filling memory");
+    stream.wait();
   }
   // The next groups are of this quantizer: its own codebook, so that what is multiplied is of its usual size.
   void choose(const Quantizer& quantizer, const Stream& stream) const {
     const auto book = quantizer.codebook();
+    if (book.empty()) return;
     copy_to_device(arena_.at<float>("books"), std::span<const float>(book), stream, "uploading a codebook");
     stream.wait();
   }
@@ -79,7 +83,10 @@ class Pool {
     }
     return linears;
   }
-  const Half* x() const { return arena_.at<Half>("x"); }
+  LinearInput input(const ProfileGroup& shape) const {
+    return {arena_.at<Half>("x"), int8_rows_in(arena_.at<void>("int8"), 1, shape.d_in, int8_terms)};
+  }
+  LinearScratch scratch() const { return linear_scratch_in(arena_.at<void>("split")); }
   std::vector<LinearOutput> outputs(const ProfileGroup& shape) const {
     std::vector<LinearOutput> outputs;
     float* y = arena_.at<float>("y");
@@ -103,6 +110,8 @@ class Pool {
     plan.add("scales", MemoryUse::workspace, sizeof(Half) * largest);
     plan.add("books", MemoryUse::workspace, sizeof(float) * book);
     plan.add("x", MemoryUse::workspace, sizeof(Half) * widest);
+    plan.add("int8", MemoryUse::workspace, int8_row_bytes(widest, int8_terms));
+    plan.add("split", MemoryUse::workspace, linear_scratch_bytes());
     plan.add("y", MemoryUse::workspace, sizeof(float) * largest);
     return plan;
   }
@@ -117,7 +126,8 @@ Timing time_group(const Stream& stream, const Pool& pool, const ProfileGroup& sh
   const std::uint64_t places = std::max<std::uint64_t>(pool.code_bytes() / bytes, 1);
   const auto outputs = pool.outputs(shape);
   const auto launch = [&](std::uint64_t place) {
-    launch_linear_group(pool.group(shape, id, place % places * bytes), pool.x(), 1, outputs, path, stream);
+    launch_linear_group(pool.group(shape, id, place % places * bytes), pool.input(shape), 1, outputs, path,
+                        pool.scratch(), stream);
   };
   launch(0); // loads the kernel
   stream.wait();
@@ -169,8 +179,15 @@ class RestOfStep {
                             int(context_)};
     launch_gather_rows(arena_.at<Half>("head"), config_.vocabulary, position + 1, 1, hidden, residual,
                        stream_);
+    // A trellis's linears take their inputs in bytes; others go without, so that this is what a step takes at
+    // most.
+    const auto to_bytes = [&](std::size_t width) {
+      launch_quantize_rows(out, 1, int(width), int8_rows_in(arena_.at<void>("int8"), 1, width, int8_terms),
+                           stream_);
+    };
     for (std::size_t i = 0; i < config_.blocks; ++i) {
       launch_rotate_normed(rows, gain, 1e-5f, of_hidden, out, stream_);
+      to_bytes(config_.hidden);
       launch_rope_and_store(qkv, qkv + config_.attention_dim(),
                             qkv + config_.attention_dim() + config_.kv_dim(), all, 1,
                             arena_.at<float>("frequencies"), position, heads, cache, stream_);
@@ -178,17 +195,21 @@ class RestOfStep {
                        arena_.at<float>("attention"), attended, stream_);
       launch_rotate(Rows{attended, config_.attention_dim(), 1, int(config_.attention_dim())}, of_attention,
                     out, stream_);
+      to_bytes(config_.attention_dim());
       launch_add_residual(attended, config_.hidden, residual, stream_);
       launch_rotate_normed(rows, gain, 1e-5f, of_hidden, out, stream_);
+      to_bytes(config_.hidden);
       launch_rotate_gated(Rows{gate, 2 * config_.intermediate, 1, int(config_.intermediate)},
                           gate + config_.intermediate, of_wide, out, stream_);
+      to_bytes(config_.intermediate);
       launch_add_residual(gate, config_.hidden, residual, stream_);
     }
     launch_rms_norm(residual, 1, hidden, gain, 1e-5f, out, stream_);
     const DeviceLinear head{{},     int(config_.vocabulary), hidden, arena_.at<std::byte>("head"), nullptr,
                             nullptr};
     const LinearOutput logits{arena_.at<float>("logits"), config_.vocabulary};
-    launch_linear_group(std::span(&head, 1), out, 1, std::span(&logits, 1), KernelPath::tensor_core, stream_);
+    launch_linear_group(std::span(&head, 1), {out, {}}, 1, std::span(&logits, 1), KernelPath::tensor_core, {},
+                        stream_);
   }
 
  private:
@@ -214,6 +235,7 @@ class RestOfStep {
     add("attended", sizeof(float) * std::max(config.attention_dim(), config.hidden));
     add("gain", sizeof(float) * config.hidden);
     add("out", sizeof(Half) * widest);
+    add("int8", int8_row_bytes(widest, int8_terms));
     add("frequencies", sizeof(float) * config.head_dim);
     // Dense signs are read in their place: times do not depend on what they are.
     add("hidden signs", std::max(config.hidden, dense_words(config.hidden)));

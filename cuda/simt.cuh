@@ -10,14 +10,16 @@
 //   thread_index().x, block_index().x .y .z, block_dim().x, grid_dim().x .y .z, lane(), warp()
 //   block_barrier(), warp_barrier(), device_fence()
 //   shuffle(v, lane), shuffle_xor(v, mask), shuffle_down(v, delta); any(p), all(p), ballot(p)
-//   atomic_add(unsigned*), atomic_max(unsigned*), each returning what was there; others are loops in shared
-//   memory (compare, swap, try again), so there are none
+//   atomic_add(int*, unsigned*), atomic_max(unsigned*), atomic_exchange(int*), each returning what was there;
+//   others are loops in shared memory (compare, swap, try again), so there are none
 //   shared_memory<T>()        the block's one dynamic shared buffer, 16-byte aligned; kernels carve it up
 //   Half2, make_half2, low, high, half2_add, half2_mul, half2_fma: rounded to binary16 once each;
 //   pack, low_bits, high_bits of its two patterns
 //   half_to_float, float_to_half
 //   mma_m16n8k16(d, a, b)     d += A B: A 16 x 16 row-major, B 16 x 8 column-major in f16, sums in f32,
 //                             fragments as in the PTX manual, "Matrix Fragments for mma.m16n8k16"
+//   mma_m16n8k32(d, a, b)     d += A B: A 16 x 32 row-major in unsigned bytes, B 32 x 8 column-major in
+//                             signed ones, sums in int32 (modulo 2^32)
 //   ldmatrix_x4, ldmatrix_x2, ldmatrix_x2_trans(r, address of this lane's row of 16 bytes)
 //   cp_async_16(shared, global), cp_async_16_or_zero(shared, global, valid), cp_async_commit(),
 //   cp_async_wait<N>(): all but the N newest groups have landed, for the thread that asked

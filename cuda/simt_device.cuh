@@ -42,8 +42,10 @@ INTARSIA_DEVICE bool any(bool vote) { return __any_sync(whole_warp, vote) != 0; 
 INTARSIA_DEVICE bool all(bool vote) { return __all_sync(whole_warp, vote) != 0; }
 INTARSIA_DEVICE unsigned ballot(bool vote) { return __ballot_sync(whole_warp, vote); }
 
+INTARSIA_DEVICE int atomic_add(int* to, int value) { return atomicAdd(to, value); }
 INTARSIA_DEVICE unsigned atomic_add(unsigned* to, unsigned value) { return atomicAdd(to, value); }
 INTARSIA_DEVICE unsigned atomic_max(unsigned* to, unsigned value) { return atomicMax(to, value); }
+INTARSIA_DEVICE int atomic_exchange(int* to, int value) { return atomicExch(to, value); }
 
 extern __shared__ uint4 shared_buffer[];
 template <typename T>
@@ -104,6 +106,12 @@ INTARSIA_DEVICE void mma_m16n8k16(float (&d)[4], const std::uint32_t (&a)[4], co
   asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, "
                "{%0,%1,%2,%3};"
                : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+INTARSIA_DEVICE void mma_m16n8k32(int (&d)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]) {
+  asm volatile("mma.sync.aligned.m16n8k32.row.col.s32.u8.s8.s32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, "
+               "{%0,%1,%2,%3};"
+               : "+r"(d[0]), "+r"(d[1]), "+r"(d[2]), "+r"(d[3])
                : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 }
 INTARSIA_DEVICE void ldmatrix_x4(std::uint32_t (&r)[4], const void* shared_row) {

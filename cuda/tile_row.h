@@ -1,17 +1,29 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Where the tiles of a row of tiles lie in device memory (cuda/linear_layout.h). Shared by host and device.
+// NUQ's and VQ's tiles in device memory (cuda/linear_layout.h). Shared by host and device.
 #pragma once
+
+#include <cstddef>
 
 namespace intarsia::cuda {
 
-// Tiles of one rate side by side: `bytes` from byte `begin` of the row of tiles on.
-struct TileRun {
-  int quarters, tiles; // quarters: quarter bits a weight
-  unsigned begin, bytes;
-};
+inline constexpr unsigned tile_side = 16, tile_weights = tile_side * tile_side;
 
+// `quarters`: quarter bits a weight.
+constexpr std::size_t tile_bytes(unsigned quarters) { return std::size_t(quarters) * tile_weights / 32; }
+
+// Where weight `step` lies in a tile. Eight successive weights are what one lane of a warp holds of a 16 x 16
+// A fragment of mma.m16n8k16 (PTX ISA, "Matrix fragments for mma.m16n8k16"), in the order of its registers.
+struct TilePlace {
+  unsigned row, column;
+};
+constexpr TilePlace tile_place(unsigned step) {
+  const unsigned lane = step / 8, value = step % 8;
+  return {lane / 4 + (value & 2) * 4, lane % 4 * 2 + (value & 1) + (value & 4) * 2};
+}
+
+// A row of tiles: so many bytes, a multiple of 16.
 struct TileRow {
-  TileRun runs[2]; // the second has tiles only for Half-TCQ
+  int quarters, tiles; // quarters: quarter bits a weight
   unsigned bytes;
 };
 

@@ -185,30 +185,29 @@ INTARSIA_KERNEL void encode_rows(Book book, CodedRows to) {
 // --- trellis
 // ----------------------------------------------------------------------------------------------------
 
-// The 16 bits of a circular stream of `bytes` bytes from `bit` on.
-INTARSIA_DEVICE std::uint32_t trellis_window(const std::uint8_t* stream, unsigned bytes, unsigned bit) {
+// The state that a ring's weight `step` is decoded from.
+INTARSIA_DEVICE std::uint32_t trellis_window(const TrellisRing& ring, unsigned step, unsigned quarters) {
+  const auto bytes = unsigned(trellis::ring_bytes(quarters)), bit = trellis::first_bit(step, quarters);
   std::uint32_t window = 0;
   INTARSIA_UNROLL
-  for (unsigned i = 0; i < 3; ++i) window |= std::uint32_t(stream[(bit / 8 + i) % bytes]) << (8 * i);
-  return window >> (bit % 8) & 0xFFFFu;
+  for (unsigned i = 0; i < 3; ++i) {
+    const unsigned byte = (bit / 8 + i) % bytes;
+    window |= std::uint32_t(ring.block[trellis::ring_byte_index(ring.number, byte, quarters)]) << (8 * i);
+  }
+  return window >> (bit % 8) & trellis::state_mask;
 }
 
-// The weights of the tiles, rows `stride` apart. curve: what the upper 11 bits of a hash stand for.
-INTARSIA_KERNEL void decode_trellis(TrellisTiles tiles, const float* curve, float* decoded,
-                                    std::size_t stride) {
-  const auto wide = std::size_t(tiles.tiles_wide()), bytes = trellis::tile_bytes(tiles.quarters);
-  const std::size_t count = std::size_t(tiles.tiles()) * trellis::tile_weights;
+// The weights of the rings, rows `stride` apart.
+INTARSIA_KERNEL void decode_trellis(TrellisRings rings, float* decoded, std::size_t stride) {
+  const std::size_t count = std::size_t(rings.rings()) * trellis::ring_weights;
   for (std::size_t i = first_element(); i < count; i += element_step()) {
-    const std::size_t tile = i / trellis::tile_weights, row_of_tiles = tile / wide, tile_column = tile % wide;
-    const unsigned step = unsigned(i % trellis::tile_weights);
-    const trellis::Place place = trellis::place(step);
-    const std::size_t row = row_of_tiles * trellis::tile_side + place.row,
-                      column = tile_column * trellis::tile_side + place.column;
-    if (row >= std::size_t(tiles.rows) || column >= std::size_t(tiles.columns)) continue;
-    const std::uint8_t* stream = tiles.codes + row_of_tiles * tiles.row_bytes + tile_column * bytes;
-    const std::uint32_t state =
-        trellis_window(stream, unsigned(bytes), trellis::first_bit(step, tiles.quarters));
-    decoded[row * stride + column] = curve[trellis::hash(state) >> 5];
+    const TrellisRing ring(rings, int(i / trellis::ring_weights));
+    const unsigned step = unsigned(i % trellis::ring_weights);
+    const trellis::Place place = trellis::place(ring.number, step);
+    const int row = ring.row + int(place.row), column = ring.column + int(place.column);
+    if (row >= rings.rows || column >= rings.columns) continue;
+    decoded[std::size_t(row) * stride + std::size_t(column)] =
+        float(trellis::state_value(trellis_window(ring, step, rings.quarters))) * rings.unit;
   }
 }
 

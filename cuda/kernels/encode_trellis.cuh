@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The tail-biting Viterbi search of core/palette/trellis_encoder.cpp, a tile of 256 weights a block: the same
+// The tail-biting Viterbi search of core/palette/trellis_encoder.cpp, a ring of 256 weights a block: the same
 // two passes, the same integer costs, the same choice among equals, hence the same codes.
 //
 // As there, states have their bits reversed, costs are kept by group (state >> new bits), and a step goes
@@ -44,7 +44,7 @@ void with_trellis_code(unsigned quarters, Use use) {
   const bool whole = quarters % 4 == 0;
   switch (quarters / 4) {
   case 1:
-    return whole ? use(TrellisCode<state_bits, 1, 1, false>()) : use(TrellisCode<state_bits, 1, 2, false>());
+    return use(TrellisCode<state_bits, 1, 2, false>());
   case 2:
     return whole ? use(TrellisCode<state_bits, 2, 2, false>()) : use(TrellisCode<state_bits, 2, 3, false>());
   case 3:
@@ -57,21 +57,45 @@ void with_trellis_code(unsigned quarters, Use use) {
   }
 }
 
-// A rectangle of tiles of one rate: rows of f32 and where their codes go. Beyond `rows` and `columns` weights
-// are zeros.
-struct TrellisTiles {
+// Rings of one rate: a rectangle of weights, rows of f32, and where its codes go. Beyond `rows` and `columns`
+// weights are zeros; a ring without a weight is left as it is.
+struct TrellisRings {
   const float* weights;
   std::size_t stride; // of weights
   int rows, columns;
   unsigned quarters;
-  std::uint8_t* codes;   // of the first tile; tiles of a row lie one behind the other
-  std::size_t row_bytes; // from one row of tiles to the next
+  float factor, unit;      // trellis::encoder_factor(), scale()
+  std::uint8_t* codes;     // of the block that the columns begin in, in the first panel
+  unsigned first_part;     // of that block, where they begin
+  std::size_t panel_bytes; // from one panel to the next
 
-  constexpr int tiles_wide() const {
-    return (columns + int(trellis::tile_side) - 1) / int(trellis::tile_side);
+  constexpr int parts() const {
+    return (columns + int(trellis::ring_columns) - 1) / int(trellis::ring_columns);
   }
-  constexpr int tiles() const {
-    return (rows + int(trellis::tile_side) - 1) / int(trellis::tile_side) * tiles_wide();
+  constexpr int rings() const {
+    return int(trellis::panels(std::size_t(rows))) * parts() * int(trellis::part_rings);
+  }
+};
+
+// One of them, numbered by panel, then part, then within the part.
+struct TrellisRing {
+  unsigned number;     // in its block
+  int row, column;     // of the block's corner, in the rectangle; the column may lie left of it
+  std::uint8_t* block; // its codes
+
+  INTARSIA_DEVICE TrellisRing(const TrellisRings& rings, int ring) {
+    constexpr int part_rings = int(trellis::part_rings);
+    const int panel = ring / part_rings / rings.parts();
+    const auto part = rings.first_part + unsigned(ring / part_rings % rings.parts());
+    number = part % trellis::block_parts * trellis::part_rings + unsigned(ring % part_rings);
+    row = panel * int(trellis::panel_rows);
+    const unsigned column_of_block = part / trellis::block_parts;
+    column = int(column_of_block * trellis::block_columns) - int(rings.first_part * trellis::ring_columns);
+    block = rings.codes + std::size_t(panel) * rings.panel_bytes +
+            column_of_block * trellis::block_bytes(rings.quarters);
+  }
+  INTARSIA_DEVICE bool has_weights(const TrellisRings& rings) const {
+    return row + int(trellis::place(number, 0).row) < rings.rows; // its first row; columns are there
   }
 };
 
@@ -84,7 +108,7 @@ inline constexpr int trellis_slots = 3, trellis_trace_steps = 16;
 template <typename Code>
 struct TrellisShared {
   std::uint16_t* costs;
-  float* targets;       // of a tile, in units
+  float* targets;       // of a ring, in units
   std::uint32_t* slots; // complements of the smallest costs of the last steps
   std::uint32_t* reduce;
   std::uint32_t* exponent; // trellis_exponent
@@ -93,7 +117,7 @@ struct TrellisShared {
   INTARSIA_DEVICE explicit TrellisShared(std::uint8_t* memory) {
     costs = reinterpret_cast<std::uint16_t*>(memory);
     targets = reinterpret_cast<float*>(memory + (1u << Code::state_bits));
-    slots = reinterpret_cast<std::uint32_t*>(targets + trellis::tile_weights);
+    slots = reinterpret_cast<std::uint32_t*>(targets + trellis::ring_weights);
     reduce = slots + trellis_slots;
     exponent = reduce + reduce_scratch;
     found = reinterpret_cast<std::uint16_t*>(exponent + 1);
@@ -102,14 +126,14 @@ struct TrellisShared {
 
 template <typename Code>
 constexpr std::size_t trellis_shared_bytes() {
-  return (std::size_t(1) << Code::state_bits) + 6 * trellis::tile_weights +
+  return (std::size_t(1) << Code::state_bits) + 6 * trellis::ring_weights +
          4 * (trellis_slots + reduce_scratch + 1);
 }
 
 // Words that each block keeps in global memory: a thread's choices, step by step.
 template <typename Code>
 constexpr std::size_t trellis_choices() {
-  return std::size_t(trellis::tile_weights) * Code::threads;
+  return std::size_t(trellis::ring_weights) * Code::threads;
 }
 
 // Where a group's cost lies: pieces of 16 bytes change places within 128, so that threads whose runs lie 32
@@ -288,7 +312,7 @@ INTARSIA_DEVICE std::uint32_t trellis_advance(const std::uint32_t* values, const
                                               unsigned number, unsigned step) {
   TrellisStep<Code, bits, next_bits> work;
   work.exponent = *shared.exponent;
-  const TrellisTarget target = trellis_target<Code::doubled>(shared.targets[step % trellis::tile_weights]);
+  const TrellisTarget target = trellis_target<Code::doubled>(shared.targets[step % trellis::ring_weights]);
   work.advance(values, target, trellis_offset(shared.slots, number), shared.costs);
   const std::uint32_t least = warp_reduce(~work.least, Largest());
   if (simt::lane() == 0) simt::atomic_max(shared.slots + (number + 1) % trellis_slots, least);
@@ -391,57 +415,55 @@ INTARSIA_DEVICE void trellis_pass(const TrellisSpan& span, unsigned stop, const 
   trellis_trace(span, stop, shared, choices, group, quarters);
 }
 
-// --- a tile
+// --- a ring
 // -----------------------------------------------------------------------------------------------------
 
-INTARSIA_DEVICE float trellis_units(float weight) {
+INTARSIA_DEVICE float trellis_units(float weight, float factor) {
   constexpr float rounder = 12582912; // 1.5 x 2^23: what is added to it is rounded to a whole number
-  return fminf(fmaxf(weight * 8192, -32767), 32767) + rounder - rounder;
+  return fminf(fmaxf(weight * factor, -32767), 32767) + rounder - rounder;
 }
 
 template <typename Code>
-INTARSIA_DEVICE void trellis_load(const TrellisTiles& tiles, int tile, const TrellisShared<Code>& shared) {
-  const int first_row = tile / tiles.tiles_wide() * int(trellis::tile_side);
-  const int first_column = tile % tiles.tiles_wide() * int(trellis::tile_side);
-  for (unsigned t = simt::thread_index().x; t < trellis::tile_weights; t += unsigned(Code::threads)) {
-    const trellis::Place place = trellis::place(t);
-    const int row = first_row + int(place.row), column = first_column + int(place.column);
-    const bool there = row < tiles.rows && column < tiles.columns;
-    const float weight = there ? tiles.weights[std::size_t(row) * tiles.stride + std::size_t(column)] : 0.f;
-    shared.targets[t] = trellis_units(weight);
+INTARSIA_DEVICE void trellis_load(const TrellisRings& rings, const TrellisRing& ring,
+                                  const TrellisShared<Code>& shared) {
+  for (unsigned t = simt::thread_index().x; t < trellis::ring_weights; t += unsigned(Code::threads)) {
+    const trellis::Place place = trellis::place(ring.number, t);
+    const int row = ring.row + int(place.row), column = ring.column + int(place.column);
+    const bool there = row < rings.rows && column < rings.columns;
+    const float weight = there ? rings.weights[std::size_t(row) * rings.stride + std::size_t(column)] : 0.f;
+    shared.targets[t] = trellis_units(weight, rings.factor);
   }
 }
 
-// 32 bits of the stream. New bits of step t, t = 1 … 256, lie where its window ends: at first_bit(t - 1) …
+// A byte of the stream. New bits of step t, t = 1 … 256, lie where its window ends: at first_bit(t - 1) …
 // first_bit(t) - 1, moved by the window's length; in a reversed state they are the lowest, the first on top.
-INTARSIA_DEVICE std::uint32_t trellis_word(const std::uint16_t* found, unsigned quarters, unsigned state_bits,
-                                           unsigned number) {
-  const unsigned length = quarters * trellis::tile_weights / 4;
-  std::uint32_t word = 0;
-  for (unsigned bit = 0; bit < 32; ++bit) {
-    const unsigned at = (32 * number + bit + length - state_bits) % length;
+INTARSIA_DEVICE std::uint8_t trellis_byte(const std::uint16_t* found, unsigned quarters, unsigned state_bits,
+                                          unsigned number) {
+  const unsigned length = quarters * trellis::ring_weights / 4;
+  unsigned byte = 0;
+  for (unsigned bit = 0; bit < 8; ++bit) {
+    const unsigned at = (8 * number + bit + length - state_bits) % length;
     const unsigned before = (4 * at + 3) / quarters; // the last step that begins at `at` or earlier
     const unsigned last = trellis::first_bit(before + 1, quarters) - 1;
-    word |= (std::uint32_t(found[(before + 1) % trellis::tile_weights]) >> (last - at) & 1u) << bit;
+    byte |= (unsigned(found[(before + 1) % trellis::ring_weights]) >> (last - at) & 1u) << bit;
   }
-  return word;
+  return std::uint8_t(byte);
 }
 
 template <typename Code>
-INTARSIA_DEVICE void trellis_pack(const TrellisTiles& tiles, int tile, const TrellisShared<Code>& shared) {
-  const auto tile_row = std::size_t(tile / tiles.tiles_wide()),
-             tile_column = std::size_t(tile % tiles.tiles_wide());
-  const std::size_t bytes = trellis::tile_bytes(tiles.quarters);
-  auto* to = reinterpret_cast<std::uint32_t*>(tiles.codes + tile_row * tiles.row_bytes + tile_column * bytes);
-  for (unsigned i = simt::thread_index().x; i < bytes / 4; i += unsigned(Code::threads))
-    to[i] = trellis_word(shared.found, tiles.quarters, unsigned(Code::state_bits), i);
+INTARSIA_DEVICE void trellis_pack(const TrellisRings& rings, const TrellisRing& ring,
+                                  const TrellisShared<Code>& shared) {
+  for (unsigned i = simt::thread_index().x; i < trellis::ring_bytes(rings.quarters);
+       i += unsigned(Code::threads))
+    ring.block[trellis::ring_byte_index(ring.number, i, rings.quarters)] =
+        trellis_byte(shared.found, rings.quarters, unsigned(Code::state_bits), i);
 }
 
 // Blocks of Code::threads, as many as there is scratch for. values: of all states with their bits reversed,
 // plus 32768, two a word. choices: trellis_choices() words a block.
 template <typename Code>
 INTARSIA_KERNEL void INTARSIA_LAUNCH_BOUNDS(Code::threads)
-    encode_trellis(TrellisTiles tiles, const std::uint32_t* values, std::uint32_t* choices) {
+    encode_trellis(TrellisRings rings, const std::uint32_t* values, std::uint32_t* choices) {
   constexpr unsigned seam = 64; // steps before and after the ends that decide the bits they share
   const TrellisShared<Code> shared(simt::shared_memory<std::uint8_t>());
   std::uint32_t mine[states_a_thread / 2];
@@ -452,15 +474,17 @@ INTARSIA_KERNEL void INTARSIA_LAUNCH_BOUNDS(Code::threads)
   }
   choices += simt::block_index().x * trellis_choices<Code>();
   if (simt::thread_index().x == 0) *shared.exponent = trellis_exponent; // before the first barrier
-  for (int tile = int(simt::block_index().x); tile < tiles.tiles(); tile += int(simt::grid_dim().x)) {
-    simt::block_barrier(); // the tile before has been packed
-    trellis_load(tiles, tile, shared);
-    TrellisSpan span = {trellis::tile_weights - seam, 2 * seam, false, 0};
-    trellis_pass(span, seam, mine, shared, choices, tiles.quarters);
-    const int bits = trellis_bits<Code>(0, tiles.quarters);
-    span = {0, trellis::tile_weights, true, std::uint32_t(shared.found[seam]) >> bits};
-    trellis_pass(span, 0, mine, shared, choices, tiles.quarters);
-    trellis_pack(tiles, tile, shared);
+  for (int i = int(simt::block_index().x); i < rings.rings(); i += int(simt::grid_dim().x)) {
+    const TrellisRing ring(rings, i);
+    if (!ring.has_weights(rings)) continue;
+    simt::block_barrier(); // the ring before has been packed
+    trellis_load(rings, ring, shared);
+    TrellisSpan span = {trellis::ring_weights - seam, 2 * seam, false, 0};
+    trellis_pass(span, seam, mine, shared, choices, rings.quarters);
+    const int bits = trellis_bits<Code>(0, rings.quarters);
+    span = {0, trellis::ring_weights, true, std::uint32_t(shared.found[seam]) >> bits};
+    trellis_pass(span, 0, mine, shared, choices, rings.quarters);
+    trellis_pack(rings, ring, shared);
   }
 }
 

@@ -5,36 +5,24 @@
 // where they are the A fragment of mma.m16n8k16 already, and multiplies by activations that it reads through
 // the cache. Warps' sums meet in shared memory, in a fixed order, and the row scales come last.
 //
-// Instructions a weight in the main loop, one row of tiles and two, batch 1 … 8
-// (tests/gpu/count_instructions.py on the machine code; no time was measured): on sm_90 TCQ 10.4 and 9.5, VQ
-// and NUQ to 6 bits 5.9 and 4.2, NUQ-7 and 8 8.1 and 7.0; on sm_86 9.9 and 9.0, 5.5 and 3.7, 7.5 and 6.5. The
-// CUDA-core path at batch 1: 6.6 and 9.5 on sm_90.
+// Instructions a weight: resources/help/gpu-kernels.md.
 #pragma once
 
 #include "cuda/kernels/linear_codes.cuh"
+#include "cuda/kernels/linear_group.cuh"
 #include "cuda/tile_row.h"
 
 namespace intarsia::kernels {
 
 using cuda::TileRow;
-using cuda::TileRun;
 
-inline constexpr int most_members = 8;
 inline constexpr int tiles_a_chunk = 4, ring_stages = 3;
 inline constexpr unsigned most_chunk_bytes = 32 * 32; // at 8 bits a weight
-
-struct LinearMember {
-  const Byte* codes;
-  const Half* scales; // null for f16
-  float* y;
-  std::size_t stride; // elements between y's rows
-  int rows, end;      // end: blocks of this member and those before
-};
 
 struct LinearGroup {
   LinearMember members[most_members];
   TileRow row;
-  unsigned table_bytes; // Decoder::table_bytes() of the larger rate
+  unsigned table_bytes; // Decoder::table_bytes()
   int d_in, batch;
   const Half* x; // [batch, d_in]
   const float* codebook;
@@ -202,21 +190,12 @@ constexpr std::size_t sums_bytes(int threads) {
   return sizeof(float) * std::size_t(threads / simt::warp_size) * Product::columns * sums_pitch<tiles_high>;
 }
 
-// The member that this block belongs to, and the block's number within it.
-INTARSIA_DEVICE int find_member(const LinearGroup& group, int& block) {
-  int member = 0, before = 0;
-  while (block >= group.members[member].end) before = group.members[member++].end;
-  block -= before;
-  return member;
-}
-
 // --- quantized linears
 // --------------------------------------------------------------------------------------
 
 constexpr std::size_t ring_bytes(int quarters, int tiles_high) {
   return std::size_t(ring_stages) * tiles_a_chunk * 8 * std::size_t(quarters) * std::size_t(tiles_high);
 }
-// quarters: the group's larger rate.
 template <typename Decoder, int tiles_high, typename Product>
 constexpr std::size_t linear_shared_bytes(int quarters, int threads) {
   const std::size_t stream = Decoder::table_bytes(quarters) +
@@ -225,47 +204,28 @@ constexpr std::size_t linear_shared_bytes(int quarters, int threads) {
   return stream > sums ? stream : sums;
 }
 
-// A chunk: up to four tiles of one run.
-struct Chunk {
-  int tile, count;       // of x, and how many
-  int run;               // number
-  unsigned begin, bytes; // in the row of tiles
-};
-
-INTARSIA_DEVICE Chunk chunk_at(const TileRun (&runs)[2], int number) {
-  const int left = (runs[0].tiles + tiles_a_chunk - 1) / tiles_a_chunk, run = number >= left;
-  const int first = (run ? number - left : number) * tiles_a_chunk;
-  const int quarters = run ? runs[1].quarters : runs[0].quarters;
-  const int left_over = (run ? runs[1].tiles : runs[0].tiles) - first;
-  const unsigned begin = unsigned(first) * 8 * unsigned(quarters);
-  const unsigned to_end = (run ? runs[1].bytes : runs[0].bytes) - begin;
-  const unsigned whole = tiles_a_chunk * 8 * unsigned(quarters);
-  return {first + (run ? runs[0].tiles : 0), left_over < tiles_a_chunk ? left_over : tiles_a_chunk, run,
-          begin + (run ? runs[1].begin : 0), to_end < whole ? to_end : whole};
-}
-INTARSIA_DEVICE int chunk_count(const TileRun (&runs)[2]) {
-  return (runs[0].tiles + tiles_a_chunk - 1) / tiles_a_chunk +
-         (runs[1].tiles + tiles_a_chunk - 1) / tiles_a_chunk;
+INTARSIA_DEVICE constexpr int chunk_count(const TileRow& row) {
+  return (row.tiles + tiles_a_chunk - 1) / tiles_a_chunk;
 }
 
-// One warp's copies of its chunks of a run, every other chunk of as many as there are warps.
+// One warp's copies of its chunks of a row of tiles, every other chunk of as many as there are warps.
 template <int tiles_high>
 struct ChunkCopies {
   const Byte* from[tiles_high]; // this lane's 16 bytes of the next chunk
   Byte* to;                     // of the ring's first stage
-  unsigned at, end, far_end; // of these in the run; where it ends for the lane's first piece and its second
+  unsigned at, end, far_end; // of these in the row; where it ends for the lane's first piece and its second
   unsigned step, stage_bytes;
 
   static constexpr unsigned piece = 16 * simt::warp_size; // a chunk has two above 4 bits a weight
-  INTARSIA_DEVICE void begin(const Byte* const (&rows)[tiles_high], const TileRun& run, Byte* ring, int warp,
+  INTARSIA_DEVICE void begin(const Byte* const (&rows)[tiles_high], const TileRow& row, Byte* ring, int warp,
                              int warps, unsigned stage) {
-    const unsigned bytes = tiles_a_chunk * 8 * unsigned(run.quarters), mine = 16 * unsigned(simt::lane());
+    const unsigned bytes = tiles_a_chunk * 8 * unsigned(row.quarters), mine = 16 * unsigned(simt::lane());
     at = unsigned(warp) * bytes + mine;
     step = unsigned(warps) * bytes;
-    end = mine < bytes ? run.bytes : 0;
-    far_end = mine + piece < bytes && run.bytes > piece ? run.bytes - piece : 0;
+    end = mine < bytes ? row.bytes : 0;
+    far_end = mine + piece < bytes && row.bytes > piece ? row.bytes - piece : 0;
     INTARSIA_UNROLL
-    for (int high = 0; high < tiles_high; ++high) from[high] = rows[high] + run.begin + at;
+    for (int high = 0; high < tiles_high; ++high) from[high] = rows[high] + at;
     to = ring + mine;
     stage_bytes = stage;
   }
@@ -297,15 +257,14 @@ INTARSIA_KERNEL void INTARSIA_LAUNCH_BOUNDS(linear_threads<tiles_high, Product>,
                                             linear_blocks<tiles_high, Product>)
     linear_group(LinearGroup group) {
   auto* table = simt::shared_memory<Byte>();
-  const int largest = group.row.runs[0].quarters > group.row.runs[1].quarters ? group.row.runs[0].quarters
-                                                                              : group.row.runs[1].quarters;
-  const unsigned stage_bytes = tiles_a_chunk * 8 * unsigned(largest);
+  const TileRow& row = group.row;
+  const unsigned stage_bytes = tiles_a_chunk * 8 * unsigned(row.quarters);
   const int lane = simt::lane(), warps = int(simt::block_dim().x) / simt::warp_size;
   const int warp = simt::shuffle(simt::warp(), 0); // tells the compiler that a warp has one path
   Byte* ring = table + group.table_bytes + unsigned(warp) * unsigned(ring_stages * tiles_high) * stage_bytes;
 
   int block = int(simt::block_index().x);
-  const LinearMember& member = group.members[find_member(group, block)];
+  const LinearMember& member = group.members[find_member(group.members, block)];
   const int tile_rows = (member.rows + 15) / 16;
   const Byte* rows[tiles_high]; // a tile row behind the end reads the last one, for nothing
   INTARSIA_UNROLL
@@ -316,14 +275,11 @@ INTARSIA_KERNEL void INTARSIA_LAUNCH_BOUNDS(linear_threads<tiles_high, Product>,
   }
   const int stage_step = int(tiles_high * stage_bytes), stages_end = ring_stages * stage_step;
   ChunkCopies<tiles_high> copies;
-  const auto begin_run = [&](const TileRun& run) {
-    copies.begin(rows, run, ring, warp, warps, stage_bytes);
-    INTARSIA_UNROLL
-    for (int i = 0; i < ring_stages - 1; ++i) copies.next(i * stage_step);
-  };
-  begin_run(group.row.runs[0]);
+  copies.begin(rows, row, ring, warp, warps, stage_bytes);
+  INTARSIA_UNROLL
+  for (int i = 0; i < ring_stages - 1; ++i) copies.next(i * stage_step);
 
-  Decoder::fill(table, group.codebook, largest);
+  Decoder::fill(table, group.codebook, row.quarters);
   const int first_column = int(simt::block_index().y) * Product::columns;
   typename Product::Input input;
   input.set(group, first_column, lane);
@@ -349,39 +305,25 @@ INTARSIA_KERNEL void INTARSIA_LAUNCH_BOUNDS(linear_threads<tiles_high, Product>,
         }
       }
   };
-  const auto multiply_run = [&](const TileRun& run, int whole_tiles) {
-    decoder.set(table, unsigned(lane), unsigned(run.quarters));
-    codes.set(unsigned(run.quarters), unsigned(lane));
-    int stage = 0, free_stage = stages_end - stage_step; // where they begin in the ring
-    for (int tile = tiles_a_chunk * warp; tile < run.tiles; tile += tiles_a_chunk * warps) {
-      simt::cp_async_wait<ring_stages - 2>();
-      simt::warp_barrier(); // everyone's copies of this stage are there, and the one before it is free
-      copies.next(free_stage);
-      if (tile + tiles_a_chunk <= whole_tiles)
-        multiply.template operator()<true>(stage, tiles_a_chunk);
-      else
-        multiply.template operator()<false>(stage, run.tiles - tile < tiles_a_chunk ? run.tiles - tile
-                                                                                    : tiles_a_chunk);
-      input.advance(tiles_a_chunk * warps);
-      free_stage = stage;
-      stage += stage_step;
-      if (stage == stages_end) stage = 0;
-    }
-  };
   // Tiles before which activations are read in pairs.
-  const int even_tiles = group.d_in % 2 == 0 ? group.d_in / 16 : 0;
-  for (int number = 0, before = 0; number < 2; ++number) {
-    const TileRun& run = group.row.runs[number];
-    if (run.tiles == 0) break;
-    if (number > 0) { // Half-TCQ's other rate
-      simt::warp_barrier();
-      begin_run(run);
-      input.set(group, first_column, lane);
-      input.advance(before);
-    }
-    input.advance(tiles_a_chunk * warp);
-    multiply_run(run, run.tiles < even_tiles - before ? run.tiles : even_tiles - before);
-    before += run.tiles;
+  const int whole_tiles = group.d_in % 2 == 0 ? group.d_in / 16 : 0;
+  decoder.set(table, unsigned(lane), unsigned(row.quarters));
+  codes.set(unsigned(row.quarters), unsigned(lane));
+  input.advance(tiles_a_chunk * warp);
+  int stage = 0, free_stage = stages_end - stage_step; // where they begin in the ring
+  for (int tile = tiles_a_chunk * warp; tile < row.tiles; tile += tiles_a_chunk * warps) {
+    simt::cp_async_wait<ring_stages - 2>();
+    simt::warp_barrier(); // everyone's copies of this stage are there, and the one before it is free
+    copies.next(free_stage);
+    const int left = row.tiles - tile;
+    if (tile + tiles_a_chunk <= whole_tiles)
+      multiply.template operator()<true>(stage, tiles_a_chunk);
+    else
+      multiply.template operator()<false>(stage, left < tiles_a_chunk ? left : tiles_a_chunk);
+    input.advance(tiles_a_chunk * warps);
+    free_stage = stage;
+    stage += stage_step;
+    if (stage == stages_end) stage = 0;
   }
   simt::cp_async_wait<0>();
   write_sums(products, member, block * tiles_high * 16, first_column, group.batch);
@@ -414,7 +356,7 @@ template <int eights>
 INTARSIA_KERNEL void INTARSIA_LAUNCH_BOUNDS(f16_threads, 2) f16_linear_group(LinearGroup group) {
   const int lane = simt::lane(), warps = int(simt::block_dim().x) / simt::warp_size;
   int block = int(simt::block_index().x);
-  const LinearMember& member = group.members[find_member(group, block)];
+  const LinearMember& member = group.members[find_member(group.members, block)];
   const int stride = (group.d_in + 7) / 8 * 8;
   const simt::uint4* w[2];
   INTARSIA_UNROLL
@@ -483,31 +425,31 @@ template <typename Decoder>
 INTARSIA_KERNEL void decode_linear(DecodedLinear linear, int first, int count, Half* out,
                                    std::size_t stride) {
   auto* table = simt::shared_memory<Byte>();
-  const int largest = linear.row.runs[0].quarters > linear.row.runs[1].quarters ? linear.row.runs[0].quarters
-                                                                                : linear.row.runs[1].quarters;
-  Decoder::fill(table, linear.codebook, largest);
+  const auto quarters = unsigned(linear.row.quarters);
+  Decoder::fill(table, linear.codebook, linear.row.quarters);
   simt::block_barrier();
   const int lane = simt::lane(), warps = int(simt::block_dim().x) / simt::warp_size;
-  const int chunks = chunk_count(linear.row.runs), first_tile = first / 16;
+  const int chunks = chunk_count(linear.row), first_tile = first / 16;
   const int tile_rows = (first + count + 15) / 16 - first_tile;
   const bool aligned = stride % 2 == 0 && reinterpret_cast<std::uintptr_t>(out) % 4 == 0;
   const auto tasks = std::size_t(tile_rows) * std::size_t(chunks);
   for (std::size_t task = std::size_t(simt::block_index().x) * std::size_t(warps) + std::size_t(simt::warp());
        task < tasks; task += std::size_t(simt::grid_dim().x) * std::size_t(warps)) {
     const int tile_row = first_tile + int(task / std::size_t(chunks));
-    const Chunk chunk = chunk_at(linear.row.runs, int(task % std::size_t(chunks)));
-    const auto quarters = unsigned(chunk.run ? linear.row.runs[1].quarters : linear.row.runs[0].quarters);
+    const int first_of_chunk = int(task % std::size_t(chunks)) * tiles_a_chunk;
+    const int left = linear.row.tiles - first_of_chunk, tiles = left < tiles_a_chunk ? left : tiles_a_chunk;
     Decoder decoder;
     LaneCodes codes;
     decoder.set(table, unsigned(lane), quarters);
     codes.set(quarters, unsigned(lane));
-    const Byte* tile = linear.codes + std::size_t(tile_row) * linear.row.bytes + chunk.begin;
-    for (int i = 0; i < chunk.count; ++i, tile += 8 * quarters) {
+    const Byte* tile =
+        linear.codes + std::size_t(tile_row) * linear.row.bytes + unsigned(first_of_chunk) * 8 * quarters;
+    for (int i = 0; i < tiles; ++i, tile += 8 * quarters) {
       std::uint32_t lower, upper;
       float v[8];
       codes.read(tile, lower, upper);
       decoder.values(lower, upper, v);
-      const int column = 16 * (chunk.tile + i) + 2 * (lane % 4);
+      const int column = 16 * (first_of_chunk + i) + 2 * (lane % 4);
       INTARSIA_UNROLL
       for (int half = 0; half < 2; ++half) {
         const int row = 16 * tile_row + lane / 4 + 8 * half;

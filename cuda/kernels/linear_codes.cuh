@@ -7,13 +7,9 @@
 // different codes, meet in few banks: of 32 random words in 32 banks 3.5 would fall on the fullest.
 #pragma once
 
-#include "core/palette/trellis.h"
-#include "core/palette/trellis_code.h"
-#include "cuda/kernels/element.cuh"
+#include "cuda/kernels/linear_group.cuh"
 
 namespace intarsia::kernels {
-
-using Byte = unsigned char;
 
 // The words of a tile that lane `lane` reads, as offsets in bytes; the stream is circular.
 struct LaneCodes {
@@ -44,57 +40,7 @@ struct LaneCodes {
 //   set(table, lane, quarters); and
 //   weights(lower, upper, a): the fragment, or values(lower, upper, v): the same eight unrounded.
 
-// TCQ. The values of the curve's upper half, 1024 of them, each 32 times in a row: lanes 2 i and 2 i + 1
-// share a word. Computing the curve instead would take half as many instructions more, and look up its piece
-// all the same. The hash comes out doubled, so that its bits are the address already.
-struct TrellisDecoder {
-  const Byte* table;
-  unsigned place;                // of this lane's copies
-  unsigned first, second, third; // bits from a weight to those after it
-
-  static constexpr std::size_t table_bytes(int) { return 1024 * 32 * sizeof(Half); }
-  INTARSIA_DEVICE static void fill(Byte* table, const float* codebook, int) {
-    auto* to = reinterpret_cast<simt::uint4*>(table);
-    for (unsigned i = simt::thread_index().x; i < 4096; i += simt::block_dim().x) {
-      const std::uint16_t value = simt::float_to_half(codebook[i / 4]);
-      const unsigned pair = simt::pack(value, value).bits;
-      to[i] = {pair, pair, pair, pair};
-    }
-  }
-  INTARSIA_DEVICE void set(const Byte* shared, unsigned lane, unsigned quarters) {
-    table = shared;
-    place = simt::opaque(2 * lane);
-    first = simt::opaque(quarters / 4);
-    second = simt::opaque(quarters / 2);
-    third = simt::opaque(3 * quarters / 4);
-  }
-  // Twice the hash of the state in the lower 16 bits; above lies what does not matter.
-  INTARSIA_DEVICE static std::uint32_t doubled_hash(std::uint32_t state) {
-    return state * (state * (2 * trellis::hash_square) + 2 * trellis::hash_linear);
-  }
-  INTARSIA_DEVICE std::uint32_t pair(std::uint32_t state, std::uint32_t next) const {
-    const std::uint32_t u = doubled_hash(state), v = doubled_hash(next);
-    const std::uint16_t low = *reinterpret_cast<const Half*>(table + ((u & 0xFFC0u) | place));
-    const std::uint16_t high = *reinterpret_cast<const Half*>(table + ((v & 0xFFC0u) | place));
-    const std::uint32_t signs = simt::byte_permute(u, v, 0x6020) << 7; // bit 16 of each to bits 15 and 31
-    return simt::pack(low, high).bits ^ (signs & 0x80008000u);
-  }
-  INTARSIA_DEVICE void weights(std::uint32_t lower, std::uint32_t upper, std::uint32_t (&a)[4]) const {
-    a[0] = pair(lower, lower >> first);
-    a[1] = pair(lower >> second, lower >> third);
-    a[2] = pair(upper, upper >> first);
-    a[3] = pair(upper >> second, upper >> third);
-  }
-  INTARSIA_DEVICE void values(std::uint32_t lower, std::uint32_t upper, float (&v)[8]) const {
-    std::uint32_t a[4];
-    weights(lower, upper, a);
-    INTARSIA_UNROLL
-    for (int i = 0; i < 8; ++i) // core has no -0
-      v[i] = (i % 2 ? simt::high({a[i / 2]}) : simt::low({a[i / 2]})) + 0.f;
-  }
-};
-
-// Pairs: VQ's codes, or two of NUQ's up to 6 bits as one.
+// Pairs: VQ's codes, or two of NUQ's up to 4 bits as one.
 template <bool scalar_codebook>
 struct PairDecoder {
   const Byte* table;
@@ -145,7 +91,8 @@ struct PairDecoder {
   }
 };
 
-// NUQ one by one: 7 and 8 bits, and all rates where the levels must not be rounded to binary16.
+// NUQ one by one: 5 bits and more, whose pairs would meet in the banks, and all rates where the levels must
+// not be rounded to binary16.
 struct LevelDecoder {
   const Byte* table;
   unsigned place, width; // of this lane's copies; of a code in bits

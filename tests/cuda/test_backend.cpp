@@ -40,6 +40,13 @@ double largest_difference(std::span<const float> a, std::span<const float> b) {
 
 constexpr double tolerance = 4e-3; // activations are rounded to binary16 here
 
+// The reference: activations in f32.
+CpuOptions exact_options(const OpenedModel& opened) {
+  CpuOptions options = cpu_options(opened);
+  options.activation_terms = 0;
+  return options;
+}
+
 std::vector<int> some_tokens(std::size_t count, std::size_t vocabulary) {
   std::vector<int> tokens;
   for (std::size_t i = 0; i < count; ++i) tokens.push_back(int((i * i + 7 * i + 3) % vocabulary));
@@ -67,7 +74,7 @@ class TestBackend : public QObject {
   }
 
   void verify_agrees(const OpenedModel& opened) {
-    const auto cpu = load_on_cpu(opened.weights(), cpu_options(opened), {});
+    const auto cpu = load_on_cpu(opened.weights(), exact_options(opened), {});
     const auto gpu = cuda::load_on_cuda(0, opened.weights(), {});
     const std::size_t vocabulary = gpu->config().vocabulary;
     const auto one = cpu->new_sequence(60), other = gpu->new_sequence(60);
@@ -131,7 +138,7 @@ class TestBackend : public QObject {
   // What rounding to binary16 between the linears costs.
   void the_built_in_model_says_the_same() {
     const OpenedModel opened = open_model(resources_folder() / "demo-model");
-    const auto cpu = load_on_cpu(opened.weights(), cpu_options(opened), {});
+    const auto cpu = load_on_cpu(opened.weights(), exact_options(opened), {});
     const auto gpu = cuda::load_on_cuda(0, opened.weights(), {});
     std::vector<int> tokens =
         opened.tokenizer->encode(read_text_file(resources_folder() / "demo-model/heldout.txt"));
@@ -166,7 +173,7 @@ class TestBackend : public QObject {
     tiny.max_positions = 1200;
     write_tiny_model(path("long"), tiny);
     const OpenedModel opened = open_model(path("long"));
-    const auto cpu = load_on_cpu(opened.weights(), cpu_options(opened), {});
+    const auto cpu = load_on_cpu(opened.weights(), exact_options(opened), {});
     const auto gpu = cuda::load_on_cuda(0, opened.weights(), {});
     const auto one = cpu->new_sequence(1200), other = gpu->new_sequence(1200);
     const auto tokens = some_tokens(1100, 64);
@@ -177,7 +184,7 @@ class TestBackend : public QObject {
 
   void inputs_are_observed() {
     const OpenedModel opened = open_model(artifact("observed", {}, false));
-    const auto cpu = load_on_cpu(opened.weights(), cpu_options(opened), {});
+    const auto cpu = load_on_cpu(opened.weights(), exact_options(opened), {});
     const auto gpu = cuda::load_on_cuda(0, opened.weights(), {});
     const auto tokens = some_tokens(30, 64);
     const auto inputs = [&](LanguageModel& model) {
@@ -337,7 +344,7 @@ class TestBackend : public QObject {
   void sensitivities_are_as_on_the_cpu() {
     QFETCH(bool, vocabulary);
     const OpenedModel opened = open_model(artifact(vocabulary ? "prone1" : "prone0", {}, vocabulary));
-    const auto cpu = load_on_cpu(opened.weights(), cpu_options(opened), {});
+    const auto cpu = load_on_cpu(opened.weights(), exact_options(opened), {});
     const auto gpu = cuda::load_on_cuda(0, opened.weights(), {});
     const auto tokens = some_tokens(200, 64);
     SensitivityOptions options;
@@ -358,7 +365,7 @@ class TestBackend : public QObject {
 
   void linears_are_replaced_and_put_back() {
     const OpenedModel opened = open_model(artifact("replaced", {}, false));
-    const auto cpu = load_on_cpu(opened.weights(), cpu_options(opened), {});
+    const auto cpu = load_on_cpu(opened.weights(), exact_options(opened), {});
     const auto gpu = cuda::load_on_cuda(0, opened.weights(), {});
     const auto one = cpu->new_sequence(20), other = gpu->new_sequence(20);
     const auto step = [](Sequence& sequence) {

@@ -178,19 +178,25 @@ class TestKernelsEncodeRows : public QObject {
   void trellises_decoded() {
     for (const int quarters : {6, 9, 13, 20}) {
       const Quantizer& quantizer = intarsia::quantizer({QuantizerFamily::tcq, quarters});
-      const MatrixShape shape{19, 37};
+      const MatrixShape shape{67, 70};
       std::vector<std::uint8_t> codes(quantizer.code_bytes(shape));
       for (std::size_t i = 0; i < codes.size(); ++i) codes[i] = std::uint8_t(i * i * 31 + i * 7 + 3);
       std::vector<float> expected(shape.size());
       quantizer.decode(std::as_bytes(std::span(codes)), shape, 0, shape.rows, expected);
-      const std::vector<float> curve(quantizer.codebook().begin(), quantizer.codebook().end());
-      Buffer<float> table(curve, "the curve"), decoded(shape.size());
+      Buffer<float> decoded(shape.size());
       Buffer<std::uint8_t> stream(codes, "codes");
-      const kernels::TrellisTiles tiles{
-          nullptr,         0, int(shape.rows), int(shape.columns), unsigned(quarters), stream.data(),
-          codes.size() / 2};
-      launch_checked(&kernels::decode_trellis, {3}, 64, 0, {written(decoded)}, tiles, table.data(),
-                     decoded.data(), shape.columns);
+      const kernels::TrellisRings rings{nullptr,
+                                        0,
+                                        int(shape.rows),
+                                        int(shape.columns),
+                                        unsigned(quarters),
+                                        0,
+                                        trellis::scale(unsigned(quarters)),
+                                        stream.data(),
+                                        0,
+                                        codes.size() / 2};
+      launch_checked(&kernels::decode_trellis, {3}, 64, 0, {written(decoded)}, rings, decoded.data(),
+                     shape.columns);
       QVERIFY(std::equal(decoded.begin(), decoded.end(), expected.begin()));
     }
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The trellis search against core at 2^16 states, and at fewer, where many tiles and orders of threads are
+// The trellis search against core at 2^16 states, and at fewer, where many rings and orders of threads are
 // affordable, against a plain search of the same width.
 #include <array>
 
@@ -29,16 +29,16 @@ class PlainSearch {
     std::vector<std::int32_t> targets;
     for (const float weight : weights)
       targets.push_back(std::int32_t(std::lrint(std::clamp(weight * 8192.f, -32767.f, 32767.f))));
-    const auto edge = run(trellis::tile_weights - seam, 2 * seam, targets, nullptr);
+    const auto edge = run(trellis::ring_weights - seam, 2 * seam, targets, nullptr);
     const std::uint32_t group = edge[seam] >> bits(0);
-    return packed(run(0, trellis::tile_weights, targets, &group));
+    return packed(run(0, trellis::ring_weights, targets, &group));
   }
 
  private:
   using States = std::vector<std::uint32_t>;
   using Costs = std::vector<std::uint32_t>;
 
-  unsigned bits(unsigned step) const { return trellis::new_bits(step % trellis::tile_weights, quarters_); }
+  unsigned bits(unsigned step) const { return trellis::new_bits(step % trellis::ring_weights, quarters_); }
   std::uint32_t groups(unsigned step) const { return 1u << (state_bits_ - bits(step)); }
 
   std::uint32_t cost(std::uint32_t state, std::int32_t target) const {
@@ -65,7 +65,7 @@ class PlainSearch {
     for (unsigned step = first; step < first + count; ++step) {
       Costs after;
       for (std::uint32_t q = 0; q < groups(step + 1); ++q)
-        after.push_back(best(step, targets[step % trellis::tile_weights], costs.back(), q).second);
+        after.push_back(best(step, targets[step % trellis::ring_weights], costs.back(), q).second);
       const std::uint32_t least = *std::min_element(after.begin(), after.end());
       for (std::uint32_t& cost : after) cost -= least < 2048 ? 0 : least;
       costs.push_back(std::move(after));
@@ -74,14 +74,14 @@ class PlainSearch {
     std::uint32_t at = group ? *group : std::uint32_t(std::min_element(end.begin(), end.end()) - end.begin());
     States states(count);
     for (unsigned i = count; i-- > 0; at = states[i] >> bits(first + i))
-      states[i] = best(first + i, targets[(first + i) % trellis::tile_weights], costs[i], at).first;
+      states[i] = best(first + i, targets[(first + i) % trellis::ring_weights], costs[i], at).first;
     return states;
   }
 
   std::vector<std::uint8_t> packed(const States& states) const {
-    const unsigned length = quarters_ * trellis::tile_weights / 4;
-    std::vector<std::uint8_t> bytes(trellis::tile_bytes(quarters_));
-    for (unsigned t = 0; t < trellis::tile_weights; ++t)
+    const unsigned length = quarters_ * trellis::ring_weights / 4;
+    std::vector<std::uint8_t> bytes(trellis::ring_bytes(quarters_));
+    for (unsigned t = 0; t < trellis::ring_weights; ++t)
       for (unsigned i = 0; i < bits(t); ++i) {
         const unsigned at = (trellis::first_bit(t, quarters_) + state_bits_ - bits(t) + i) % length;
         bytes[at / 8] |= std::uint8_t((states[t] >> (bits(t) - 1 - i) & 1u) << at % 8);
@@ -115,7 +115,7 @@ Values core_values() {
     std::uint32_t reversed = 0;
     for (unsigned bit = 0; bit < trellis::state_bits; ++bit)
       reversed |= (state >> bit & 1u) << (trellis::state_bits - 1 - bit);
-    values[reversed] = trellis::state_value(state);
+    values[reversed] = trellis::encoder_value(state);
   }
   return values;
 }
@@ -131,63 +131,83 @@ struct Matrix {
       , weights(gaussian(std::size_t(height) * std::size_t(step), std::uint64_t(height + width)), "weights") {
     for (float& weight : weights) weight *= spread;
   }
-  std::vector<float> tile(int row, int column) const {
+  // Of columns from 16 part on; empty where the ring has no weight.
+  std::vector<float> ring(int panel, int part, unsigned i) const {
     std::vector<float> values;
-    for (unsigned t = 0; t < trellis::tile_weights; ++t) {
-      const trellis::Place place = trellis::place(t);
-      const int y = 16 * row + int(place.row), x = 16 * column + int(place.column);
+    bool any = false;
+    for (unsigned t = 0; t < trellis::ring_weights; ++t) {
+      const trellis::Place place = trellis::place(i, t);
+      const int y = 64 * panel + int(place.row), x = 16 * part + int(place.column);
+      any |= y < rows && x < columns;
       values.push_back(y < rows && x < columns ? weights[std::size_t(y * stride + x)] : 0);
     }
-    return values;
+    return any ? values : std::vector<float>();
   }
 };
 
-// Blocks of threads share the tiles; rows of tiles lie `gap` bytes apart.
+constexpr float factor = 8192;
+
+// Blocks of threads share the rings; columns begin at `first_part` of the first block; panels lie `gap` bytes
+// apart. A ring without weights is left as it was.
 template <typename Code>
-bool agrees_with_plain_search(const Matrix& matrix, unsigned quarters, unsigned blocks, std::size_t gap) {
+bool agrees_with_plain_search(const Matrix& matrix, unsigned quarters, unsigned blocks, unsigned first_part,
+                              std::size_t gap) {
   const Values values = random_values(std::size_t(1) << Code::state_bits);
   const Buffer<std::uint32_t> pairs(pairs_of(values), "the values");
-  const int high = (matrix.rows + 15) / 16, wide = (matrix.columns + 15) / 16;
-  const std::size_t row_bytes = std::size_t(wide) * trellis::tile_bytes(quarters) + gap;
-  Buffer<std::uint8_t> codes(std::size_t(high) * row_bytes - gap, "the codes");
+  const int high = (matrix.rows + 63) / 64, wide = (matrix.columns + 15) / 16;
+  const std::size_t block_bytes = trellis::block_bytes(quarters);
+  const std::size_t panel_bytes = (first_part + unsigned(wide) + 3) / 4 * block_bytes + gap;
+  constexpr std::uint8_t mark = 0xA5;
+  Buffer<std::uint8_t> codes(std::vector<std::uint8_t>(std::size_t(high) * panel_bytes, mark), "the codes");
   Buffer<std::uint32_t> choices(blocks * kernels::trellis_choices<Code>(), "the choices");
-  const kernels::TrellisTiles tiles{matrix.weights.data(),
+  const kernels::TrellisRings rings{matrix.weights.data(),
                                     std::size_t(matrix.stride),
                                     matrix.rows,
                                     matrix.columns,
                                     quarters,
+                                    factor,
+                                    1,
                                     codes.data(),
-                                    row_bytes};
+                                    first_part,
+                                    panel_bytes};
   launch_checked(&kernels::encode_trellis<Code>, {blocks}, unsigned(Code::threads),
-                 kernels::trellis_shared_bytes<Code>(), {gap == 0 ? written(codes) : updated(codes)}, tiles,
-                 pairs.data(), choices.data());
+                 kernels::trellis_shared_bytes<Code>(), {updated(codes)}, rings, pairs.data(),
+                 choices.data());
+  std::vector<std::uint8_t> expected(codes.size(), mark);
   const PlainSearch search(unsigned(Code::state_bits), quarters, values);
-  for (int row = 0; row < high; ++row)
-    for (int column = 0; column < wide; ++column) {
-      const auto expected = search.codes(matrix.tile(row, column));
-      const auto* got = codes.data() + std::size_t(row) * row_bytes + std::size_t(column) * expected.size();
-      if (std::equal(expected.begin(), expected.end(), got)) continue;
-      qWarning("tile %d %d at %u quarter bits differs", row, column, quarters);
-      return false;
-    }
-  return true;
+  for (int panel = 0; panel < high; ++panel)
+    for (int part = 0; part < wide; ++part)
+      for (unsigned i = 0; i < trellis::part_rings; ++i) {
+        const std::vector<float> weights = matrix.ring(panel, part, i);
+        if (weights.empty()) continue;
+        const auto stream = search.codes(weights);
+        const unsigned at = first_part + unsigned(part), ring = at % 4 * 4 + i;
+        std::uint8_t* block = expected.data() + std::size_t(panel) * panel_bytes + at / 4 * block_bytes;
+        for (unsigned byte = 0; byte < stream.size(); ++byte)
+          block[trellis::ring_byte_index(ring, byte, quarters)] = stream[byte];
+      }
+  if (std::equal(codes.begin(), codes.end(), expected.begin())) return true;
+  qWarning("codes at %u quarter bits differ", quarters);
+  return false;
 }
 
-// One tile at all 2^16 states, in one order.
+// One ring at all 2^16 states, in one order.
 bool agrees_with_core(unsigned quarters, float spread) {
   static const Buffer<std::uint32_t> pairs(pairs_of(core_values()), "the values");
-  const Matrix matrix(13, 16, 16, spread); // the last rows are filled up
-  const MatrixShape shape{13, 16};
+  const Matrix matrix(1, 13, 16, spread); // the rest is filled up
+  const MatrixShape shape{1, 13};
   const Quantizer& quantizer = intarsia::quantizer({QuantizerFamily::tcq, int(quarters)});
   std::vector<std::byte> expected(quantizer.code_bytes(shape));
-  quantizer.encode(matrix.weights, shape, expected, {});
-  Buffer<std::uint8_t> codes(expected.size(), "the codes");
+  quantizer.encode(std::span(matrix.weights.data(), 13), shape, expected, {});
+  Buffer<std::uint8_t> codes(std::vector<std::uint8_t>(expected.size(), 0), "the codes");
   kernels::with_trellis_code<16>(quarters, [&](auto code) {
     using Code = decltype(code);
     Buffer<std::uint32_t> choices(kernels::trellis_choices<Code>(), "the choices");
-    const kernels::TrellisTiles tiles{matrix.weights.data(), 16, 13, 16, quarters, codes.data(), 0};
+    const kernels::TrellisRings rings{
+        matrix.weights.data(),    16,           1, 13, quarters, trellis::encoder_factor(quarters),
+        trellis::scale(quarters), codes.data(), 0, 0};
     simt::host::launch(&kernels::encode_trellis<Code>, {1}, unsigned(Code::threads),
-                       kernels::trellis_shared_bytes<Code>(), tiles, pairs.data(), choices.data());
+                       kernels::trellis_shared_bytes<Code>(), rings, pairs.data(), choices.data());
   });
   return std::equal(codes.begin(), codes.end(), expected.begin(),
                     [](std::uint8_t a, std::byte b) { return std::byte(a) == b; });
@@ -205,22 +225,22 @@ class TestKernelsEncodeTrellis : public QObject {
   }
   void every_rate_with_fewer_states() {
     QFETCH(unsigned, quarters);
-    const Matrix matrix(17, 20, 23, 1);
+    const Matrix matrix(quarters == 13 ? 67 : 2, 20, 23, 1); // a second panel takes its time
     kernels::with_trellis_code<11>(quarters, [&](auto code) {
-      QVERIFY(agrees_with_plain_search<decltype(code)>(matrix, quarters, 2, 0));
+      QVERIFY(agrees_with_plain_search<decltype(code)>(matrix, quarters, 2, 3, 0));
     });
     kernels::with_trellis_code<12>(quarters, [&](auto code) {
-      QVERIFY(agrees_with_plain_search<decltype(code)>(Matrix(3, 16, 16, 1), quarters, 1, 0));
+      QVERIFY(agrees_with_plain_search<decltype(code)>(Matrix(2, 16, 16, 1), quarters, 1, 0, 0));
     });
   }
 
   // Costs saturate where weights lie far outside, and where all are zeros most ways cost the same.
   void wild_and_equal_weights() {
-    for (const unsigned quarters : {4u, 7u, 8u, 13u, 18u, 20u})
+    for (const unsigned quarters : {6u, 7u, 8u, 13u, 18u, 20u})
       kernels::with_trellis_code<11>(quarters, [&](auto code) {
-        QVERIFY(agrees_with_plain_search<decltype(code)>(Matrix(16, 20, 20, 3), quarters, 1, 8));
-        QVERIFY(agrees_with_plain_search<decltype(code)>(Matrix(16, 16, 16, 40), quarters, 1, 8));
-        QVERIFY(agrees_with_plain_search<decltype(code)>(Matrix(20, 16, 16, 0), quarters, 1, 8));
+        QVERIFY(agrees_with_plain_search<decltype(code)>(Matrix(4, 20, 20, 3), quarters, 1, 1, 8));
+        QVERIFY(agrees_with_plain_search<decltype(code)>(Matrix(2, 16, 16, 40), quarters, 1, 0, 8));
+        QVERIFY(agrees_with_plain_search<decltype(code)>(Matrix(2, 16, 16, 0), quarters, 1, 2, 8));
       });
   }
 

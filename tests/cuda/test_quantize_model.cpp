@@ -14,7 +14,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::size_t slab_rows = 16; // a layer takes more than one
+constexpr std::size_t slab_rows = 64; // a layer takes more than one
 
 QuantizedLinear encode_on_harness(const LinearSource& source, const JobControl& control) {
   if (source.quantizer.family == QuantizerFamily::f16) return cuda::store_as_f16(source, slab_rows, control);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The machine that runs kernels on the host catches what a GPU would leave undefined, and its primitives
 // compute what the hardware's do.
+#include <climits>
 #include <cmath>
 
 #include "core/base/half.h"
@@ -146,6 +147,30 @@ INTARSIA_KERNEL void multiply_tile(const std::uint16_t* a, const std::uint16_t* 
   for (int r = 0; r < 4; ++r) sums[r] = d[(g + 8 * (r / 2)) * 8 + t + r % 2];
   simt::mma_m16n8k16(sums, fragment_a, fragment_b);
   for (int r = 0; r < 4; ++r) d[(g + 8 * (r / 2)) * 8 + t + r % 2] = sums[r];
+}
+
+// A 16 x 32 in unsigned bytes, B 32 x 8 in signed ones.
+template <bool swapped>
+INTARSIA_KERNEL void multiply_bytes(const std::uint8_t* a, const std::int8_t* b, int* d) {
+  const int g = simt::lane() / 4, t = simt::lane() % 4;
+  std::uint32_t fragment_a[4] = {}, fragment_b[2] = {};
+  for (int r = 0; r < 4; ++r) {
+    const int down = swapped ? r / 2 : r % 2, right = swapped ? r % 2 : r / 2;
+    for (int k = 0; k < 4; ++k)
+      fragment_a[r] |= std::uint32_t(a[(g + 8 * down) * 32 + 4 * t + 16 * right + k]) << (8 * k);
+  }
+  for (int r = 0; r < 2; ++r)
+    for (int k = 0; k < 4; ++k)
+      fragment_b[r] |= std::uint32_t(std::uint8_t(b[(4 * t + 16 * r + k) * 8 + g])) << (8 * k);
+  int sums[4];
+  for (int r = 0; r < 4; ++r) sums[r] = d[(g + 8 * (r / 2)) * 8 + 2 * t + r % 2];
+  simt::mma_m16n8k32(sums, fragment_a, fragment_b);
+  for (int r = 0; r < 4; ++r) d[(g + 8 * (r / 2)) * 8 + 2 * t + r % 2] = sums[r];
+}
+
+// Each thread takes what the one before it left.
+INTARSIA_KERNEL void pass_through_one_place(int* place, int* total) {
+  simt::atomic_add(total, simt::atomic_exchange(place, int(simt::thread_index().x)));
 }
 
 INTARSIA_KERNEL void half_arithmetic(const simt::Half2* a, const simt::Half2* b, const simt::Half2* c,
@@ -314,6 +339,39 @@ class TestSimtHost : public QObject {
     QVERIFY(largest_error(&multiply_tile<Fragments::right>) < 1e-5f);
     QVERIFY(largest_error(&multiply_tile<Fragments::through_ldmatrix>) < 1e-5f);
     QVERIFY(largest_error(&multiply_tile<Fragments::swapped>) > 0.1f); // a planted wrong layout
+  }
+
+  void fragments_of_bytes_lie_as_the_ptx_manual_says() {
+    Random random(6);
+    std::vector<std::uint8_t> a(16 * 32);
+    std::vector<std::int8_t> b(32 * 8);
+    for (auto& byte : a) byte = std::uint8_t(random.next() >> 56);
+    for (auto& byte : b) byte = std::int8_t(random.next() >> 56);
+    std::vector<int> c(16 * 8);
+    for (int& sum : c) sum = int(random.below(1u << 20)) - (1 << 19);
+    c[5] = INT_MAX; // sums wrap
+    b[5] = 127, a[0] = 255;
+    std::vector<std::int64_t> expected(c.begin(), c.end());
+    for (std::size_t i = 0; i < 16; ++i)
+      for (std::size_t j = 0; j < 8; ++j)
+        for (std::size_t k = 0; k < 32; ++k) expected[i * 8 + j] += int(a[i * 32 + k]) * int(b[k * 8 + j]);
+    const auto wrong = [&](auto kernel) {
+      Buffer<std::uint8_t> in_a(a);
+      Buffer<std::int8_t> in_b(b);
+      Buffer<int> d(c);
+      launch_checked(kernel, {}, 32, 0, {updated(d)}, in_a.data(), in_b.data(), d.data());
+      std::size_t count = 0;
+      for (std::size_t i = 0; i < d.size(); ++i) count += std::uint32_t(d[i]) != std::uint32_t(expected[i]);
+      return count;
+    };
+    QCOMPARE(wrong(&multiply_bytes<false>), std::size_t(0));
+    QVERIFY(wrong(&multiply_bytes<true>) > 100); // a planted wrong layout
+  }
+
+  void exchanges_lose_nothing() {
+    Buffer<int> place(std::vector<int>{1000}), total(std::vector<int>{0});
+    launch(&pass_through_one_place, {}, 64, 0, place.data(), total.data());
+    QCOMPARE(place[0] + total[0], 1000 + 63 * 64 / 2);
   }
 
   void bits_are_moved_as_on_the_device() { // PTX manual: prmt, shf.r.wrap

@@ -155,7 +155,10 @@ class Group {
       : scales_(upload(std::vector<Half>(std::size_t(layer.total()), 0x2400), "row scales"))
       , codebook_(upload(codebook_of(id), "a codebook"))
       , x_(upload(std::vector<Half>(std::size_t(most_decode_rows * layer.d_in), 0x3400), "activations"))
-      , y_(std::size_t(most_decode_rows) * std::size_t(layer.total()), "outputs") {
+      , int8_(most_decode_rows * int8_row_bytes(std::size_t(layer.d_in), int8_terms), "activations in bytes")
+      , split_(upload(std::vector<std::byte>(linear_scratch_bytes()), "zeros"))
+      , y_(std::size_t(most_decode_rows) * std::size_t(layer.total()), "outputs")
+      , d_in_(layer.d_in) {
     std::vector<std::uint64_t> starts;
     std::uint64_t bytes = 0;
     for (const int rows : layer.rows) {
@@ -173,7 +176,8 @@ class Group {
       for (std::size_t i = 0; i < starts.size(); row += layer.rows[i++])
         group.push_back({id, layer.rows[i], layer.d_in,
                          reinterpret_cast<const std::byte*>(codes_.back().get()) + starts[i],
-                         f16 ? nullptr : scales_.get() + row, f16 ? nullptr : codebook_.get()});
+                         f16 ? nullptr : scales_.get() + row,
+                         quantizer(id).codebook().empty() ? nullptr : codebook_.get()});
       groups_.push_back(std::move(group));
     }
     int row = 0;
@@ -185,18 +189,27 @@ class Group {
 
   double decode(KernelPath path, int batch, const Stream& stream) const {
     const int launches = int(std::max<std::size_t>(groups_.size(), 40));
+    const LinearInput input = activations(batch, stream);
     return microseconds(stream, launches, [&](int i) {
-      launch_linear_group(groups_[std::size_t(i) % groups_.size()], x_.get(), batch, outputs_, path, stream);
+      launch_linear_group(groups_[std::size_t(i) % groups_.size()], input, batch, outputs_, path,
+                          linear_scratch_in(split_.get()), stream);
     });
   }
   void once(KernelPath path, int batch, const Stream& stream) const {
-    launch_linear_group(groups_[0], x_.get(), batch, outputs_, path, stream);
+    launch_linear_group(groups_[0], activations(batch, stream), batch, outputs_, path,
+                        linear_scratch_in(split_.get()), stream);
     check(cudaStreamSynchronize(stream), "multiplying");
   }
   std::uint64_t code_bytes() const { return code_bytes_; }
   const DeviceLinear& first() const { return groups_[0][0]; }
 
  private:
+  LinearInput activations(int batch, const Stream& stream) const {
+    const Int8Rows bytes =
+        int8_rows_in(int8_.get(), std::size_t(most_decode_rows), std::size_t(d_in_), int8_terms);
+    launch_quantize_rows(x_.get(), batch, d_in_, bytes, stream);
+    return {x_.get(), bytes};
+  }
   static std::vector<float> codebook_of(QuantizerId id) {
     const auto values = quantizer(id).codebook();
     return {values.begin(), values.end()};
@@ -205,7 +218,9 @@ class Group {
   DeviceMemory<Half> scales_;
   DeviceMemory<float> codebook_;
   DeviceMemory<Half> x_;
+  DeviceMemory<std::byte> int8_, split_;
   DeviceMemory<float> y_;
+  int d_in_;
   std::vector<DeviceMemory<std::uint64_t>> codes_;
   std::vector<std::vector<DeviceLinear>> groups_;
   std::vector<LinearOutput> outputs_;

@@ -10,7 +10,6 @@
 #include "core/base/half.h"
 #include "core/palette/hadamard.h"
 #include "core/palette/rotation_kernel.h"
-#include "core/palette/trellis.h"
 #include "cuda/linears.h"
 #include "tests/cuda/fake_cuda/device_codes.h"
 #include "tests/cuda/fake_cuda/fake_runtime.h"
@@ -292,8 +291,60 @@ void launch_penalise(float* logits, const int* tokens, int listed, float penalty
 // --- linears
 // ------------------------------------------------------------------------------------------------
 
-void launch_linear_group(std::span<const DeviceLinear> group, const Half* x, int batch,
-                         std::span<const LinearOutput> outputs, KernelPath path, cudaStream_t) {
+namespace {
+
+// What a row of bytes stands for.
+std::vector<float> activations(const Int8Rows& rows, std::size_t d_in) {
+  std::vector<float> x(d_in, 0.f);
+  for (int term = 0; term < rows.terms; ++term)
+    for (std::size_t k = 0; k < d_in; ++k) {
+      const std::size_t word = k / 64 * 16 + k % 64 / 16 * 4 + k % 4, byte = k % 16 / 4;
+      const std::uint32_t bits = rows.words[std::size_t(term * rows.steps) * int8_step_words + word];
+      x[k] += rows.scales[term] * float(std::int8_t(bits >> (8 * byte) & 0xFF));
+    }
+  return x;
+}
+
+// Of one row; scale: of term 0.
+void to_bytes(const std::vector<float>& x, const Int8Rows& to) {
+  float largest = 0;
+  for (const float value : x) largest = std::isnan(value) ? value : std::max(largest, std::abs(value));
+  to.scales[0] = largest / 127;
+  if (to.terms > 1) to.scales[1] = to.scales[0] / int8_second;
+  std::vector<float> rest = x;
+  for (int term = 0; term < to.terms; ++term)
+    for (int step = 0; step < to.steps; ++step) {
+      std::uint32_t* words = to.words + std::size_t(term * to.steps + step) * int8_step_words;
+      std::fill_n(words, int8_step_words, 0u);
+      int& sum = to.sums[term * to.steps + step] = 0;
+      for (std::size_t k = 0; k < 64 && std::size_t(step) * 64 + k < x.size(); ++k) {
+        float& value = rest[std::size_t(step) * 64 + k];
+        const float scale = to.scales[term];
+        const int q = scale > 0 && std::isfinite(scale) ? int(std::nearbyint(value / scale)) : 0;
+        value -= scale * float(q);
+        sum += q;
+        words[k / 16 * 4 + k % 4] |= std::uint32_t(std::uint8_t(q)) << (8 * (k % 16 / 4));
+      }
+    }
+}
+
+} // namespace
+
+void launch_quantize_rows(const Half* x, int rows, int d_in, const Int8Rows& to, cudaStream_t) {
+  count_launch();
+  submit([=] {
+    for (int row = 0; row < rows; ++row) {
+      std::vector<float> values;
+      for (int k = 0; k < d_in; ++k)
+        values.push_back(value(x[std::size_t(row) * std::size_t(d_in) + std::size_t(k)]));
+      to_bytes(values, to.from(std::size_t(row)));
+    }
+  });
+}
+
+void launch_linear_group(std::span<const DeviceLinear> group, const LinearInput& input, int batch,
+                         std::span<const LinearOutput> outputs, KernelPath path, const LinearScratch& scratch,
+                         cudaStream_t) {
   ++state().groups;
   count_launch();
   if (group.empty() || group.size() > std::size_t(most_fused) || batch < 1 || batch > most_decode_rows)
@@ -302,17 +353,27 @@ void launch_linear_group(std::span<const DeviceLinear> group, const Half* x, int
     if (linear.quantizer != group[0].quantizer || linear.d_in != group[0].d_in ||
         linear.codebook != group[0].codebook || !supports(linear.quantizer, path, batch))
       throw std::runtime_error("a group of unlike linears");
+  const bool in_bytes = is_trellis(group[0].quantizer);
+  if (in_bytes &&
+      (!scratch.sums || !scratch.arrived || input.int8.steps != int8_steps(std::size_t(group[0].d_in))))
+    throw std::runtime_error("a trellis without what it reads or works in");
   const std::vector<DeviceLinear> linears(group.begin(), group.end());
   const std::vector<LinearOutput> to(outputs.begin(), outputs.end());
   submit([=] {
+    const std::size_t d_in = std::size_t(linears[0].d_in);
+    std::vector<std::vector<float>> x(static_cast<std::size_t>(batch));
+    for (std::size_t t = 0; t < x.size(); ++t)
+      if (in_bytes)
+        x[t] = activations(input.int8.from(t), d_in);
+      else
+        for (std::size_t k = 0; k < d_in; ++k) x[t].push_back(value(input.x[t * d_in + k]));
     for (std::size_t i = 0; i < linears.size(); ++i) {
       const std::vector<float> w = test::decode_device_rows(linears[i], 0, linears[i].d_out);
-      const std::size_t d_in = std::size_t(linears[i].d_in);
-      for (int t = 0; t < batch; ++t)
+      for (std::size_t t = 0; t < x.size(); ++t)
         for (std::size_t r = 0; r < std::size_t(linears[i].d_out); ++r) {
           float sum = 0;
-          for (std::size_t k = 0; k < d_in; ++k) sum += w[r * d_in + k] * value(x[std::size_t(t) * d_in + k]);
-          to[i].y[std::size_t(t) * to[i].stride + r] = sum;
+          for (std::size_t k = 0; k < d_in; ++k) sum += w[r * d_in + k] * x[t][k];
+          to[i].y[t * to[i].stride + r] = sum;
         }
     }
   });

@@ -26,4 +26,24 @@ void Mma::multiply(Mma* const* lanes) {
     }
 }
 
+void ByteMma::multiply(ByteMma* const* lanes) {
+  std::uint32_t a[16][32], b[32][8]; // bytes; B's with their signs
+  for (int i = 0; i < warp_size; ++i) {
+    const int g = i / 4, t = 4 * (i % 4);
+    for (int r = 0; r < 4; ++r)
+      for (int k = 0; k < 4; ++k)
+        a[g + 8 * (r % 2)][t + 16 * (r / 2) + k] = lanes[i]->a[r] >> (8 * k) & 0xFFu;
+    for (int r = 0; r < 2; ++r)
+      for (int k = 0; k < 4; ++k)
+        b[t + 16 * r + k][g] = std::uint32_t(std::int32_t(std::int8_t(lanes[i]->b[r] >> (8 * k) & 0xFFu)));
+  }
+  for (int i = 0; i < warp_size; ++i)
+    for (int r = 0; r < 4; ++r) {
+      const int row = i / 4 + 8 * (r / 2), column = 2 * (i % 4) + r % 2;
+      auto sum = std::uint32_t(lanes[i]->d[r]);
+      for (int k = 0; k < 32; ++k) sum += a[row][k] * b[k][column];
+      lanes[i]->d[r] = std::int32_t(sum);
+    }
+}
+
 } // namespace intarsia::simt::host

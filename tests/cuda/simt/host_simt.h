@@ -121,6 +121,16 @@ inline unsigned atomic_add(unsigned* to, unsigned value) {
   *to = before + value;
   return before;
 }
+inline int atomic_add(int* to, int value) { // wraps, as the hardware's does
+  const int before = *to;
+  *to = int(unsigned(before) + unsigned(value));
+  return before;
+}
+inline int atomic_exchange(int* to, int value) {
+  const int before = *to;
+  *to = value;
+  return before;
+}
 inline unsigned atomic_max(unsigned* to, unsigned value) {
   const unsigned before = *to;
   if (value > before) *to = value;
@@ -204,6 +214,14 @@ struct Mma {
   static void multiply(Mma* const* lanes);
 };
 
+// PTX manual, mma.m16n8k32 with .u8 and .s8: lane 4 g + t holds of A rows g and g + 8, columns 4 t … 4 t + 3
+// and those + 16; of B rows 4 t … 4 t + 3 and those + 16, column g; D as above.
+struct ByteMma {
+  int* d;
+  const std::uint32_t *a, *b;
+  static void multiply(ByteMma* const* lanes);
+};
+
 // Lanes 8 m … 8 m + 7 give the rows of matrix m; lane 4 g + t receives of row g the elements 2 t, 2 t + 1,
 // transposed: of column g.
 template <int matrices, bool transposed>
@@ -241,6 +259,11 @@ inline void mma_m16n8k16(float (&d)[4], const std::uint32_t (&a)[4], const std::
                          Here at = Here::current()) {
   host::Mma mine{d, a, b};
   host::collective<host::Mma, &host::Mma::multiply>("mma_m16n8k16", mine, at);
+}
+inline void mma_m16n8k32(int (&d)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2],
+                         Here at = Here::current()) {
+  host::ByteMma mine{d, a, b};
+  host::collective<host::ByteMma, &host::ByteMma::multiply>("mma_m16n8k32", mine, at);
 }
 inline void ldmatrix_x4(std::uint32_t (&r)[4], const void* shared_row, Here at = Here::current()) {
   host::ldmatrix<4, false>(r, shared_row, at);
