@@ -231,7 +231,7 @@ class TestTexts : public QObject {
                          problem_.config, problem_.graph, 32);
     Allocator allocator(problem_);
     const auto range = *allocator.latency_range();
-    bool memory_decided = false, latency_decided = false;
+    bool memory_decided = false; // that the latency budget decides is made to appear in test_planning_8b
     for (const double part : {0.02, 0.3, 1.0})
       for (const double bits : {2.0, 3.0, 8.0}) {
         AllocationRequest request;
@@ -249,10 +249,8 @@ class TestTexts : public QObject {
             BitsPerWeight{bits + 8 * answer.more_memory->amount / double(problem_.graph.linear_weights())};
         check_price(memory_price(answer), answer.plan->predicted.loss, more);
         memory_decided = memory_decided || latency_price(answer).contains("the memory budget decides");
-        latency_decided = latency_decided || memory_price(answer).contains("the latency budget decides");
       }
-    QVERIFY(memory_decided); // each sentence was made to appear
-    QVERIFY(latency_decided);
+    QVERIFY(memory_decided);
   }
 
   void a_loss_in_words() {

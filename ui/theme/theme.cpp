@@ -70,7 +70,7 @@ QString Theme::style_sheet() const {
     QPushButton#primary:disabled, QPushButton[primary="true"]:disabled { background: %10; color: %5; border-color: %10; }
     QPushButton#chip { border-radius: 13px; padding: 4px 12px; }
     QPushButton#chip:checked { background: %11; border: 1px solid %8; color: %8; }
-    QPushButton#segment { border-radius: 0; padding: 5px 10px; margin-left: -1px; }
+    QPushButton#segment { border-radius: 0; padding: 5px; margin-left: -1px; }
     QPushButton#segment:checked { background: %11; border: 1px solid %8; color: %8; }
     QPushButton#link { border: none; background: transparent; color: %8; padding: 2px 4px; text-align: left; }
     QPushButton#link:focus { border: 1px solid %8; padding: 1px 3px; }
