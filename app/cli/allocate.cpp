@@ -9,6 +9,7 @@
 #include "app/cli/verbs.h"
 #include "core/allocation/choices.h"
 #include "core/allocation/frontier.h"
+#include "core/allocation/provisional_sensitivity.h"
 #include "core/allocation/sensitivity_cache.h"
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
@@ -17,21 +18,23 @@ namespace intarsia::cli {
 namespace {
 
 VerbSpec spec() {
-  return {"allocate",
-          "MODEL",
-          "chooses a quantizer for every layer within a memory and a latency budget",
-          {{"--memory", "B", "2.5GiB, 900MB (everything in memory), 3.25bpw, or 40% of the f16 model"},
-           {"--latency", "B", "6.5ms for one decode step, or 150tok/s; needs --latency-table"},
-           {"--sensitivity", "FILE", "sensitivity.json (default: estimated data-free, once a model)"},
-           {"--latency-table", "FILE", "latency.json of the device"},
-           {"--context", "N", "tokens of context to keep memory for (default 4096, at most the model's)"},
-           {"--no-fusion", "", "run every layer as a kernel of its own"},
-           {"--pin", "LAYER=QUANTIZER", "fix a layer's quantizer; may be given again", true},
-           {"--only", "FAMILY,…", "use these families only: nuq, vq, tcq, half-tcq, f16"},
-           {"--gap", "X", "stop when the plan is proven within this of the best (default 1e-4)"},
-           {"--time-limit", "S", "seconds to search at most (default 60)"},
-           {"--output", "FILE", "where to write (default plan.json)"},
-           device_option()}};
+  return {
+      "allocate",
+      "MODEL",
+      "chooses a quantizer for every layer within a memory and a latency budget",
+      {{"--memory", "B", "2.5GiB, 900MB (everything in memory), 3.25bpw, or 40% of the f16 model"},
+       {"--latency", "B", "6.5ms for one decode step, or 150tok/s; needs --latency-table"},
+       {"--quick", "", "plan at once, with provisional sensitivities by role and depth; nothing is measured"},
+       {"--sensitivity", "FILE", "sensitivity.json (default: estimated data-free, once a model)"},
+       {"--latency-table", "FILE", "latency.json of the device"},
+       {"--context", "N", "tokens of context to keep memory for (default 4096, at most the model's)"},
+       {"--no-fusion", "", "run every layer as a kernel of its own"},
+       {"--pin", "LAYER=QUANTIZER", "fix a layer's quantizer; may be given again", true},
+       {"--only", "FAMILY,…", "use these families only: nuq, vq, tcq, half-tcq, f16"},
+       {"--gap", "X", "stop when the plan is proven within this of the best (default 1e-4)"},
+       {"--time-limit", "S", "seconds to search at most (default 60)"},
+       {"--output", "FILE", "where to write (default plan.json)"},
+       device_option()}};
 }
 
 void read_pins(const Options& options, AllocationProblem& problem) {
@@ -50,9 +53,12 @@ void read_families(const Options& options, AllocationProblem& problem) {
 
 Sensitivity sensitivity_of(const Options& options, const OpenedModel& model) {
   if (const auto file = options.text("--sensitivity")) return read_sensitivity(*file);
+  if (options.has("--quick")) return provisional_sensitivity(model.config(), model.graph());
   if (model.checkpoint && !model.checkpoint->has_weights())
-    throw Error(ErrorKind::usage,
-                "allocate: " + options.argument() + " has no weights to measure: give --sensitivity FILE");
+    throw Error(
+        ErrorKind::usage,
+        "allocate: " + options.argument() +
+            " has no weights to measure: give --sensitivity FILE, or --quick to plan with provisional ones");
   const Place place = chosen_place(options);
   const SensitivityCache cache(*model.checkpoint, {}, {});
   if (auto known = cache.find()) return *known;
@@ -91,6 +97,8 @@ void print_plan(const Plan& plan, const AllocationProblem& problem, const std::s
     fmt::print("predicted {:.3f} ms a token ({:.1f} tok/s{}), {} fused groups\n",
                *plan.predicted.latency_seconds * 1e3, 1 / *plan.predicted.latency_seconds,
                plan.predicted.latency_estimated ? ", from an estimated table" : "", plan.fusions.size());
+  if (problem.sensitivity.method == provisional_method)
+    fmt::print("provisional: no layer of this model was measured; leave --quick out to measure it\n");
   fmt::print("predicted loss {:.5g} nats, bound {:.5g}, gap {:.4f} % ({}), {} in {:.0f} ms\n",
              plan.solver.objective, plan.solver.bound, 100 * plan.solver.gap,
              plan.solver.proven ? "proven" : "not proven within the time limit", plan.solver.name,
@@ -114,6 +122,8 @@ void run(const Options& options) {
     request.latency_seconds = parse_latency_budget(*latency);
   if (!request.memory && !request.latency_seconds)
     throw Error(ErrorKind::usage, "allocate: give a budget with --memory, --latency or both");
+  if (options.has("--quick") && options.has("--sensitivity"))
+    throw Error(ErrorKind::usage, "allocate: give --quick or --sensitivity, not both");
   if (request.latency_seconds && !options.has("--latency-table"))
     throw Error(ErrorKind::usage, "allocate: --latency needs --latency-table FILE");
   request.gap = options.number_or("--gap", 0, 0.5, request.gap);
@@ -138,7 +148,8 @@ void run(const Options& options) {
   const Plan plan = allocator.solve(request, make_control("solving"));
   const auto single = allocator.best_single_scheme(request);
   end_progress();
-  const OrderedJson json = to_json(plan);
+  OrderedJson json = to_json(plan);
+  if (allocator.problem().sensitivity.method == provisional_method) json["predicted"]["provisional"] = true;
   write_file_atomically(out, json.dump(2) + "\n");
   if (options.json())
     print_json(json);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // intarsia-studio [MODEL]: opens the window, on MODEL when one is named.
 #include <QApplication>
+#include <QFile>
 
 #include "ui/session/studio_session.h"
 #include "ui/theme/theme.h"
@@ -14,6 +15,6 @@ int main(int argc, char** argv) {
   intarsia::ui::StudioSession session;
   intarsia::ui::MainWindow window(session);
   window.show();
-  if (argc > 1) session.open_model(QString::fromLocal8Bit(argv[1]));
+  if (argc > 1) window.open(QFile::decodeName(argv[1]));
   return QApplication::exec();
 }

@@ -36,6 +36,8 @@ struct Allocator::Impl {
   Limits limits(const AllocationRequest& request) const;
   std::optional<double> budget_bytes(const AllocationRequest& request) const;
   [[noreturn]] void explain_infeasible(const AllocationRequest& request, const JobControl& control);
+  MemoryBudget memory_needed(const MemoryBudget& asked, const Limits& limits, std::size_t context,
+                             const JobControl& control);
   double least(Objective objective, const Limits& limits, const JobControl& control);
   std::vector<std::size_t> one_for_all(QuantizerId id, QuantizerId outside) const;
   bool fits(const std::vector<std::size_t>& chosen, const Limits& limits) const;
@@ -83,6 +85,26 @@ double Allocator::Impl::least(Objective objective, const Limits& limits, const J
   return solution ? solution->objective : std::numeric_limits<double>::infinity();
 }
 
+MemoryBudget Allocator::Impl::memory_needed(const MemoryBudget& asked, const Limits& limits,
+                                            std::size_t context, const JobControl& control) {
+  const auto smallest = solver.solve(Objective::bytes, limits, {1e-4, 5}, control);
+  if (!smallest) return asked;
+  double bytes = 0, bits = 0;
+  for (const std::size_t i : smallest->chosen) {
+    bytes += table.choices[i].bytes;
+    bits += table.choices[i].code_bits;
+  }
+  // Rounded up, so that it can be met in the digits that a person reads.
+  if (std::holds_alternative<BitsPerWeight>(asked))
+    return BitsPerWeight{std::ceil(bits / table.weights * 1e3 - 1e-6) / 1e3};
+  const ModelMemory fixed = this->fixed(context);
+  if (std::holds_alternative<ModelFraction>(asked)) {
+    const double whole = double(f16_model_bytes(problem.graph, problem.config));
+    return ModelFraction{std::ceil((bytes + double(fixed.model_alone())) / whole * 1e4) / 1e4};
+  }
+  return MemoryBytes{std::uint64_t(std::ceil(bytes + double(fixed.total())))};
+}
+
 void Allocator::Impl::explain_infeasible(const AllocationRequest& request, const JobControl& control) {
   const Limits all = limits(request);
   const double fixed = fixed_bytes(request.context);
@@ -98,10 +120,13 @@ void Allocator::Impl::explain_infeasible(const AllocationRequest& request, const
       (all.bytes && *all.bytes < least_bytes) || (all.code_bits && *all.code_bits < least_bits);
   const std::string smallest_memory = all.code_bits ? fmt::format("{:.4g} bpw", least_bits / table.weights)
                                                     : format_memory(least_bytes + fixed);
+  std::optional<MemoryBudget> nearest_memory;
+  std::optional<double> nearest_latency;
   if (memory_alone) sentence = "the memory budget cannot be met: the smallest plan needs " + smallest_memory;
   if (problem.latency && all.seconds) {
     const double fastest = least(Objective::seconds, {}, control) + table.constant_seconds;
-    if (*request.latency_seconds < fastest)
+    const bool latency_alone = *request.latency_seconds < fastest;
+    if (latency_alone)
       sentence +=
           (sentence.empty() ? "the latency budget cannot be met: " : "; nor can the latency budget: ") +
           ("the fastest plan takes " + format_latency(fastest));
@@ -116,9 +141,17 @@ void Allocator::Impl::explain_infeasible(const AllocationRequest& request, const
     } else if (!memory_alone) {
       sentence += "; the smallest memory of all is " + smallest_memory;
     }
+    if (!memory_alone) // a hair more than the fastest, which is found to a thousandth
+      nearest_latency =
+          (least(Objective::seconds, {all.bytes, all.code_bits, {}}, control) + table.constant_seconds) *
+          1.001;
+    if (request.memory && !latency_alone)
+      nearest_memory = memory_needed(*request.memory, {{}, {}, all.seconds}, request.context, control);
+  } else if (request.memory) {
+    nearest_memory = memory_needed(*request.memory, {}, request.context, control);
   }
-  throw Error(ErrorKind::infeasible,
-              sentence + ". Raise the budget, shorten the context or allow more quantizers");
+  throw Infeasible(sentence + ". Raise the budget, shorten the context or allow more quantizers",
+                   nearest_memory, nearest_latency);
 }
 
 void Allocator::Impl::fill(Plan& plan, const std::vector<std::size_t>& chosen,
@@ -250,13 +283,67 @@ Allocator::Range Allocator::memory_range(std::size_t context) const {
   return range;
 }
 
-std::optional<Allocator::Range> Allocator::latency_range() const {
+std::optional<Allocator::Range> Allocator::latency_range(const JobControl& control) {
   if (!impl_->problem.latency || impl_->latency_range) return impl_->latency_range;
   const double constant = impl_->table.constant_seconds;
-  Range range{impl_->least(Objective::seconds, {}, {}) + constant, constant};
-  const auto best = impl_->solver.solve(Objective::loss, {}, {1e-3, 5}, {});
+  Range range{impl_->least(Objective::seconds, {}, control) + constant, constant};
+  const auto best = impl_->solver.solve(Objective::loss, {}, {1e-3, 5}, control);
   for (const std::size_t i : best->chosen) range.high += impl_->table.choices[i].seconds;
   return impl_->latency_range = range;
+}
+
+std::optional<Allocator::Range> Allocator::quick_latency_range() const {
+  if (!impl_->problem.latency) return std::nullopt;
+  if (impl_->latency_range) return impl_->latency_range;
+  const std::size_t count = impl_->table.layers.size();
+  std::vector<const Choice*> fastest(count), best(count);
+  for (const Choice& choice : impl_->table.choices) {
+    const auto& members = impl_->table.groups[choice.group].members;
+    if (members.size() > 1) continue;
+    const Choice*& low = fastest[members[0]];
+    const Choice*& high = best[members[0]];
+    if (!low || choice.seconds < low->seconds) low = &choice;
+    if (!high || choice.loss < high->loss) high = &choice;
+  }
+  Range range{impl_->table.constant_seconds, impl_->table.constant_seconds};
+  for (std::size_t i = 0; i < count; ++i) {
+    range.low += fastest[i]->seconds;
+    range.high += best[i]->seconds;
+  }
+  return range;
+}
+
+Allocator::MemoryScale Allocator::memory_scale(std::size_t context) const {
+  // Row scales take the same whatever the code.
+  MemoryScale scale{impl_->fixed_bytes(context), impl_->table.weights / 8};
+  std::vector<const Choice*> best(impl_->table.layers.size());
+  for (const Choice& choice : impl_->table.choices) {
+    const auto& members = impl_->table.groups[choice.group].members;
+    if (members.size() > 1) continue;
+    const Choice*& high = best[members[0]];
+    if (!high || choice.loss < high->loss) high = &choice;
+  }
+  for (const Choice* choice : best) scale.at_zero += choice->bytes - choice->code_bits / 8;
+  return scale;
+}
+
+std::vector<Plan> Allocator::single_schemes(std::size_t context) const {
+  AllocationRequest request;
+  request.context = context;
+  std::set<QuantizerId> schemes;
+  for (const Choice& choice : impl_->table.choices) schemes.insert(choice.quantizer);
+  std::vector<Plan> plans;
+  for (const QuantizerId id : schemes) {
+    auto chosen = impl_->one_for_all(id, id);
+    if (chosen.empty()) chosen = impl_->one_for_all(id, QuantizerId{});
+    if (chosen.empty()) continue;
+    plans.emplace_back();
+    impl_->fill(plans.back(), chosen, request);
+  }
+  std::sort(plans.begin(), plans.end(), [](const Plan& a, const Plan& b) {
+    return a.predicted.bits_per_weight < b.predicted.bits_per_weight;
+  });
+  return plans;
 }
 
 const AllocationProblem& Allocator::problem() const { return impl_->problem; }

@@ -13,6 +13,7 @@
 #include "core/allocation/budget.h"
 #include "core/allocation/plan.h"
 #include "core/allocation/sensitivity.h"
+#include "core/base/error.h"
 #include "core/base/progress.h"
 #include "core/device/latency_table.h"
 #include "core/model/layer_graph.h"
@@ -42,6 +43,19 @@ struct AllocationRequest {
   double time_limit = 60; // seconds; the best plan so far is returned with proven = false
 };
 
+// No plan meets the budgets. What could be met instead, each beside the other budget as it was asked for:
+// nothing where that budget was not set or is not in the way.
+class Infeasible : public Error {
+ public:
+  Infeasible(const std::string& sentence, std::optional<MemoryBudget> smallest_memory,
+             std::optional<double> smallest_latency)
+      : Error(ErrorKind::infeasible, sentence)
+      , memory(smallest_memory)
+      , latency_seconds(smallest_latency) {}
+  std::optional<MemoryBudget> memory; // in the form of the budget: bits per weight, bytes or a part
+  std::optional<double> latency_seconds;
+};
+
 // One live GLPK problem whose budget rows are moved and re-solved warm. One thread at a time; each Allocator
 // may live on a thread of its own (GLPK's environment is a thread's). Deterministic unless the time limit
 // ends the search.
@@ -52,7 +66,7 @@ class Allocator {
   explicit Allocator(AllocationProblem problem);
   ~Allocator();
 
-  // Throws Error{infeasible} with the smallest memory and latency that can be met and the budget in the way;
+  // Throws Infeasible with the smallest memory and latency that can be met and the budget in the way;
   // Error{cancelled} on stop.
   Plan solve(const AllocationRequest& request, const JobControl& control);
 
@@ -63,7 +77,23 @@ class Allocator {
     double low = 0, high = 0;
   };
   Range memory_range(std::size_t context) const; // bytes of everything: smallest and largest plan
-  std::optional<Range> latency_range() const;    // seconds: the fastest, and that of the lowest loss
+  // Seconds: the fastest, and that of the lowest loss; nothing without a latency table. It solves twice when
+  // first asked for, and keeps the answer. Throws Error{cancelled} on stop.
+  std::optional<Range> latency_range(const JobControl& control = {});
+  // The same without solving or fusing, so a little above it.
+  std::optional<Range> quick_latency_range() const;
+
+  // Bytes of everything of a plan by the bits per weight of its linears, embedding and head being as good as
+  // they can be: at_zero + slope * bits.
+  struct MemoryScale {
+    double at_zero = 0, slope = 0;
+    double bytes(double bits) const { return at_zero + slope * bits; }
+    double bits(double bytes) const { return slope > 0 ? (bytes - at_zero) / slope : 0; }
+  };
+  MemoryScale memory_scale(std::size_t context) const;
+
+  // Plans with one quantizer for all layers, by rising bits.
+  std::vector<Plan> single_schemes(std::size_t context) const;
 
   const AllocationProblem& problem() const;
 

@@ -247,7 +247,8 @@ std::size_t group_size(const ModelConfig& config, std::size_t length) {
 } // namespace
 
 Curvature fisher_curvature(const WeightSource& weights, const std::vector<Tokens>& sequences,
-                           std::uint64_t seed, const DenseProducts& products, const JobControl& control) {
+                           std::uint64_t seed, const DenseProducts& products, const JobControl& control,
+                           std::size_t before) {
   Curvature all;
   const std::size_t group = group_size(weights.config(), sequences[0].size());
   const std::size_t groups = (sequences.size() + group - 1) / group, steps = 2 * weights.config().blocks + 1;
@@ -255,7 +256,8 @@ Curvature fisher_curvature(const WeightSource& weights, const std::vector<Tokens
   for (std::size_t first = 0; first < sequences.size(); first += group) {
     const auto part = std::span(sequences).subspan(first, std::min(group, sequences.size() - first));
     std::vector<std::uint64_t> seeds;
-    for (std::size_t i = 0; i < part.size(); ++i) seeds.push_back(seed_for(seed, std::to_string(first + i)));
+    for (std::size_t i = 0; i < part.size(); ++i)
+      seeds.push_back(seed_for(seed, std::to_string(before + first + i)));
     const auto found = Pass(weights, part, std::move(seeds), products, control).run([&] {
       control.report("sensitivity", double(++done), double(groups * steps));
     });

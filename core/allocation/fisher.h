@@ -27,10 +27,11 @@ namespace intarsia {
 using Tokens = std::vector<int>;
 
 // a_l of every layer (blocks, embedding, head) from each of the sequences, which are equally long; in their
-// order. Reads one block's weights at a time.
+// order. Reads one block's weights at a time. `first`: how many sequences of the same seed came before these,
+// in other calls.
 std::map<std::string, std::vector<double>> fisher_curvature(const WeightSource& weights,
                                                             const std::vector<Tokens>& sequences,
                                                             std::uint64_t seed, const DenseProducts& products,
-                                                            const JobControl& control);
+                                                            const JobControl& control, std::size_t first = 0);
 
 } // namespace intarsia

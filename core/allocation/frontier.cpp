@@ -19,20 +19,29 @@ double ideal_loss(const LayerGraph& graph, const Sensitivity& sensitivity, doubl
                           closed_form_bits(graph, sensitivity, bits_per_weight, floor_bits));
 }
 
-Frontier trace_frontier(Allocator& allocator, std::size_t points,
+FrontierPoint frontier_point(const Plan& plan, const AllocationProblem& problem) {
+  const Plan::Predicted& predicted = plan.predicted;
+  return {predicted.bits_per_weight, predicted.latency_seconds.value_or(0), predicted.loss,
+          ideal_loss(problem.graph, problem.sensitivity, predicted.bits_per_weight),
+          double(predicted.memory_bytes)};
+}
+
+Frontier trace_frontier(Allocator& allocator, std::size_t points, std::size_t context,
                         const std::function<void(const Frontier&)>& on_progress, const JobControl& control) {
   const AllocationProblem& problem = allocator.problem();
   Frontier frontier;
+  frontier.context = context;
+  for (const Plan& plan : allocator.single_schemes(context))
+    frontier.single.push_back(frontier_point(plan, problem));
   std::size_t solved = 0;
   const auto trace = [&](std::vector<FrontierPoint>& to, AllocationRequest request) {
     control.throw_if_stopped();
+    request.context = context;
     request.gap = gap;
     request.time_limit = time_limit;
     try {
       const Plan plan = allocator.solve(request, control);
-      FrontierPoint point{plan.predicted.bits_per_weight, plan.predicted.latency_seconds.value_or(0),
-                          plan.predicted.loss, 0};
-      point.ideal = ideal_loss(problem.graph, problem.sensitivity, point.bits);
+      const FrontierPoint point = frontier_point(plan, problem);
       // Beyond the best plan a larger budget buys nothing.
       if (to.empty() || point.loss < to.back().loss) to.push_back(point);
     } catch (const Error& error) {
@@ -45,7 +54,7 @@ Frontier trace_frontier(Allocator& allocator, std::size_t points,
     request.memory = BitsPerWeight{least_bits + (most_bits - least_bits) * double(i) / double(points - 1)};
     trace(frontier.memory, request);
   }
-  if (const auto range = allocator.latency_range())
+  if (const auto range = allocator.latency_range(control))
     for (std::size_t i = 0; i < points; ++i) {
       AllocationRequest request;
       // Closer together where a little time buys much.

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <span>
 #include <string>
@@ -18,7 +19,7 @@ namespace intarsia {
 
 struct Sensitivity {
   std::string model;
-  std::string method; // "data-free" or "text"
+  std::string method; // "data-free", "text", or "provisional" where nothing was measured
   std::size_t samples = 0;
   std::uint64_t seed = 0;
   double seconds = 0;                            // that the estimate took; 0 when unknown
@@ -35,9 +36,17 @@ struct SensitivityOptions {
 // The curvature of KL(clean || noisy) in each layer's weights (core/allocation/fisher.h), the clipped mean
 // over test sequences: cut from `text_tokens`, or, where there are none (data-free), sampled from the model
 // itself after one random token. The same options give the same result.
+// `on_estimate`, which may be empty, sees what the sequences so far say, first after a sixteenth of them;
+// what it sees of n sequences is what `samples = n` would give. Where it answers false that estimate is the
+// result.
+using OnEstimate = std::function<bool(const Sensitivity& so_far)>;
 Sensitivity estimate_sensitivity(LanguageModel& model, const WeightSource& weights,
                                  const std::string& model_name, std::span<const int> text_tokens,
-                                 const SensitivityOptions& options, const JobControl& control);
+                                 const SensitivityOptions& options, const JobControl& control,
+                                 const OnEstimate& on_estimate = {});
+
+// How many of `samples` sequences have been read at each estimate: a sixteenth, an eighth, then every eighth.
+std::vector<std::size_t> estimate_steps(std::size_t samples);
 
 OrderedJson to_json(const Sensitivity& sensitivity);
 // Throws Error naming the file and the layer: values must be finite and >= 0.

@@ -42,13 +42,16 @@ SensitivityCache::SensitivityCache(const Checkpoint& checkpoint, std::span<const
   const std::string name = fmt::format("intarsia-sensitivity-{}-{:08x}.json", content_identity(checkpoint),
                                        crc32_of(std::as_bytes(std::span(settings))));
   const fs::path model = fs::absolute(checkpoint.path());
-  if (!is_our_own(model)) places_.push_back((fs::is_directory(model) ? model : model.parent_path()) / name);
+  const fs::path beside = (fs::is_directory(model) ? model : model.parent_path()) / name;
+  (is_our_own(model) ? read_only_ : places_).push_back(beside);
   if (const fs::path folder = user_cache_folder(); !folder.empty()) places_.push_back(folder / name);
   for (const LinearLayer* layer : checkpoint.graph().all_layers()) layers_.push_back(layer->name);
 }
 
 std::optional<Sensitivity> SensitivityCache::find() const {
-  for (const fs::path& place : places_) try {
+  std::vector<fs::path> all = read_only_;
+  all.insert(all.end(), places_.begin(), places_.end());
+  for (const fs::path& place : all) try {
       if (!fs::exists(place)) continue;
       const Sensitivity kept = read_sensitivity(place);
       if (std::all_of(layers_.begin(), layers_.end(),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Estimated once: a sensitivity is kept beside its model, or in the user's cache folder where the model's
-// cannot be written to or is Intarsia's own.
+// cannot be written to or is Intarsia's own (which comes with its sensitivities).
 #pragma once
 
 #include <filesystem>
@@ -28,7 +28,8 @@ class SensitivityCache {
 
  private:
   std::vector<std::filesystem::path> places_;
-  std::vector<std::string> layers_; // that an entry must have
+  std::vector<std::filesystem::path> read_only_; // looked at first, never written to
+  std::vector<std::string> layers_;              // that an entry must have
 };
 
 } // namespace intarsia

@@ -40,6 +40,8 @@ class QuantizeRun {
   }
 
   void run() {
+    // First of all: what is left of an interrupted run says which plan it belongs to.
+    write_file_atomically(folder_ / "plan.json", to_json(plan_).dump(2) + "\n");
     write_floats();
     for (const LinearLayer* layer : checkpoint_.graph().all_layers())
       if (plan_.layers.contains(layer->name))
@@ -165,7 +167,6 @@ class QuantizeRun {
 
   void write_side_files() {
     write_file_atomically(folder_ / "config.json", to_json(checkpoint_.config()).dump(2) + "\n");
-    write_file_atomically(folder_ / "plan.json", to_json(plan_).dump(2) + "\n");
     write_tokenizer();
     OrderedJson layers = OrderedJson::object(), checksums = OrderedJson::object();
     for (const LinearLayer* layer : checkpoint_.graph().all_layers()) {

@@ -23,7 +23,7 @@
 
 using namespace intarsia;
 using namespace intarsia::ui;
-using intarsia::test::patience;
+using intarsia::test::timeout;
 
 namespace {
 
@@ -63,9 +63,9 @@ class TestDevice : public QObject, private test::WindowUnderTest {
 
   QTemporaryDir dir_;
 
-  void open(DeviceChoice::Find find) {
+  void open(Devices::Find find) {
     QVERIFY(open_window({1280, 820}, std::move(find)));
-    QTRY_VERIFY_WITH_TIMEOUT(!session_->devices().devices.empty(), patience);
+    QTRY_VERIFY_WITH_TIMEOUT(!session_->devices().list().devices.empty(), timeout);
   }
   // By the keyboard, as by hand.
   DevicePopup* open_popup() {
@@ -75,19 +75,12 @@ class TestDevice : public QObject, private test::WindowUnderTest {
     return find<DevicePopup>("popup");
   }
   void open_built_in() {
-    session_->open_built_in();
-    QTRY_VERIFY_WITH_TIMEOUT(session_->model() != nullptr, patience);
-    QTRY_VERIFY_WITH_TIMEOUT(session_->plan() != nullptr, patience);
-    QTRY_VERIFY_WITH_TIMEOUT(!session_->busy(), patience);
+    session_->models().open_built_in();
+    QTRY_VERIFY_WITH_TIMEOUT(session_->model() != nullptr, timeout);
+    QTRY_VERIFY_WITH_TIMEOUT(session_->planner().plan() != nullptr, timeout);
+    QTRY_VERIFY_WITH_TIMEOUT(!session_->busy(), timeout);
   }
   QString device_row(int row) { return find<QListWidget>("deviceList")->item(row)->text(); }
-  // What a person can read in the window now.
-  bool shows(const QString& words, QWidget* where = nullptr) {
-    for (const auto* label : (where ? where : window_.get())->findChildren<QLabel*>())
-      if (label->isVisible() && label->text().contains(words)) return true;
-    return false;
-  }
-
  private slots:
   void initTestCase() {
     QSettings::setPath(QSettings::NativeFormat, QSettings::UserScope, dir_.path());
@@ -116,39 +109,39 @@ class TestDevice : public QObject, private test::WindowUnderTest {
 
   void this_machine_has_a_cpu() {
     open(detect_usable_devices);
-    QCOMPARE(QString::fromStdString(session_->device().id), "cpu");
+    QCOMPARE(QString::fromStdString(session_->devices().device().id), "cpu");
     open_popup();
-    const bool has_note = !session_->devices().gpu_note.empty();
+    const bool has_note = !session_->devices().list().gpu_note.empty();
     QCOMPARE(find<QListWidget>("deviceList")->count() == 1, has_note);
   }
 
   void a_device_is_chosen_and_kept() {
     open(with_gpus);
-    QCOMPARE(QString::fromStdString(session_->device().id), "cpu"); // unless another was chosen
+    QCOMPARE(QString::fromStdString(session_->devices().device().id), "cpu"); // unless another was chosen
     auto* popup = open_popup();
     auto* list = find<QListWidget>("deviceList");
     QCOMPARE(list->count(), 3);
     QVERIFY(device_row(2).contains("its driver is too old: update it"));
     screenshot_of(*popup, "5-devices");
-    QSignalSpy changes(session_.get(), &StudioSession::device_changed);
+    QSignalSpy changes(&session_->devices(), &Devices::changed);
     QTest::keyClick(list, Qt::Key_End);
     QTest::keyClick(list, Qt::Key_Return); // cannot be used
     QCOMPARE(changes.count(), 0);
     QTest::keyClick(list, Qt::Key_Home);
     QTest::keyClick(list, Qt::Key_Return);
     QCOMPARE(changes.count(), 1);
-    QCOMPARE(QString::fromStdString(session_->device().id), "cuda:77");
+    QCOMPARE(QString::fromStdString(session_->devices().device().id), "cuda:77");
     QVERIFY(device_row(0).contains("in use"));
     QVERIFY(find<QToolButton>("device")->text().startsWith("Made-up GPU 77"));
     QVERIFY(!find<QToolButton>("device")->text().contains("GB/s")); // it is not known
     open(with_gpus);
-    QCOMPARE(QString::fromStdString(session_->device().id), "cuda:77");
+    QCOMPARE(QString::fromStdString(session_->devices().device().id), "cuda:77");
   }
 
   void a_kept_device_that_is_gone_is_said_once() {
     QSettings().setValue("device", "cuda:77");
     open(without_gpu_77);
-    QCOMPARE(QString::fromStdString(session_->device().id), "cpu");
+    QCOMPARE(QString::fromStdString(session_->devices().device().id), "cpu");
     QTRY_VERIFY(shows("Made-up GPU 77"));
     QVERIFY(shows("it has fallen off the bus"));
     screenshot("5-notice");
@@ -159,52 +152,60 @@ class TestDevice : public QObject, private test::WindowUnderTest {
 
   void what_a_gpu_cannot_do_is_a_sentence_in_place() {
     open(with_gpus);
-    session_->choose_device("cuda:77");
-    session_->open_built_in();
-    QTRY_COMPARE_WITH_TIMEOUT(session_->sensitivity_job().state, JobState::failed, patience);
-    QVERIFY(shows(session_->sensitivity_job().sentence));
-    session_->choose_device("cpu"); // which can
-    QTRY_VERIFY_WITH_TIMEOUT(session_->plan() != nullptr, patience);
-    session_->choose_device("cuda:77");
+    session_->devices().choose("cuda:77");
+    session_->models().open(unmeasured_model());
+    QTRY_COMPARE_WITH_TIMEOUT(session_->sensitivities().job().state, JobState::failed, timeout);
+    QVERIFY(shows(session_->sensitivities().job().sentence));
+    QTRY_VERIFY_WITH_TIMEOUT(session_->planner().plan() != nullptr, timeout);
+    QVERIFY(session_->sensitivities().kind() == SensitivityKind::provisional); // planned all the same
+    session_->devices().choose("cpu");                                         // which can
+    QTRY_VERIFY_WITH_TIMEOUT(session_->sensitivities().kind() == SensitivityKind::measured, timeout);
+    QTRY_VERIFY_WITH_TIMEOUT(session_->planner().plan() != nullptr, timeout);
+    session_->devices().choose("cuda:77");
     window_->show_page(MainWindow::quantize);
-    session_->quantize(dir_.filePath("never"), false);
-    QTRY_COMPARE_WITH_TIMEOUT(session_->quantize_job().state, JobState::failed, patience);
-    QVERIFY(!session_->quantize_job().sentence.isEmpty());
-    QVERIFY(shows(session_->quantize_job().sentence, window_->findChild<QuantizePage*>()));
+    find<QLineEdit>("output")->setText(dir_.filePath("never"));
+    session_->quantization().quantize(*session_->planner().plan(), dir_.filePath("never"));
+    QTRY_COMPARE_WITH_TIMEOUT(session_->quantization().job().state, JobState::failed, timeout);
+    QVERIFY(!session_->quantization().job().sentence.isEmpty());
+    QVERIFY(shows(session_->quantization().job().sentence, window_->findChild<QuantizePage*>()));
     window_->show_page(MainWindow::chat);
-    session_->send("Is ebony a hard wood?", {}, {}, 40);
-    QTRY_VERIFY_WITH_TIMEOUT(session_->chat().back().finished, patience);
-    QVERIFY(!session_->chat().back().problem.isEmpty());
-    QVERIFY(shows(session_->chat().back().problem, window_->findChild<ChatPage*>()));
+    session_->chat().send("Is ebony a hard wood?", {{}, {}, 40});
+    QTRY_VERIFY_WITH_TIMEOUT(session_->chat().turns().back().answer().finished, timeout);
+    QVERIFY(!session_->chat().turns().back().answer().problem.isEmpty());
+    QVERIFY(shows(session_->chat().turns().back().answer().problem, window_->findChild<ChatPage*>()));
 
-    session_->choose_device("cpu"); // and all is well again
-    session_->send("Is ebony a hard wood?", {}, {}, 40);
-    QTRY_VERIFY_WITH_TIMEOUT(session_->chat().back().finished, patience);
-    QVERIFY(session_->chat().back().answered && !session_->chat().back().answer.isEmpty());
+    session_->devices().choose("cpu"); // and all is well again
+    session_->chat().send("Is ebony a hard wood?", {{}, {}, 40});
+    QTRY_VERIFY_WITH_TIMEOUT(session_->chat().turns().back().answer().finished, timeout);
+    QVERIFY(session_->chat().turns().back().answer().answered &&
+            !session_->chat().turns().back().answer().text.isEmpty());
     find<QPushButton>("selftest")->click();
-    QTRY_COMPARE_WITH_TIMEOUT(session_->selftest_job().state, JobState::done, patience);
+    QTRY_COMPARE_WITH_TIMEOUT(session_->devices().selftest().state, JobState::done, timeout);
   }
 
   void planning_for_another_device_is_marked_estimated() {
     open(without_driver);
     open_built_in();
-    QVERIFY(!find<QSlider>("latencySlider")->isVisible());
+    QVERIFY(!find<QSlider>("latencySlider")->isEnabled());
     const auto* popup = open_popup();
     auto* planned = find<QComboBox>("plannedDevice");
     QVERIFY(planned->count() > 3);
     planned->setFocus();
     QTest::keyClick(planned, Qt::Key_Down);
-    QVERIFY(session_->latency_table().has_value());
-    QTRY_VERIFY_WITH_TIMEOUT(session_->answer().latency_range.has_value(), patience);
-    QTRY_VERIFY_WITH_TIMEOUT(shows("One token, estimated"), patience);
-    QVERIFY(find<QSlider>("latencySlider")->isVisible());
-    QVERIFY(shows(QString::fromStdString(session_->latency_table()->device_name) + ", estimated: fastest"));
+    QVERIFY(session_->latency().table().has_value());
+    QTRY_VERIFY_WITH_TIMEOUT(session_->planner().answer().latency_range.has_value(), timeout);
+    QTRY_VERIFY_WITH_TIMEOUT(shows("tok/s, estimated"), timeout);
+    QVERIFY(find<QSlider>("latencySlider")->isEnabled());
+    // Whose time and memory it is, is said in one place.
+    QVERIFY(find<QToolButton>("device")->text().startsWith("Plan for "));
+    QVERIFY(shows(QString::fromStdString(session_->latency().table()->device_name) + ", estimated: fastest"));
     QVERIFY(popup->isVisible() && shows("not measured", find<DevicePopup>("popup")));
-    QCOMPARE(session_->memory_free(), session_->latency_table()->device_memory);
+    QCOMPARE(session_->latency().target().memory_free, session_->latency().table()->device_memory);
     screenshot("6-estimated");
     QTest::keyClick(planned, Qt::Key_Up); // this device
-    QVERIFY(!session_->latency_table());
-    QTRY_VERIFY_WITH_TIMEOUT(!find<QSlider>("latencySlider")->isVisible(), patience);
+    QVERIFY(!session_->latency().table());
+    QTRY_VERIFY_WITH_TIMEOUT(!find<QSlider>("latencySlider")->isEnabled(), timeout);
+    QVERIFY(!find<QToolButton>("device")->text().startsWith("Plan for "));
   }
 
   void measuring_is_cancelled_and_done_and_kept() {
@@ -215,36 +216,37 @@ class TestDevice : public QObject, private test::WindowUnderTest {
     QTest::mouseClick(measure, Qt::LeftButton);
     QVERIFY(cancel->isVisible() && !measure->isVisible());
     QTest::mouseClick(cancel, Qt::LeftButton);
-    QTRY_COMPARE_WITH_TIMEOUT(session_->profile_job().state, JobState::cancelled, patience);
-    QVERIFY(!session_->latency_table());
+    QTRY_COMPARE_WITH_TIMEOUT(session_->latency().job().state, JobState::cancelled, timeout);
+    QVERIFY(!session_->latency().table());
     QVERIFY(measure->isVisible());
 
     QTest::mouseClick(measure, Qt::LeftButton);
-    QTRY_VERIFY_WITH_TIMEOUT(session_->profile_job().done > 0, patience);
+    QTRY_VERIFY_WITH_TIMEOUT(session_->latency().job().done > 0, timeout);
     QVERIFY(find<QProgressBar>("measureProgress")->value() > 0);
     screenshot("6-measuring");
-    QTRY_COMPARE_WITH_TIMEOUT(session_->profile_job().state, JobState::done, patience);
-    QVERIFY(session_->latency_source() == LatencySource::measured);
-    QVERIFY(session_->latency_table()->estimated.empty());
+    QTRY_COMPARE_WITH_TIMEOUT(session_->latency().job().state, JobState::done, timeout);
+    QVERIFY(session_->latency().source() == LatencySource::measured);
+    QVERIFY(session_->latency().table()->estimated.empty());
     QVERIFY(!measure->isVisible());
     auto* slider = find<QSlider>("latencySlider");
-    QTRY_VERIFY_WITH_TIMEOUT(slider->isVisible() && session_->plan(), patience);
+    QTRY_VERIFY_WITH_TIMEOUT(slider->isEnabled() && session_->planner().plan(), timeout);
     screenshot("6-measured");
     drag(slider, 0.5);
-    const double budget = session_->budgets().latency_seconds.value_or(0);
+    const double budget = session_->planner().inputs().latency_seconds.value_or(0);
     QVERIFY(budget > 0);
-    QTRY_VERIFY_WITH_TIMEOUT(session_->plan() && session_->plan()->predicted.latency_seconds <= budget,
-                             patience);
+    QTRY_VERIFY_WITH_TIMEOUT(session_->planner().plan() &&
+                                 session_->planner().plan()->predicted.latency_seconds <= budget,
+                             timeout);
     const QString file = dir_.filePath("latency.json");
-    session_->save_latency_table(file);
+    session_->latency().save(file);
     const auto saved = read_latency_table(file.toStdString());
-    QCOMPARE(saved.entries.size(), session_->latency_table()->entries.size());
+    QCOMPARE(saved.entries.size(), session_->latency().table()->entries.size());
 
-    QSignalSpy opened(session_.get(), &StudioSession::model_changed);
-    session_->open_built_in(); // again: nothing is measured twice
-    QTRY_COMPARE_WITH_TIMEOUT(opened.count(), 1, patience);
-    QTRY_VERIFY_WITH_TIMEOUT(session_->latency_source() == LatencySource::measured, patience);
-    QCOMPARE(session_->latency_table()->entries.front().seconds, saved.entries.front().seconds);
+    QSignalSpy opened(&session_->models(), &ModelStore::changed);
+    session_->models().open_built_in(); // again: nothing is measured twice
+    QTRY_COMPARE_WITH_TIMEOUT(opened.count(), 1, timeout);
+    QTRY_VERIFY_WITH_TIMEOUT(session_->latency().source() == LatencySource::measured, timeout);
+    QCOMPARE(session_->latency().table()->entries.front().seconds, saved.entries.front().seconds);
     QVERIFY(!measure->isVisible());
   }
 
@@ -255,13 +257,13 @@ class TestDevice : public QObject, private test::WindowUnderTest {
     QTest::mouseClick(start, Qt::LeftButton);
     QVERIFY(cancel->isVisible() && !start->isVisible());
     QTest::mouseClick(cancel, Qt::LeftButton);
-    QTRY_VERIFY_WITH_TIMEOUT(start->isVisible(), patience); // it may have come through before
+    QTRY_VERIFY_WITH_TIMEOUT(start->isVisible(), timeout); // it may have come through before
     start->setFocus();
     QTest::keyClick(start, Qt::Key_Space);
-    QTRY_COMPARE_WITH_TIMEOUT(session_->selftest_job().state, JobState::done, patience);
+    QTRY_COMPARE_WITH_TIMEOUT(session_->devices().selftest().state, JobState::done, timeout);
     auto* lines = find<QListWidget>("selftestLines");
     QVERIFY(lines->isVisible());
-    QCOMPARE(lines->count(), int(session_->selftest_checks().size()));
+    QCOMPARE(lines->count(), int(session_->devices().selftest_checks().size()));
     QVERIFY(lines->count() >= 6);
     for (int i = 0; i < lines->count(); ++i) QVERIFY(lines->item(i)->text().startsWith("✓"));
     QVERIFY(shows("kernels compute correctly on A processor", popup));

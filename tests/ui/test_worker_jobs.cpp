@@ -19,7 +19,7 @@
 
 using namespace intarsia;
 using namespace intarsia::ui;
-using intarsia::test::patience;
+using intarsia::test::timeout;
 
 namespace {
 
@@ -49,9 +49,9 @@ class TestWorkerJobs : public QObject, private test::WindowUnderTest {
     prompt->setFocus();
     prompt->setPlainText(question);
     QTest::keyClick(prompt, Qt::Key_Return);
-    QVERIFY(!session_->chat().empty());
+    QVERIFY(!session_->chat().turns().empty());
   }
-  const ChatTurn& last() { return session_->chat().back(); }
+  const ChatAnswer& last() { return session_->chat().turns().back().answer(); }
   QDoubleSpinBox* temperature() {
     for (auto* box : window_->findChildren<QDoubleSpinBox*>())
       if (box->accessibleName() == "Temperature") return box;
@@ -65,10 +65,12 @@ class TestWorkerJobs : public QObject, private test::WindowUnderTest {
     qputenv("INTARSIA_WORKER", INTARSIA_WORKER);
     qputenv("INTARSIA_CPU_IN_WORKER", "1");
     QVERIFY(open_window({1280, 820}));
-    session_->set_family(QuantizerFamily::tcq, false); // the quick ones are enough here
-    session_->set_family(QuantizerFamily::vq, false);
-    session_->open_built_in();
-    QTRY_VERIFY_WITH_TIMEOUT(session_->plan() != nullptr, patience);
+    session_->planner().set_family(QuantizerFamily::tcq, false); // the quick ones are enough here
+    session_->planner().set_family(QuantizerFamily::vq, false);
+    session_->planner().set_family(QuantizerFamily::half_tcq, false);
+    session_->models().open(unmeasured_model());
+    QTRY_VERIFY_WITH_TIMEOUT(session_->sensitivities().kind() == SensitivityKind::measured, timeout);
+    QTRY_VERIFY_WITH_TIMEOUT(session_->planner().plan() && session_->planner().answer().more_memory, timeout);
   }
   void cleanupTestCase() {
     window_.reset();
@@ -81,32 +83,31 @@ class TestWorkerJobs : public QObject, private test::WindowUnderTest {
     const OpenedModel& opened = *session_->model();
     const auto model = load_on_cpu(opened.weights(), cpu_options(opened), {});
     const auto here = estimate_sensitivity(*model, opened.weights(), opened.config().name, {}, {}, {});
-    QVERIFY(here.layers == session_->sensitivity()->layers);
+    QVERIFY(here.layers == session_->sensitivities().value()->layers);
   }
 
   void quantizing_writes_what_this_process_would() {
     window_->show_page(MainWindow::quantize);
     const QString out = dir_.filePath("quantized");
     find<QLineEdit>("output")->setText(out);
-    for (auto* button : window_->findChildren<QPushButton*>("primary"))
-      if (button->isVisible() && button->isEnabled()) QTest::mouseClick(button, Qt::LeftButton);
-    QTRY_COMPARE_WITH_TIMEOUT(session_->quantize_job().state, JobState::done, patience);
+    QTest::mouseClick(find<QPushButton>("startQuantize"), Qt::LeftButton);
+    QTRY_COMPARE_WITH_TIMEOUT(session_->quantization().job().state, JobState::done, timeout);
     QCOMPARE(workers().size(), std::size_t(1));
-    QCOMPARE(session_->quantized_layers().size(), session_->plan()->layers.size());
+    QCOMPARE(session_->quantization().layers().size(), session_->planner().plan()->layers.size());
     const auto here = dir_.filePath("here").toStdString();
-    quantize_model(*session_->model()->checkpoint, *session_->plan(), here, {}, {});
+    quantize_model(*session_->model()->checkpoint, *session_->planner().plan(), here, {}, {});
     QVERIFY(read_text_file(here + "/model.safetensors") ==
             read_text_file((out + "/model.safetensors").toStdString()));
-    QTRY_VERIFY_WITH_TIMEOUT(session_->quality().has_value(), patience);
-    const Quality& quality = *session_->quality();
+    QTRY_VERIFY_WITH_TIMEOUT(session_->quantization().quality().has_value(), timeout);
+    const Quality& quality = *session_->quantization().quality();
     QVERIFY2(quality.no_original.isEmpty(), qPrintable(quality.no_original));
     QVERIFY(quality.original_perplexity > 1 && quality.kl > 0);
     QVERIFY(quality.quantized_perplexity < 1.2 * quality.original_perplexity);
   }
 
   void a_killed_quantization_is_a_sentence_and_can_be_resumed() {
-    const auto at_first_progress = connect(session_.get(), &StudioSession::quantize_changed, this, [this] {
-      if (session_->quantize_job().done <= 0) return;
+    const auto at_first_progress = connect(&session_->quantization(), &Quantization::changed, this, [this] {
+      if (session_->quantization().job().done <= 0) return;
       for (const pid_t worker : workers()) ::kill(worker, SIGKILL);
     });
     QString out;
@@ -115,50 +116,50 @@ class TestWorkerJobs : public QObject, private test::WindowUnderTest {
     for (int attempt = 0; attempt == 0 || (attempt < 20 && QFileInfo::exists(out)); ++attempt) {
       out = dir_.filePath("killed%1").arg(attempt);
       find<QLineEdit>("output")->setText(out);
-      session_->quantize(out, false);
-      QTRY_VERIFY_WITH_TIMEOUT(session_->quantize_job().state != JobState::running, patience);
+      session_->quantization().quantize(*session_->planner().plan(), out);
+      QTRY_VERIFY_WITH_TIMEOUT(session_->quantization().job().state != JobState::running, timeout);
     }
     disconnect(at_first_progress);
-    QVERIFY2(session_->quantize_job().sentence.contains("killed (SIGKILL)"),
-             qPrintable(session_->quantize_job().sentence));
+    QVERIFY2(session_->quantization().job().sentence.contains("killed (SIGKILL)"),
+             qPrintable(session_->quantization().job().sentence));
     bool in_place = false;
     for (const auto* label : find<QLineEdit>("output")->parentWidget()->findChildren<QLabel*>())
-      in_place = in_place || (label->isVisible() && label->text() == session_->quantize_job().sentence);
+      in_place = in_place || (label->isVisible() && label->text() == session_->quantization().job().sentence);
     QVERIFY(in_place);
     QVERIFY(!QFileInfo::exists(out));
     QTest::mouseClick(find<QPushButton>("resumeQuantize"), Qt::LeftButton);
-    QTRY_COMPARE_WITH_TIMEOUT(session_->quantize_job().state, JobState::done, patience);
+    QTRY_COMPARE_WITH_TIMEOUT(session_->quantization().job().state, JobState::done, timeout);
     QVERIFY(read_text_file((out + "/model.safetensors").toStdString()) ==
             read_text_file(dir_.filePath("quantized/model.safetensors").toStdString()));
-    QTRY_VERIFY_WITH_TIMEOUT(session_->quality().has_value(), patience);
+    QTRY_VERIFY_WITH_TIMEOUT(session_->quantization().quality().has_value(), timeout);
   }
 
   void the_worker_answers() {
     QTest::mouseClick(find<QPushButton>("chatWithIt"), Qt::LeftButton);
-    QSignalSpy pieces(session_.get(), &StudioSession::chat_text);
+    QSignalSpy pieces(&session_->chat(), &Chat::text);
     ask("What is walnut good for?");
-    QTRY_VERIFY_WITH_TIMEOUT(last().finished, patience);
+    QTRY_VERIFY_WITH_TIMEOUT(last().finished, timeout);
     QVERIFY2(last().problem.isEmpty(), qPrintable(last().problem));
     QVERIFY(pieces.count() > 3);
-    QVERIFY(last().answer.contains("alnut") || last().answer.contains("trunks"));
+    QVERIFY(last().text.contains("alnut") || last().text.contains("trunks"));
     QCOMPARE(workers().size(), std::size_t(1));
   }
 
   void a_killed_worker_is_a_sentence_and_the_next_message_works() {
-    session_->clear_chat();
+    session_->chat().clear();
     ask("What is walnut good for?");
-    QTRY_VERIFY_WITH_TIMEOUT(last().answered, patience);
+    QTRY_VERIFY_WITH_TIMEOUT(last().answered, timeout);
     const std::size_t context_of_one = last().context_used;
 
     temperature()->setValue(5); // rambles on until the context is full
-    const auto first_words = connect(session_.get(), &StudioSession::chat_text, this, [] {
+    const auto first_words = connect(&session_->chat(), &Chat::text, this, [] {
       for (const pid_t worker : workers()) ::kill(worker, SIGKILL);
     });
     // An answer that was complete before its first words were seen here leaves nothing to say; the next
     // message then meets a dead worker, which is another way to the same end.
     for (int attempt = 0; attempt < 10 && last().problem.isEmpty(); ++attempt) {
       ask("Tell me everything about ebony, oak and pine.");
-      QTRY_VERIFY_WITH_TIMEOUT(last().finished, patience);
+      QTRY_VERIFY_WITH_TIMEOUT(last().finished, timeout);
     }
     disconnect(first_words);
     QVERIFY2(last().problem.contains("killed (SIGKILL)") && last().problem.contains("try again"),
@@ -172,9 +173,9 @@ class TestWorkerJobs : public QObject, private test::WindowUnderTest {
 
     temperature()->setValue(0.1);
     ask("Is ebony a hard wood?");
-    QTRY_VERIFY_WITH_TIMEOUT(last().finished, patience);
+    QTRY_VERIFY_WITH_TIMEOUT(last().finished, timeout);
     QVERIFY2(last().problem.isEmpty(), qPrintable(last().problem));
-    QVERIFY(!last().answer.isEmpty());
+    QVERIFY(!last().text.isEmpty());
     QVERIFY(last().context_used > context_of_one); // it still knows what was said first
     QCOMPARE(workers().size(), std::size_t(1));
   }
@@ -182,12 +183,13 @@ class TestWorkerJobs : public QObject, private test::WindowUnderTest {
   void no_worker_program_is_a_sentence_in_place() {
     qputenv("INTARSIA_WORKER", "/nowhere/worker");
     StudioSession session; // a place is looked for once in a session
-    session.open_built_in();
-    QTRY_VERIFY_WITH_TIMEOUT(session.model() != nullptr, patience);
-    session.send("Hello", {}, {}, 8);
-    QTRY_VERIFY_WITH_TIMEOUT(!session.chat().empty() && session.chat().back().finished, patience);
-    QVERIFY(session.chat().back().problem.contains("/nowhere/worker"));
-    QVERIFY(!session.chatting());
+    session.models().open_built_in();
+    QTRY_VERIFY_WITH_TIMEOUT(session.model() != nullptr, timeout);
+    session.chat().send("Hello", {{}, {}, 8});
+    QTRY_VERIFY_WITH_TIMEOUT(
+        !session.chat().turns().empty() && session.chat().turns().back().answer().finished, timeout);
+    QVERIFY(session.chat().turns().back().answer().problem.contains("/nowhere/worker"));
+    QVERIFY(!session.chat().answering());
     qputenv("INTARSIA_WORKER", INTARSIA_WORKER);
   }
 };

@@ -3,12 +3,16 @@
 #pragma once
 
 #include <QApplication>
+#include <QDir>
+#include <QLabel>
+#include <QLineEdit>
 #include <QSlider>
 #include <QTemporaryDir>
 #include <QTest>
 #include <memory>
 #include <vector>
 
+#include "tests/support/test_support.h"
 #include "ui/allocation/heatmap_view.h"
 #include "ui/session/studio_session.h"
 #include "ui/theme/theme.h"
@@ -16,7 +20,7 @@
 
 namespace intarsia::test {
 
-constexpr int patience = 120000; // ms; a slow machine needs longer, no result depends on it
+constexpr int timeout = 120000; // ms; a slow machine needs longer, no result depends on it
 
 inline void use_palette(bool dark) {
   QPalette palette;
@@ -37,13 +41,15 @@ struct WindowUnderTest {
   std::unique_ptr<ui::StudioSession> session_;
   std::unique_ptr<ui::MainWindow> window_;
 
-  bool open_window(QSize size, ui::DeviceChoice::Find find_devices = detect_usable_devices) {
+  // INTARSIA_WINDOW=1024x640 in the environment is for looking at screenshots in another size.
+  bool open_window(QSize size, ui::Devices::Find find_devices = detect_usable_devices) {
     use_palette(false);
     qputenv("XDG_CACHE_HOME", cache_.path().toUtf8()); // nothing is known of any model yet
     window_.reset();
     session_ = std::make_unique<ui::StudioSession>(nullptr, std::move(find_devices));
     window_ = std::make_unique<ui::MainWindow>(*session_);
-    window_->resize(size);
+    const QStringList given = qEnvironmentVariable("INTARSIA_WINDOW").split('x');
+    window_->resize(given.size() == 2 ? QSize(given[0].toInt(), given[1].toInt()) : size);
     window_->show();
     return QTest::qWaitForWindowExposed(window_.get());
   }
@@ -55,6 +61,22 @@ struct WindowUnderTest {
     return found;
   }
 
+  // What a person can read in the window now.
+  bool shows(const QString& words, QWidget* where = nullptr) {
+    for (const auto* label :
+         (where ? where : static_cast<QWidget*>(window_.get()))->template findChildren<QLabel*>())
+      if (label->isVisible() && label->text().contains(words)) return true;
+    return false;
+  }
+  void type(const char* field_name, const QString& text) {
+    auto* field = find<QLineEdit>(field_name);
+    field->setFocus();
+    field->selectAll();
+    QTest::keyClicks(field, text);
+    QTest::keyClick(field, Qt::Key_Return);
+    field->clearFocus();
+  }
+
   std::vector<QRgb> cell_colours() {
     auto* heatmap = find<ui::HeatmapView>("heatmap");
     std::vector<QRgb> colours;
@@ -62,6 +84,16 @@ struct WindowUnderTest {
       for (int block = 0; block < int(heatmap->grid().blocks); ++block)
         colours.push_back(heatmap->cell_colour({row, block}).rgb());
     return colours;
+  }
+
+  // The built-in model without the sensitivities that it comes with: they have to be measured.
+  QString unmeasured_model() {
+    const QString to = cache_.filePath("unmeasured");
+    QDir().mkpath(to);
+    const QDir from(QString::fromStdString((resources_folder() / "demo-model").string()));
+    for (const QString& name : from.entryList(QDir::Files))
+      if (!name.startsWith("intarsia-sensitivity")) QFile::copy(from.filePath(name), to + "/" + name);
+    return to;
   }
 
   // From the handle's place to `to` (0: left end, 1: right end), in steps as a hand does.

@@ -14,8 +14,16 @@ namespace {
 
 QString tr(const char* text) { return QCoreApplication::translate("AllocationGrid", text); }
 
-constexpr double lowest_bits = 1.5, highest_bits = 8; // the palette's ends; f16 shows as the top colour
 constexpr double loss_share_floor = 1e-4, distortion_floor = 1e-5, distortion_ceiling = 0.2;
+
+// What a cell has room for: no powers of ten.
+QString short_number(double value) {
+  const QLocale locale;
+  if (value == 0) return locale.toString(0);
+  if (value < 0.001) return tr("<%1").arg(locale.toString(0.001));
+  if (value >= 100) return locale.toString(value, 'f', 0);
+  return locale.toString(value, 'g', value >= 0.1 ? 2 : 1);
+}
 
 AllocationCell cell_of(const LinearLayer& linear, const GridInputs& inputs) {
   AllocationCell cell;
@@ -49,6 +57,19 @@ void add_plan(AllocationCell& cell, const Plan& plan) {
   }
 }
 
+void find_bits(AllocationGrid& grid, const std::set<QuantizerFamily>& families) {
+  double low = 8, high = 0;
+  for (const Quantizer* member : palette()) {
+    const QuantizerId id = member->id();
+    if (id.family == QuantizerFamily::f16 || (!families.empty() && !families.contains(id.family))) continue;
+    low = std::min(low, id.bits());
+    high = std::max(high, id.bits());
+  }
+  if (high <= low) return;
+  grid.lowest_bits = low;
+  grid.highest_bits = high;
+}
+
 } // namespace
 
 AllocationGrid build_allocation_grid(const GridInputs& inputs) {
@@ -60,6 +81,7 @@ AllocationGrid build_allocation_grid(const GridInputs& inputs) {
   }
   std::sort(grid.roles.begin(), grid.roles.end());
   grid.cells.resize(grid.roles.size() * grid.blocks);
+  find_bits(grid, inputs.families);
   double total_loss = 0;
   for (const auto& linear : inputs.graph.linears) {
     const auto row = std::find(grid.roles.begin(), grid.roles.end(), linear.role) - grid.roles.begin();
@@ -93,13 +115,13 @@ std::optional<double> cell_value(const AllocationCell& cell, CellQuantity quanti
 
 QString cell_value_text(const AllocationCell& cell, CellQuantity quantity) {
   const auto value = cell_value(cell, quantity);
-  if (!value) return tr("not known yet");
+  if (!value) return tr("Not known yet");
   const QLocale locale;
   switch (quantity) {
   case CellQuantity::bits:
     return tr("%1 bits").arg(locale.toString(*value, 'g', 4));
   case CellQuantity::sensitivity:
-    return tr("%1 nats").arg(locale.toString(*value, 'g', 3));
+    return tr("%1 nats per token").arg(locale.toString(*value, 'g', 3));
   case CellQuantity::distortion:
     return locale.toString(*value, 'g', 3);
   case CellQuantity::loss_share:
@@ -118,12 +140,12 @@ QString cell_short_text(const AllocationCell& cell, CellQuantity quantity) {
   case CellQuantity::bits:
     return locale.toString(*value, 'g', 3);
   case CellQuantity::loss_share:
-    return locale.toString(100 * *value, 'g', 2);
+    return short_number(100 * *value);
   case CellQuantity::bytes:
-    return locale.toString(*value / (1 << 20), 'g', 2);
+    return short_number(*value / (1 << 20));
   case CellQuantity::sensitivity:
   case CellQuantity::distortion:
-    return locale.toString(*value, 'g', 1);
+    return short_number(*value);
   }
   return {};
 }
@@ -156,7 +178,7 @@ double ColourRange::position(double value) const {
 ColourRange colour_range(const AllocationGrid& grid, CellQuantity quantity) {
   switch (quantity) {
   case CellQuantity::bits:
-    return {lowest_bits, highest_bits, false};
+    return {grid.lowest_bits, grid.highest_bits, false}; // f16 shows as the top colour
   case CellQuantity::distortion:
     return {distortion_floor, distortion_ceiling, true};
   case CellQuantity::loss_share:

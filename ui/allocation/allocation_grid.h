@@ -27,7 +27,7 @@ struct AllocationCell {
   std::string kernel;
   std::optional<double> sensitivity; // a_l; absent before it was estimated
   double distortion = 0;             // predicted, relative
-  double loss = 0;                   // a_l * distortion, nats a token
+  double loss = 0;                   // a_l * distortion, nats per token
   double loss_share = 0;             // of the whole plan's, 0 … 1
   std::uint64_t bytes = 0;           // codes and row scales
   std::optional<QuantizerId> pin;
@@ -37,8 +37,9 @@ struct AllocationCell {
 
 struct AllocationGrid {
   std::size_t blocks = 0;
-  std::vector<LinearRole> roles;     // rows, top to bottom
-  std::vector<AllocationCell> cells; // roles.size() * blocks, row by row
+  std::vector<LinearRole> roles;              // rows, top to bottom
+  std::vector<AllocationCell> cells;          // roles.size() * blocks, row by row
+  double lowest_bits = 1.5, highest_bits = 8; // of the palette in use
 
   bool empty() const { return cells.empty(); }
   const AllocationCell& at(std::size_t row, std::size_t block) const { return cells[row * blocks + block]; }
@@ -50,6 +51,7 @@ struct GridInputs {
   const Sensitivity* sensitivity = nullptr; // may be null
   const std::map<std::string, QuantizerId>& pins;
   const std::map<std::string, std::set<QuantizerId>>& forbidden;
+  std::set<QuantizerFamily> families = {}; // in use; empty: all
 };
 AllocationGrid build_allocation_grid(const GridInputs& inputs);
 
@@ -58,7 +60,7 @@ enum class CellQuantity { bits, sensitivity, distortion, loss_share, bytes };
 
 // nullopt when the cell has no such value yet.
 std::optional<double> cell_value(const AllocationCell& cell, CellQuantity quantity);
-// With its unit, in the user's locale: "3.25 bits", "1.2 MiB", "0.8 %".
+// With its unit, in the user's locale: "3.25 bits", "1.2 MiB", "0.8 % of the plan's loss".
 QString cell_value_text(const AllocationCell& cell, CellQuantity quantity);
 // What fits into a cell: "3.25".
 QString cell_short_text(const AllocationCell& cell, CellQuantity quantity);

@@ -6,19 +6,19 @@
 #include "ui/allocation/allocation_grid.h"
 #include "ui/session/studio_session.h"
 
-class QLabel;
 class QStackedWidget;
 
 namespace intarsia::ui {
 
 class AllocationTableModel;
-class BudgetPanel;
 class ColourLegend;
 class FrontierView;
 class HeatmapView;
 class Inspector;
+class Note;
+class Segments;
 
-// The home page: budgets at the left, the heatmap, a table of the same and the frontier, the inspector.
+// Budgets at the left, the heatmap (or the same as a table) above, frontier and inspector below.
 class AllocationPage : public QWidget {
   Q_OBJECT
  public:
@@ -29,24 +29,30 @@ class AllocationPage : public QWidget {
   void latency_table_wanted();
   void save_latency_wanted();
 
+ protected:
+  void resizeEvent(QResizeEvent* event) override;
+
  private:
   QWidget* build_heatmap_card();
-  QWidget* build_comparison_card();
-  void choose_quantity(CellQuantity quantity);
+  QWidget* build_frontier_card();
+  QWidget* build_table();
+  void connect_views();
   void refresh();
   void refresh_inspector();
-  void refresh_comparison();
-  void show_plan_on_frontier();
+  void refresh_frontier();
+  bool provisional() const;
 
   StudioSession& session_;
-  AllocationGrid grid_;
   HeatmapView* heatmap_;
   FrontierView* frontier_;
   ColourLegend* legend_;
   Inspector* inspector_;
   AllocationTableModel* table_;
   QStackedWidget* views_;
-  QLabel* comparison_;
+  Segments *quantity_, *view_, *axis_;
+  Note* worth_;
+  QWidget* budgets_ = nullptr;
+  AllocationGrid grid_;
 };
 
 } // namespace intarsia::ui

@@ -11,7 +11,7 @@ namespace intarsia::ui {
 namespace {
 
 constexpr double gap = 1.0, corner = 4.0;          // pixels
-constexpr double text_room = 22, family_room = 44; // narrowest cell, in pixels, that holds a number, a letter
+constexpr double text_room = 20, family_room = 44; // narrowest cell, in pixels, that holds a number, a letter
 constexpr double bridge_width = 2.0;
 
 QColor ink_on(const QColor& ground) {
@@ -68,7 +68,7 @@ void CellPlottable::set_focus(GridPosition focus, bool visible) {
 
 QColor CellPlottable::target_colour(const AllocationCell& cell) const {
   const auto value = cell_value(cell, quantity_);
-  return value ? cividis(range_.position(*value)) : style_.unknown;
+  return value ? heat_colour(range_.position(*value)) : style_.unknown;
 }
 
 QColor CellPlottable::blended_colour(std::size_t index) const {
@@ -97,22 +97,38 @@ void CellPlottable::draw(QCPPainter* painter) {
     draw_bridges(painter, block);
   }
   for (const GridPosition& position : selection_) draw_ring(painter, position, style_.selected, 2);
-  if (focus_visible_) draw_ring(painter, focus_, style_.focus, 2.5);
+  if (!focus_visible_) return;
+  draw_ring(painter, focus_, style_.background, 4.5); // seen on light and on dark cells
+  draw_ring(painter, focus_, style_.focus, 2.5);
 }
 
 void CellPlottable::draw_cell(QCPPainter* painter, GridPosition position) {
   const AllocationCell& cell = grid_.at(std::size_t(position.row), std::size_t(position.block));
   if (cell.layer.empty()) return;
   const QRectF rect = cell_rect(position);
-  const QColor ground =
-      blended_colour(std::size_t(position.row) * grid_.blocks + std::size_t(position.block));
-  painter->setPen(Qt::NoPen);
+  QColor ground = blended_colour(std::size_t(position.row) * grid_.blocks + std::size_t(position.block));
+  if (old_) ground = mix(ground, style_.unknown, 0.65);
+  const QColor ink = ink_on(ground);
+  painter->setPen(QPen(style_.outline, 0.6)); // the darkest and the lightest cells end where the card begins
   painter->setBrush(ground);
   painter->drawRoundedRect(rect, corner, corner);
-  const QColor ink = ink_on(ground);
+  if (provisional_ && cell.quantizer) {
+    QColor line = ink;
+    line.setAlphaF(0.28f);
+    painter->setPen(Qt::NoPen);
+    painter->setBrush(QBrush(line, Qt::BDiagPattern));
+    painter->drawRoundedRect(rect, corner, corner);
+  }
   if (rect.width() >= text_room && rect.height() >= style_.font.pixelSize() + 2) {
     painter->setPen(ink);
-    painter->drawText(rect, Qt::AlignCenter, cell_short_text(cell, quantity_));
+    QFont font = style_.font;
+    QString text = cell_short_text(cell, quantity_);
+    while (font.pixelSize() > 8 && QFontMetricsF(font).horizontalAdvance(text) > rect.width() - 2)
+      font.setPixelSize(font.pixelSize() - 1);
+    painter->setFont(font);
+    if (QFontMetricsF(font).horizontalAdvance(text) <= rect.width() + 1)
+      painter->drawText(rect, Qt::AlignCenter, text);
+    painter->setFont(style_.font);
   }
   draw_marks(painter, cell, rect, ink);
 }
@@ -184,7 +200,7 @@ QCPRange CellPlottable::getValueRange(bool& found, QCP::SignDomain, const QCPRan
 }
 
 void CellPlottable::drawLegendIcon(QCPPainter* painter, const QRectF& rect) const {
-  painter->fillRect(rect, cividis(0.5));
+  painter->fillRect(rect, heat_colour(0.5));
 }
 
 } // namespace intarsia::ui

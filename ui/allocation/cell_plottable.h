@@ -21,6 +21,7 @@ struct CellStyle {
   QColor bridge;  // joins fused layers
   QColor focus;   // ring of the focused cell
   QColor selected;
+  QColor outline, background; // of cells; of the card
   QFont font;
 };
 
@@ -34,6 +35,11 @@ class CellPlottable : public QCPAbstractPlottable {
   void set_grid(const AllocationGrid& grid, CellQuantity quantity);
   void set_focus(GridPosition focus, bool visible);
   void set_selection(std::set<GridPosition> selection) { selection_ = std::move(selection); }
+  // Provisional: hatched. Old, of budgets that can no longer be met: dimmed.
+  void set_doubt(bool provisional, bool old) {
+    provisional_ = provisional;
+    old_ = old;
+  }
   void set_blend(double blend) { blend_ = blend; } // 0: the colours before set_grid, 1: the present ones
 
   QColor cell_colour(GridPosition position) const; // what a person sees once the fade is over
@@ -63,7 +69,7 @@ class CellPlottable : public QCPAbstractPlottable {
   std::vector<QColor> colours_, previous_colours_;
   std::set<GridPosition> selection_;
   GridPosition focus_;
-  bool focus_visible_ = false;
+  bool focus_visible_ = false, provisional_ = false, old_ = false;
   double blend_ = 1;
 };
 

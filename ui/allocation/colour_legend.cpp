@@ -4,26 +4,84 @@
 #include <QLinearGradient>
 #include <QLocale>
 #include <QPainter>
+#include <cmath>
 
 #include "ui/theme/theme.h"
 
 namespace intarsia::ui {
+namespace {
+
+QString unit_of(CellQuantity quantity) {
+  switch (quantity) {
+  case CellQuantity::bits:
+    return QObject::tr("bits per weight");
+  case CellQuantity::sensitivity:
+    return QObject::tr("sensitivity, nats per token");
+  case CellQuantity::distortion:
+    return QObject::tr("distortion, relative");
+  case CellQuantity::loss_share:
+    return QObject::tr("% of the plan's loss");
+  case CellQuantity::bytes:
+    return QObject::tr("MiB");
+  }
+  return {};
+}
+
+double shown(CellQuantity quantity, double value) {
+  if (quantity == CellQuantity::loss_share) return 100 * value;
+  if (quantity == CellQuantity::bytes) return value / 0x1p20;
+  return value;
+}
+
+} // namespace
 
 ColourLegend::ColourLegend(QWidget* parent)
     : QWidget(parent) {
-  setFixedHeight(20);
+  setSizePolicy(QSizePolicy::Preferred, QSizePolicy::Fixed);
 }
 
-void ColourLegend::set_range(CellQuantity quantity, const ColourRange& range) {
+QSize ColourLegend::sizeHint() const { return {400, 2 * fontMetrics().height() + 2}; }
+
+void ColourLegend::set_content(CellQuantity quantity, const AllocationGrid& grid, bool provisional) {
+  quantity_ = quantity;
+  range_ = colour_range(grid, quantity);
+  name_ = unit_of(quantity);
+  fused_ = kernels_ = pinned_ = false;
+  for (const AllocationCell& cell : grid.cells) {
+    fused_ = fused_ || cell.fusion >= 0;
+    kernels_ = kernels_ || cell.kernel == "cuda-core";
+    pinned_ = pinned_ || cell.pin.has_value();
+  }
+  provisional_ = provisional;
   const QLocale locale;
-  low_ = locale.toString(range.low, 'g', 3);
-  high_ = locale.toString(range.high, 'g', 3);
-  name_ = quantity_name(quantity).toLower() +
-          (quantity == CellQuantity::bits
-               ? tr(" per weight; letter: N scalar, V pairs, T trellis, H half-trellis")
-               : QString());
-  setAccessibleName(tr("Colours from %1 to %2, %3").arg(low_, high_, name_));
+  setAccessibleName(tr("Colours from %1 to %2 %3")
+                        .arg(locale.toString(shown(quantity_, range_.low), 'g', 3),
+                             locale.toString(shown(quantity_, range_.high), 'g', 3), name_));
+  setToolTip(quantity == CellQuantity::bits
+                 ? tr("The letter in a wide cell: N scalar, V vector, T trellis, H half-trellis quantizer")
+                 : QString());
   update();
+}
+
+double ColourLegend::paint_scale(QPainter& painter) const {
+  const QLocale locale;
+  const double left = 44, bar = std::clamp(width() / 3.0, 80.0, 240.0), top = 3, thick = 8;
+  QLinearGradient gradient(left, 0, left + bar, 0);
+  for (int i = 0; i <= 26; ++i) gradient.setColorAt(i / 26.0, heat_colour(i / 26.0));
+  painter.fillRect(QRectF(left, top, bar, thick), gradient);
+  constexpr int ticks = 3;
+  for (int i = 0; i <= ticks; ++i) {
+    const double part = double(i) / ticks;
+    const double value = range_.logarithmic ? range_.low * std::pow(range_.high / range_.low, part)
+                                            : range_.low + (range_.high - range_.low) * part;
+    const double figure = shown(quantity_, value);
+    const QString text =
+        figure > 0 && figure < 0.001 ? locale.toString(figure, 'f', 5) : locale.toString(figure, 'g', 2);
+    const double size = painter.fontMetrics().horizontalAdvance(text);
+    painter.drawText(QPointF(left + part * bar - size / 2, top + thick + painter.fontMetrics().ascent() + 1),
+                     text);
+  }
+  return left + bar;
 }
 
 void ColourLegend::paintEvent(QPaintEvent*) {
@@ -31,16 +89,45 @@ void ColourLegend::paintEvent(QPaintEvent*) {
   painter.setRenderHint(QPainter::Antialiasing);
   const Theme theme = Theme::of(palette());
   QFont small = font();
-  small.setPixelSize(11);
+  small.setPixelSize(std::max(9, fontInfo().pixelSize() - 2));
   painter.setFont(small);
   painter.setPen(theme.muted);
-  const QFontMetrics metrics(small);
-  const int left = 48, bar = 220, after = left + metrics.horizontalAdvance(low_) + 8;
-  painter.drawText(QRect(left, 0, 100, height()), Qt::AlignVCenter, low_);
-  QLinearGradient gradient(after, 0, after + bar, 0);
-  for (int i = 0; i <= 16; ++i) gradient.setColorAt(i / 16.0, cividis(i / 16.0));
-  painter.fillRect(QRect(after, 6, bar, 8), gradient);
-  painter.drawText(QRect(after + bar + 8, 0, 600, height()), Qt::AlignVCenter, high_ + "   " + name_);
+  double x = paint_scale(painter) + 12;
+  const double line = 3 + painter.fontMetrics().ascent() - 2;
+  const auto say = [&](const QString& text) {
+    painter.setPen(theme.muted);
+    painter.drawText(QPointF(x, line), text);
+    x += painter.fontMetrics().horizontalAdvance(text) + 16;
+  };
+  say(name_);
+  if (fused_) {
+    painter.setPen(QPen(theme.bridge, 2));
+    painter.setBrush(Qt::NoBrush);
+    painter.drawRoundedRect(QRectF(x, 2, 11, 10), 2, 2);
+    x += 16;
+    say(tr("fused into one kernel"));
+  }
+  if (kernels_) {
+    painter.setPen(Qt::NoPen);
+    painter.setBrush(theme.muted);
+    painter.drawEllipse(QPointF(x + 3, 7), 2.5, 2.5);
+    x += 10;
+    say(tr("CUDA-core kernel"));
+  }
+  if (pinned_) {
+    painter.setPen(Qt::NoPen);
+    painter.setBrush(theme.muted);
+    painter.drawPolygon(QPolygonF{{x, 3}, {x + 8, 3}, {x + 8, 11}});
+    x += 13;
+    say(tr("pinned"));
+  }
+  if (provisional_) {
+    painter.setPen(QPen(theme.border, 1));
+    painter.setBrush(QBrush(theme.muted, Qt::BDiagPattern));
+    painter.drawRect(QRectF(x, 2, 12, 10));
+    x += 17;
+    say(tr("provisional"));
+  }
 }
 
 } // namespace intarsia::ui

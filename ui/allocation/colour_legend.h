@@ -7,18 +7,24 @@
 
 namespace intarsia::ui {
 
-// The colour scale under the heatmap with its ends in words.
+// The colour scale under the heatmap with its figures, and what the marks in the cells mean.
 class ColourLegend : public QWidget {
   Q_OBJECT
  public:
   explicit ColourLegend(QWidget* parent = nullptr);
-  void set_range(CellQuantity quantity, const ColourRange& range);
+  void set_content(CellQuantity quantity, const AllocationGrid& grid, bool provisional);
 
  protected:
   void paintEvent(QPaintEvent* event) override;
+  QSize sizeHint() const override;
+  QSize minimumSizeHint() const override { return {100, sizeHint().height()}; }
 
  private:
-  QString low_, high_, name_;
+  double paint_scale(QPainter& painter) const; // where it ends
+  ColourRange range_;
+  CellQuantity quantity_ = CellQuantity::bits;
+  QString name_;
+  bool fused_ = false, kernels_ = false, pinned_ = false, provisional_ = false;
 };
 
 } // namespace intarsia::ui

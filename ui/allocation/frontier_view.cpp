@@ -2,9 +2,12 @@
 #include "ui/allocation/frontier_view.h"
 
 #include <QEvent>
-#include <QHBoxLayout>
+#include <QKeyEvent>
+#include <QLocale>
 #include <QMouseEvent>
 #include <QSharedPointer>
+#include <QVBoxLayout>
+#include <algorithm>
 #include <qcustomplot.h>
 
 #include "ui/theme/theme.h"
@@ -12,94 +15,147 @@
 namespace intarsia::ui {
 namespace {
 
-void set_curve(QCPGraph* graph, const std::vector<FrontierPoint>& points,
-               const std::function<QPointF(const FrontierPoint&)>& place) {
-  QVector<double> keys, values;
-  for (const FrontierPoint& point : points) {
-    const QPointF at = place(point);
-    if (at.y() <= 0) continue; // a logarithmic axis has no place for nothing
-    keys.append(at.x());
-    values.append(at.y());
-  }
-  graph->setData(keys, values);
-}
+constexpr double key_steps = 60; // presses of an arrow key from one end of the axis to the other
 
 } // namespace
 
 FrontierView::FrontierView(QWidget* parent)
     : QWidget(parent)
-    , memory_(make_plot("memoryFrontier", tr("bits a weight"), true))
-    , latency_(make_plot("latencyFrontier", tr("one token, ms"), false)) {
-  memory_.widget->setAccessibleName(tr("Predicted loss against memory"));
-  latency_.widget->setAccessibleName(tr("Predicted loss against latency"));
-  auto* layout = new QHBoxLayout(this);
+    , plot_(new QCustomPlot(this))
+    , best_(plot_->addGraph())
+    , ideal_(plot_->addGraph())
+    , single_(plot_->addGraph())
+    , present_(plot_->addGraph())
+    , label_(new QCPItemText(plot_)) {
+  plot_->setObjectName(QStringLiteral("frontier"));
+  plot_->setFocusPolicy(Qt::StrongFocus);
+  plot_->setMinimumHeight(100);
+  plot_->setToolTip(
+      tr("Drag the point, or press the left and right arrows, to move the budget.\nLine: the best "
+         "plans. Dotted: ideal quantizers (Theorem 3.1). Crosses: one quantizer for all layers."));
+  plot_->yAxis->setScaleType(QCPAxis::stLogarithmic);
+  plot_->yAxis->setTicker(QSharedPointer<QCPAxisTickerLog>(new QCPAxisTickerLog));
+  plot_->yAxis->setNumberFormat(QStringLiteral("gb"));
+  plot_->yAxis->setNumberPrecision(2);
+  plot_->yAxis->setLabel(tr("loss, nats per token"));
+  single_->setLineStyle(QCPGraph::lsNone);
+  present_->setLineStyle(QCPGraph::lsNone);
+  label_->setPositionAlignment(Qt::AlignLeft | Qt::AlignBottom);
+  label_->position->setType(QCPItemPosition::ptPlotCoords);
+  auto* layout = new QVBoxLayout(this);
   layout->setContentsMargins(0, 0, 0, 0);
-  layout->setSpacing(2 * spacing);
-  layout->addWidget(memory_.widget, 1);
-  layout->addWidget(latency_.widget, 1);
-  latency_.widget->hide();
-  connect(memory_.widget, &QCustomPlot::mousePress, this, [this](QMouseEvent* event) {
-    emit bits_chosen(memory_.widget->xAxis->pixelToCoord(event->pos().x()));
+  layout->addWidget(plot_);
+  plot_->installEventFilter(this);
+  connect(plot_, &QCustomPlot::mousePress, this, [this](QMouseEvent* event) {
+    if (event->button() != Qt::LeftButton || best().empty()) return;
+    dragging_ = true;
+    choose(plot_->xAxis->pixelToCoord(event->pos().x()));
   });
-  connect(latency_.widget, &QCustomPlot::mousePress, this, [this](QMouseEvent* event) {
-    emit seconds_chosen(latency_.widget->xAxis->pixelToCoord(event->pos().x()) / 1e3);
+  connect(plot_, &QCustomPlot::mouseMove, this, [this](QMouseEvent* event) {
+    plot_->setCursor(best().empty() ? Qt::ArrowCursor
+                     : dragging_    ? Qt::ClosedHandCursor
+                                    : Qt::OpenHandCursor);
+    if (dragging_) choose(plot_->xAxis->pixelToCoord(event->pos().x()));
+  });
+  connect(plot_, &QCustomPlot::mouseRelease, this, [this] {
+    if (std::exchange(dragging_, false)) emit let_go();
+    show_all();
   });
   apply_theme();
 }
 
-FrontierView::Plot FrontierView::make_plot(const char* name, const QString& label, bool with_ideal) {
-  auto* widget = new QCustomPlot(this);
-  widget->setObjectName(QString::fromLatin1(name));
-  widget->setMinimumHeight(180);
-  widget->xAxis->setLabel(label);
-  widget->yAxis->setLabel(tr("predicted loss, nats a token"));
-  widget->yAxis->setScaleType(QCPAxis::stLogarithmic);
-  widget->yAxis->setTicker(QSharedPointer<QCPAxisTickerLog>(new QCPAxisTickerLog));
-  widget->yAxis->setNumberFormat(QStringLiteral("g"));
-  widget->yAxis->setNumberPrecision(2);
-  Plot plot{widget, widget->addGraph(), nullptr, nullptr};
-  plot.best->setName(tr("best plan"));
-  plot.best->setScatterStyle(QCPScatterStyle(QCPScatterStyle::ssCircle, 5));
-  if (with_ideal) {
-    plot.ideal = widget->addGraph();
-    plot.ideal->setName(tr("ideal quantizers (Theorem 3.1)"));
-  }
-  plot.plan = widget->addGraph();
-  plot.plan->setName(tr("this plan"));
-  plot.plan->setLineStyle(QCPGraph::lsNone);
-  widget->legend->setVisible(true);
-  widget->axisRect()->insetLayout()->setInsetAlignment(
-      0, with_ideal ? Qt::AlignBottom | Qt::AlignLeft : Qt::AlignTop | Qt::AlignRight); // where curves aren't
-  return plot;
+const std::vector<FrontierPoint>& FrontierView::best() const {
+  return axis_ == Axis::memory ? frontier_.memory : frontier_.latency;
 }
 
-void FrontierView::set_frontier(const Frontier& frontier, bool estimated_latency) {
-  latency_.widget->xAxis->setLabel(estimated_latency ? tr("one token, estimated, ms") : tr("one token, ms"));
+double FrontierView::unit() const {
+  if (axis_ == Axis::latency) return 1e-3;
+  const bool large = !frontier_.memory.empty() && frontier_.memory.back().bytes >= 2 * 0x1p30;
+  return large ? 0x1p30 : 0x1p20;
+}
+
+double FrontierView::key_of(const FrontierPoint& point) const {
+  return (axis_ == Axis::memory ? point.bytes : point.seconds) / unit();
+}
+
+void FrontierView::choose(double key) {
+  const auto& points = best();
+  if (points.empty()) return;
+  key = std::clamp(key, key_of(points.front()), key_of(points.back()));
+  if (axis_ == Axis::memory)
+    emit bytes_chosen(key * unit());
+  else
+    emit seconds_chosen(key * unit());
+}
+
+void FrontierView::set_frontier(const Frontier& frontier) {
   frontier_ = frontier;
-  set_curve(memory_.best, frontier.memory, [](const FrontierPoint& p) { return QPointF(p.bits, p.loss); });
-  set_curve(memory_.ideal, frontier.memory, [](const FrontierPoint& p) { return QPointF(p.bits, p.ideal); });
-  set_curve(latency_.best, frontier.latency,
-            [](const FrontierPoint& p) { return QPointF(p.seconds * 1e3, p.loss); });
-  latency_.widget->setVisible(!frontier.latency.empty());
-  show_plan();
+  if (frontier_.latency.empty() && axis_ == Axis::latency) axis_ = Axis::memory;
+  show_all();
 }
 
-void FrontierView::set_plan(std::optional<FrontierPoint> plan) {
+void FrontierView::set_plan(std::optional<FrontierPoint> plan, bool provisional) {
   plan_ = plan;
-  show_plan();
+  provisional_ = provisional;
+  show_all();
 }
 
-void FrontierView::show_plan() {
+void FrontierView::set_axis(Axis axis) {
+  axis_ = axis;
+  show_all();
+}
+
+void FrontierView::show_all() {
+  const auto set = [this](QCPGraph* graph, const std::vector<FrontierPoint>& points,
+                          double FrontierPoint::*value) {
+    QVector<double> keys, values;
+    for (const FrontierPoint& point : points) {
+      if (!(point.*value > 0) || !(key_of(point) > 0))
+        continue; // a logarithmic axis has no place for nothing
+      keys.append(key_of(point));
+      values.append(point.*value);
+    }
+    graph->setData(keys, values);
+  };
+  set(best_, best(), &FrontierPoint::loss);
+  set(ideal_, axis_ == Axis::memory ? best() : std::vector<FrontierPoint>(), &FrontierPoint::ideal);
+  set(single_, frontier_.single, &FrontierPoint::loss);
   std::vector<FrontierPoint> present;
   if (plan_) present.push_back(*plan_);
-  set_curve(memory_.plan, present, [](const FrontierPoint& p) { return QPointF(p.bits, p.loss); });
-  set_curve(latency_.plan, present, [](const FrontierPoint& p) { return QPointF(p.seconds * 1e3, p.loss); });
-  for (const Plot& plot : {memory_, latency_}) {
-    plot.widget->rescaleAxes();
-    plot.widget->xAxis->scaleRange(1.05);
-    plot.widget->yAxis->scaleRange(1.1);
-    plot.widget->replot(QCustomPlot::rpQueuedReplot);
+  set(present_, present, &FrontierPoint::loss);
+  plot_->xAxis->setLabel(axis_ == Axis::latency ? tr("one token, ms")
+                         : unit() == 0x1p30     ? tr("in memory, GiB")
+                                                : tr("in memory, MiB"));
+  if (!dragging_) { // the axes hold still under the hand
+    best_->rescaleAxes();
+    present_->rescaleAxes(true);
+    plot_->xAxis->scaleRange(1.06);
+    plot_->yAxis->scaleRange(1.15);
   }
+  label_->setVisible(plan_.has_value() && plan_->loss > 0);
+  if (plan_) {
+    const QLocale locale;
+    label_->position->setCoords(key_of(*plan_), plan_->loss);
+    label_->setText(
+        QStringLiteral("   ") +
+        (axis_ == Axis::memory
+             ? tr("%1 bits · drag").arg(locale.toString(plan_->bits, 'f', 2))
+             : tr("%1 tok/s · drag").arg(locale.toString(1 / std::max(1e-9, plan_->seconds), 'f', 0))));
+  }
+  plot_->replot(QCustomPlot::rpQueuedReplot);
+}
+
+bool FrontierView::eventFilter(QObject* watched, QEvent* event) {
+  if (watched == plot_ && event->type() == QEvent::KeyPress && plan_ && !best().empty()) {
+    const int key = static_cast<QKeyEvent*>(event)->key();
+    if (key == Qt::Key_Left || key == Qt::Key_Right) {
+      const double step = (key_of(best().back()) - key_of(best().front())) / key_steps;
+      choose(key_of(*plan_) + (key == Qt::Key_Left ? -step : step));
+      emit let_go();
+      return true;
+    }
+  }
+  return QWidget::eventFilter(watched, event);
 }
 
 void FrontierView::changeEvent(QEvent* event) {
@@ -109,29 +165,28 @@ void FrontierView::changeEvent(QEvent* event) {
 
 void FrontierView::apply_theme() {
   const Theme theme = Theme::of(palette());
-  for (const Plot& plot : {memory_, latency_}) {
-    plot.widget->setBackground(theme.card);
-    for (QCPAxis* axis : {plot.widget->xAxis, plot.widget->yAxis}) {
-      axis->setBasePen(QPen(theme.border));
-      axis->setTickPen(QPen(theme.border));
-      axis->setSubTickPen(Qt::NoPen);
-      axis->setTickLabelColor(theme.muted);
-      axis->setLabelColor(theme.muted);
-      axis->setTickLabelFont(font());
-      axis->setLabelFont(font());
-      axis->grid()->setPen(QPen(theme.track, 1));
-      axis->grid()->setZeroLinePen(Qt::NoPen);
-    }
-    plot.best->setPen(QPen(theme.accent, 1.5));
-    if (plot.ideal) plot.ideal->setPen(QPen(theme.muted, 1.5, Qt::DotLine));
-    plot.plan->setScatterStyle(
-        QCPScatterStyle(QCPScatterStyle::ssDiamond, QPen(theme.text, 1.5), QBrush(theme.accent), 12));
-    plot.widget->legend->setBrush(theme.card);
-    plot.widget->legend->setBorderPen(Qt::NoPen);
-    plot.widget->legend->setTextColor(theme.text);
-    plot.widget->legend->setFont(font());
-    plot.widget->replot(QCustomPlot::rpQueuedReplot);
+  QFont small = font();
+  small.setPixelSize(std::max(9, fontInfo().pixelSize() - 2));
+  plot_->setBackground(theme.card);
+  for (QCPAxis* axis : {plot_->xAxis, plot_->yAxis}) {
+    axis->setBasePen(QPen(theme.border));
+    axis->setTickPen(QPen(theme.border));
+    axis->setSubTickPen(Qt::NoPen);
+    axis->setTickLabelColor(theme.muted);
+    axis->setLabelColor(theme.muted);
+    axis->setTickLabelFont(small);
+    axis->setLabelFont(small);
+    axis->grid()->setPen(QPen(theme.track, 1));
+    axis->grid()->setZeroLinePen(Qt::NoPen);
   }
+  best_->setPen(QPen(theme.accent, 2));
+  ideal_->setPen(QPen(theme.muted, 1.5, Qt::DotLine));
+  single_->setScatterStyle(QCPScatterStyle(QCPScatterStyle::ssCross, QPen(theme.muted, 1), Qt::NoBrush, 6));
+  present_->setScatterStyle(
+      QCPScatterStyle(QCPScatterStyle::ssCircle, QPen(theme.accent, 2.5), QBrush(theme.card), 12));
+  label_->setColor(theme.accent);
+  label_->setFont(small);
+  plot_->replot(QCustomPlot::rpQueuedReplot);
 }
 
 } // namespace intarsia::ui

@@ -6,40 +6,52 @@
 
 #include "core/allocation/frontier.h"
 
-class QCustomPlot;
+class QCPAbstractItem;
 class QCPGraph;
+class QCPItemText;
+class QCustomPlot;
 
 namespace intarsia::ui {
 
-// Predicted loss against memory and against latency, with the closed-form bound dotted and the present plan
-// as a diamond. A click chooses the budget under it.
+// Predicted loss against memory or latency: the best plans, what ideal quantizers would lose (dotted), plans
+// with one quantizer for all layers (crosses), and the present plan as a point that can be dragged along.
 class FrontierView : public QWidget {
   Q_OBJECT
  public:
+  enum class Axis { memory, latency };
   explicit FrontierView(QWidget* parent = nullptr);
 
-  void set_frontier(const Frontier& frontier, bool estimated_latency);
-  void set_plan(std::optional<FrontierPoint> plan); // nothing: none
+  void set_frontier(const Frontier& frontier);
+  void set_plan(std::optional<FrontierPoint> plan, bool provisional); // nothing: none
+  void set_axis(Axis axis);
+  Axis axis() const { return axis_; }
+  bool has_latency() const { return !frontier_.latency.empty(); }
+  QCustomPlot* plot() const { return plot_; }
 
  signals:
-  void bits_chosen(double bits);
+  void bytes_chosen(double bytes); // while the point is dragged, or where it was clicked
   void seconds_chosen(double seconds);
+  void let_go();
 
  protected:
   void changeEvent(QEvent* event) override;
+  bool eventFilter(QObject* watched, QEvent* event) override; // arrow keys move the point
 
  private:
-  struct Plot {
-    QCustomPlot* widget;
-    QCPGraph *best, *ideal, *plan; // ideal is null for latency
-  };
-  Plot make_plot(const char* name, const QString& label, bool with_ideal);
+  const std::vector<FrontierPoint>& best() const;
+  double key_of(const FrontierPoint& point) const; // on the axis, in its unit
+  double unit() const;                             // bytes or seconds of one on the axis
+  void choose(double key);
+  void show_all();
   void apply_theme();
-  void show_plan();
 
-  Plot memory_, latency_;
+  QCustomPlot* plot_;
+  QCPGraph *best_, *ideal_, *single_, *present_; // owned by the plot
+  QCPItemText* label_;
+  Axis axis_ = Axis::memory;
   Frontier frontier_;
   std::optional<FrontierPoint> plan_;
+  bool provisional_ = false, dragging_ = false;
 };
 
 } // namespace intarsia::ui

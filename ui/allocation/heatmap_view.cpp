@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ui/allocation/quantizer_menu.h"
 #include "ui/theme/theme.h"
 
 namespace intarsia::ui {
@@ -29,7 +30,7 @@ HeatmapView::HeatmapView(QWidget* parent)
   setAccessibleName(tr("Allocation heatmap: blocks across, linears down"));
   setFocusPolicy(Qt::StrongFocus);
   setMouseTracking(true);
-  setMinimumHeight(220);
+  setMinimumHeight(104);
   yAxis->setRangeReversed(true);
   setInteractions(QCP::iRangeDrag | QCP::iRangeZoom);
   axisRect()->setRangeDrag(Qt::Horizontal);
@@ -62,6 +63,11 @@ void HeatmapView::set_grid(const AllocationGrid& grid) {
     show_whole_grid();
   }
   refresh_cells(same_shape);
+}
+
+void HeatmapView::set_doubt(bool provisional, bool old) {
+  cells_->set_doubt(provisional, old);
+  replot(QCustomPlot::rpQueuedReplot);
 }
 
 void HeatmapView::set_quantity(CellQuantity quantity) {
@@ -190,7 +196,7 @@ void HeatmapView::keyPressEvent(QKeyEvent* event) {
   case Qt::Key_P:
     return open_menu(mapToGlobal(cell_centre(focus_)));
   case Qt::Key_Delete:
-    emit release_requested(target_layers());
+    emit unpin_requested(target_layers());
     return;
   case Qt::Key_Plus:
     xAxis->scaleRange(0.8, focus_.block);
@@ -291,16 +297,12 @@ void HeatmapView::open_menu(const QPoint& global) {
   auto* menu = new QMenu(this);
   menu->setAttribute(Qt::WA_DeleteOnClose);
   menu->setObjectName(QStringLiteral("cellMenu"));
-  auto* pin = menu->addMenu(tr("Pin to"));
-  auto* forbid = menu->addMenu(tr("Forbid"));
-  for (const QuantizerId id : quantizers_) {
-    const QString name = QString::fromStdString(to_string(id));
-    connect(pin->addAction(name), &QAction::triggered, this, [=, this] { emit pin_requested(layers, id); });
-    connect(forbid->addAction(name), &QAction::triggered, this,
-            [=, this] { emit forbid_requested(layers, id); });
-  }
+  add_quantizers(*menu->addMenu(tr("Pin to")), quantizers_,
+                 [=, this](QuantizerId id) { emit pin_requested(layers, id); });
+  add_quantizers(*menu->addMenu(tr("Forbid")), quantizers_,
+                 [=, this](QuantizerId id) { emit forbid_requested(layers, id); });
   connect(menu->addAction(tr("Unpin and allow all")), &QAction::triggered, this,
-          [=, this] { emit release_requested(layers); });
+          [=, this] { emit unpin_requested(layers); });
   menu->addSeparator();
   const int row = focus_.row;
   connect(menu->addAction(tr("Select row")), &QAction::triggered, this, [=, this] { select_row(row); });
@@ -311,8 +313,8 @@ void HeatmapView::apply_theme() {
   const Theme theme = Theme::of(palette());
   setBackground(theme.card);
   QFont font = this->font();
-  font.setPixelSize(11);
-  cells_->set_style({theme.track, theme.bridge, theme.text, theme.accent, font});
+  font.setPixelSize(std::max(9, fontInfo().pixelSize() - 2));
+  cells_->set_style({theme.track, theme.bridge, theme.accent, theme.accent, theme.border, theme.card, font});
   for (QCPAxis* axis : {xAxis, yAxis}) {
     axis->setBasePen(Qt::NoPen);
     axis->setTickPen(Qt::NoPen);

@@ -21,6 +21,7 @@ class HeatmapView : public QCustomPlot {
 
   void set_grid(const AllocationGrid& grid);
   void set_quantity(CellQuantity quantity);
+  void set_doubt(bool provisional, bool old); // see CellPlottable
   CellQuantity quantity() const { return quantity_; }
   // Quantizers offered by the context menu's Pin and Forbid.
   void set_quantizers(std::vector<QuantizerId> quantizers) { quantizers_ = std::move(quantizers); }
@@ -29,13 +30,15 @@ class HeatmapView : public QCustomPlot {
   GridPosition focus_position() const { return focus_; }
   void set_focus_position(GridPosition position);
   QColor cell_colour(GridPosition position) const { return cells_->cell_colour(position); }
+  void select_row(int row);
+  std::vector<std::string> target_layers() const;  // the selection, or the focused cell
   QPoint cell_centre(GridPosition position) const; // in widget coordinates
 
  signals:
   void focus_moved(const std::string& layer);
   void pin_requested(const std::vector<std::string>& layers, QuantizerId quantizer);
   void forbid_requested(const std::vector<std::string>& layers, QuantizerId quantizer);
-  void release_requested(const std::vector<std::string>& layers); // unpin and allow everything again
+  void unpin_requested(const std::vector<std::string>& layers); // unpin and allow everything again
 
  protected:
   void keyPressEvent(QKeyEvent* event) override;
@@ -55,11 +58,9 @@ class HeatmapView : public QCustomPlot {
   void refresh_cells(bool fade);
   void refresh_focus();
   void label_axes();
-  void select_row(int row);
   void extend_selection(GridPosition to);
   void open_menu(const QPoint& global);
   std::optional<GridPosition> position_at(const QPointF& pixel) const;
-  std::vector<std::string> target_layers() const; // the selection, or the focused cell
   QString describe(const AllocationCell& cell) const;
 
   AllocationGrid grid_;

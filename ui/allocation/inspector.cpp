@@ -2,8 +2,14 @@
 #include "ui/allocation/inspector.h"
 
 #include <QFormLayout>
+#include <QGridLayout>
+#include <QMenu>
+#include <QPushButton>
+#include <QScrollArea>
 
 #include "core/palette/rotation.h"
+#include "ui/allocation/quantizer_menu.h"
+#include "ui/theme/theme.h"
 
 namespace intarsia::ui {
 
@@ -11,25 +17,70 @@ Inspector::Inspector(QWidget* parent)
     : Card({}, parent)
     , title_(make_label({}, "title", this))
     , shape_(make_label({}, "muted", this))
-    , form_(new QFormLayout) {
-  setFixedWidth(312);
-  content()->addWidget(title_);
-  content()->addWidget(shape_);
-  form_->setHorizontalSpacing(16);
-  content()->addLayout(form_);
-  content()->addStretch();
-  show_cell(nullptr);
+    , form_(new QFormLayout)
+    , pin_(new QPushButton(tr("Pin…"), this))
+    , forbid_(new QPushButton(tr("Forbid…"), this))
+    , unpin_(new QPushButton(tr("Unpin"), this))
+    , row_(new QPushButton(tr("Select row"), this)) {
+  auto* inside = new QWidget(this);
+  inside->setObjectName(QStringLiteral("inspected"));
+  inside->setStyleSheet(QStringLiteral("QWidget#inspected { background: transparent; }"));
+  auto* layout = new QVBoxLayout(inside);
+  layout->setContentsMargins(0, 0, 0, 0);
+  layout->setSpacing(spacing / 2);
+  layout->addWidget(title_);
+  layout->addWidget(shape_);
+  form_->setHorizontalSpacing(2 * spacing);
+  form_->setVerticalSpacing(spacing / 2);
+  layout->addLayout(form_);
+  layout->addStretch();
+  auto* scroll = new QScrollArea(this);
+  scroll->setWidget(inside);
+  scroll->setWidgetResizable(true);
+  scroll->setFocusPolicy(Qt::NoFocus);
+  content()->addWidget(scroll, 1);
+  auto* buttons = new QGridLayout;
+  buttons->setSpacing(spacing / 2);
+  const auto add = [&](QPushButton* button, const char* name, const QString& help) {
+    button->setObjectName(QStringLiteral("chip"));
+    button->setProperty("inspector", QString::fromLatin1(name));
+    button->setToolTip(help);
+    buttons->addWidget(button, buttons->count() / 2, buttons->count() % 2);
+  };
+  add(pin_, "pin", tr("Fixes the quantizer of this layer, or of all selected"));
+  add(forbid_, "forbid", tr("Leaves a quantizer out for this layer, or for all selected"));
+  add(unpin_, "unpin", tr("Lets the solver choose again (Delete)"));
+  add(row_, "row", tr("Selects this linear in every block (R); Shift and the arrows select a range"));
+  content()->addLayout(buttons);
+  connect(pin_, &QPushButton::clicked, this, [this] { open_menu(pin_, &Inspector::pin_wanted); });
+  connect(forbid_, &QPushButton::clicked, this, [this] { open_menu(forbid_, &Inspector::forbid_wanted); });
+  connect(unpin_, &QPushButton::clicked, this, &Inspector::unpin_wanted);
+  connect(row_, &QPushButton::clicked, this, &Inspector::row_wanted);
+  show_cell(nullptr, 0, false);
 }
 
-void Inspector::show_cell(const AllocationCell* cell) {
+void Inspector::open_menu(QPushButton* below, void (Inspector::*chosen)(QuantizerId)) {
+  auto* menu = new QMenu(this);
+  menu->setAttribute(Qt::WA_DeleteOnClose);
+  menu->setObjectName(QStringLiteral("quantizerMenu"));
+  add_quantizers(*menu, quantizers_, [this, chosen](QuantizerId id) { emit(this->*chosen)(id); });
+  menu->popup(below->mapToGlobal(QPoint(0, below->height())));
+}
+
+void Inspector::show_cell(const AllocationCell* cell, std::size_t selected, bool fixed) {
   while (form_->rowCount() > 0) form_->removeRow(0);
-  if (!cell || cell->layer.empty()) {
+  const bool layer = cell && !cell->layer.empty();
+  for (QPushButton* button : {pin_, forbid_, unpin_, row_})
+    button->setEnabled(layer && (!fixed || button == row_));
+  if (!layer) {
     title_->setText(tr("No layer"));
     shape_->setText(tr("Click a cell, or move with the arrow keys."));
     return;
   }
+  unpin_->setEnabled(!fixed && (selected > 1 || cell->pin || !cell->forbidden.empty()));
   const auto name = QString::fromStdString(cell->layer);
-  title_->setText(tr("Block %1 · %2").arg(cell->block).arg(name.section('.', -1)));
+  title_->setText(selected > 1 ? tr("%1 layers selected").arg(selected)
+                               : tr("Block %1 · %2").arg(cell->block).arg(name.section('.', -1)));
   shape_->setText(tr("%1 → %2, input rotated %3")
                       .arg(cell->d_in)
                       .arg(cell->d_out)

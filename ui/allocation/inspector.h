@@ -5,19 +5,34 @@
 #include "ui/widgets/card.h"
 
 class QFormLayout;
+class QPushButton;
+class QMenu;
 
 namespace intarsia::ui {
 
-// Everything about the focused layer.
+// Everything about the focused layer, and what can be decided about it or the selection it is in.
 class Inspector : public Card {
   Q_OBJECT
  public:
   explicit Inspector(QWidget* parent = nullptr);
-  void show_cell(const AllocationCell* cell); // null: nothing is focused
+  void set_quantizers(std::vector<QuantizerId> quantizers) { quantizers_ = std::move(quantizers); }
+  // Null: nothing is focused. `selected`: how many layers the buttons are for. `fixed`: nothing can be
+  // decided.
+  void show_cell(const AllocationCell* cell, std::size_t selected, bool fixed);
+
+ signals:
+  void pin_wanted(QuantizerId quantizer);
+  void forbid_wanted(QuantizerId quantizer);
+  void unpin_wanted();
+  void row_wanted();
 
  private:
+  void open_menu(QPushButton* below, void (Inspector::*chosen)(QuantizerId));
+
   QLabel *title_, *shape_;
   QFormLayout* form_;
+  QPushButton *pin_, *forbid_, *unpin_, *row_;
+  std::vector<QuantizerId> quantizers_;
 };
 
 } // namespace intarsia::ui

@@ -6,30 +6,21 @@
 #include <QLineEdit>
 #include <QLocale>
 #include <QPushButton>
-#include <QSlider>
-#include <QSpinBox>
-#include <cmath>
+#include <QRegularExpression>
+#include <QScrollArea>
 
 #include "core/base/error.h"
 #include "core/palette/quantizer.h"
 #include "ui/budget/latency_control.h"
 #include "ui/budget/memory_bar.h"
+#include "ui/budget/scale_slider.h"
 #include "ui/theme/theme.h"
+#include "ui/widgets/note.h"
 
 namespace intarsia::ui {
 namespace {
 
-constexpr int slider_steps_per_bit = 100; // a step is 0.01 bits a weight
-constexpr double least_bits = 1.5, most_bits = 8;
-
-QString budget_text(const MemoryBudget& budget) {
-  const QLocale locale;
-  if (const auto* average = std::get_if<BitsPerWeight>(&budget))
-    return QObject::tr("%1 bpw").arg(locale.toString(average->bits, 'g', 4));
-  if (const auto* part = std::get_if<ModelFraction>(&budget))
-    return QObject::tr("%1 %").arg(locale.toString(100 * part->fraction, 'g', 4));
-  return QString::fromStdString(format_bytes(std::get<MemoryBytes>(budget).bytes));
-}
+constexpr double device_part = 0.95; // of the free memory: other programs grow too
 
 QHBoxLayout* row(QWidget* left, QWidget* right) {
   auto* layout = new QHBoxLayout;
@@ -39,99 +30,112 @@ QHBoxLayout* row(QWidget* left, QWidget* right) {
   return layout;
 }
 
+QString family_help(QuantizerFamily family) {
+  switch (family) {
+  case QuantizerFamily::nuq:
+    return QObject::tr(
+        "Scalar quantizers: each weight is one of a few values. The fastest to decode, 2 to 8 bits.");
+  case QuantizerFamily::vq:
+    return QObject::tr("Vector quantizers: two weights share a code. Half steps of bits, quick to decode.");
+  case QuantizerFamily::tcq:
+    return QObject::tr("Trellis-coded quantizers: the least distortion for their bits, in quarter steps.");
+  case QuantizerFamily::half_tcq:
+    return QObject::tr("Half trellis codes: rates between two trellis codes, a mixture of both.");
+  case QuantizerFamily::f16:
+    return QObject::tr("16-bit floats: layers may stay as they are.");
+  }
+  return {};
+}
+
 } // namespace
 
 BudgetPanel::BudgetPanel(StudioSession& session, QWidget* parent)
-    : Card(tr("Budgets"), parent)
+    : Card({}, parent)
     , session_(session)
-    , memory_slider_(new QSlider(Qt::Horizontal, this))
+    , memory_slider_(new ScaleSlider(this))
     , memory_field_(new QLineEdit(this))
-    , price_(make_label({}, "gain", this))
-    , problem_(make_label({}, "error", this))
+    , context_(new QLineEdit(this))
+    , note_(new Note(this))
+    , context_note_(new Note(this))
     , bar_(new MemoryBar(this))
-    , context_(new QSpinBox(this))
+    , fit_(new QPushButton(tr("Fit this device"), this))
     , quantize_(new QPushButton(tr("Quantize with this plan"), this)) {
   setFixedWidth(312);
-  build_memory();
+  auto* inside = new QWidget(this);
+  inside->setObjectName(QStringLiteral("budgets"));
+  inside->setStyleSheet(QStringLiteral("QWidget#budgets { background: transparent; }"));
+  auto* layout = new QVBoxLayout(inside);
+  layout->setContentsMargins(0, 0, spacing / 2, 0);
+  layout->setSpacing(spacing / 2);
+  build_memory(*layout);
   auto* latency = new LatencyControl(session_, this);
   connect(latency, &LatencyControl::import_wanted, this, &BudgetPanel::latency_table_wanted);
   connect(latency, &LatencyControl::save_wanted, this, &BudgetPanel::save_latency_wanted);
-  content()->addSpacing(spacing);
-  content()->addWidget(latency);
-  build_context();
-  build_families();
-  content()->addStretch();
+  layout->addSpacing(spacing);
+  layout->addWidget(latency);
+  build_context(*layout);
+  build_families(*layout);
+  layout->addStretch();
+  auto* scroll = new QScrollArea(this);
+  scroll->setWidget(inside);
+  scroll->setWidgetResizable(true);
+  scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+  scroll->setFocusPolicy(Qt::NoFocus);
+  content()->addWidget(scroll, 1);
   quantize_->setObjectName(QStringLiteral("primary"));
-  quantize_->setAccessibleName(tr("Quantize with this plan"));
   content()->addWidget(quantize_);
   connect(quantize_, &QPushButton::clicked, this, &BudgetPanel::quantize_wanted);
-  connect(&session_, &StudioSession::budgets_changed, this, &BudgetPanel::show_budgets);
-  connect(&session_, &StudioSession::plan_changed, this, &BudgetPanel::show_plan);
-  for (auto signal :
-       {&StudioSession::devices_changed, &StudioSession::device_changed, &StudioSession::latency_changed})
-    connect(&session_, signal, this, &BudgetPanel::show_plan);
-  show_budgets();
-  show_plan();
+  connect(&session_.planner(), &Planner::inputs_changed, this, &BudgetPanel::refresh);
+  connect(&session_, &StudioSession::state_changed, this, &BudgetPanel::refresh);
+  refresh();
 }
 
-void BudgetPanel::build_memory() {
+void BudgetPanel::build_memory(QVBoxLayout& layout) {
+  layout.addWidget(make_label(tr("Budgets"), "title", this));
   memory_slider_->setObjectName(QStringLiteral("memorySlider"));
-  memory_slider_->setAccessibleName(tr("Memory, in bits a weight"));
-  memory_slider_->setRange(int(least_bits * slider_steps_per_bit), int(most_bits * slider_steps_per_bit));
-  memory_slider_->setPageStep(slider_steps_per_bit / 4);
-  memory_slider_->setSingleStep(5);
+  memory_slider_->setAccessibleName(tr("Memory budget"));
   memory_field_->setObjectName(QStringLiteral("memoryField"));
-  memory_field_->setAccessibleName(tr("Memory budget, such as 3.25bpw, 6.2GiB or 40%"));
-  memory_field_->setToolTip(tr("3.25bpw, 6.2GiB or 40%"));
+  memory_field_->setAccessibleName(tr("Memory budget, such as 6.2 GiB, 3.25 bpw or 40 %"));
+  memory_field_->setToolTip(tr("6.2 GiB (of everything in memory), 3.25 bpw (bits per weight of the blocks' "
+                               "linears) or 40 % (of the model in f16)"));
   memory_field_->setFixedWidth(104);
   memory_field_->setAlignment(Qt::AlignRight);
-  content()->addLayout(row(new QLabel(tr("Memory"), this), memory_field_));
-  content()->addWidget(memory_slider_);
-  auto* ticks = new QHBoxLayout;
-  for (const char* tick : {"1.5", "", "3", "", "5", "", "8 bits"}) {
-    ticks->addWidget(make_label(QString::fromLatin1(tick), "muted", this));
-    if (QLatin1String(tick) != QLatin1String("8 bits")) ticks->addStretch();
-  }
-  content()->addLayout(ticks);
-  content()->addWidget(bar_);
-  price_->setObjectName(QStringLiteral("gain"));
-  content()->addWidget(price_);
-  content()->addWidget(problem_);
-  connect(memory_slider_, &QSlider::valueChanged, this,
-          [this](int value) { session_.set_memory(BitsPerWeight{double(value) / slider_steps_per_bit}); });
-  connect(memory_field_, &QLineEdit::editingFinished, this, &BudgetPanel::field_edited);
+  fit_->setObjectName(QStringLiteral("link"));
+  auto* top = new QHBoxLayout;
+  top->addWidget(new QLabel(tr("Memory"), this));
+  top->addWidget(fit_);
+  top->addStretch();
+  top->addWidget(memory_field_);
+  layout.addLayout(top);
+  layout.addWidget(memory_slider_);
+  layout.addWidget(bar_);
+  layout.addWidget(note_);
+  connect(memory_slider_, &ScaleSlider::moved, this, [this](double bytes, bool dragging) {
+    refused_.clear();
+    session_.planner().set_memory(budget_of_bytes(bytes, session_.planner().inputs().memory, scale()),
+                                  dragging ? Gesture::dragging : Gesture::once);
+  });
+  connect(memory_slider_, &ScaleSlider::let_go, &session_.planner(), &Planner::end_gesture);
+  connect(memory_field_, &QLineEdit::editingFinished, this, &BudgetPanel::memory_edited);
+  connect(fit_, &QPushButton::clicked, this, &BudgetPanel::fit_device);
 }
 
-void BudgetPanel::field_edited() {
-  if (!memory_field_->isModified()) return;
-  memory_field_->setModified(false);
-  try {
-    session_.set_memory(parse_memory_budget(memory_field_->text().trimmed().toStdString()));
-  } catch (const Error& error) {
-    problem_->setText(QString::fromUtf8(error.what()));
-    problem_->show();
-  }
-}
-
-void BudgetPanel::build_context() {
+void BudgetPanel::build_context(QVBoxLayout& layout) {
   context_->setObjectName(QStringLiteral("context"));
   context_->setAccessibleName(tr("Context length in tokens"));
-  context_->setRange(1, 1 << 24);
-  context_->setGroupSeparatorShown(true);
   context_->setFixedWidth(104);
-  context_->setKeyboardTracking(false);
-  context_->setButtonSymbols(QAbstractSpinBox::NoButtons);
   context_->setAlignment(Qt::AlignRight);
-  content()->addSpacing(spacing);
-  content()->addLayout(row(new QLabel(tr("Context, tokens"), this), context_));
-  connect(context_, qOverload<int>(&QSpinBox::valueChanged), this,
-          [this](int tokens) { session_.set_context(std::size_t(tokens)); });
+  context_->setToolTip(tr("How many tokens of conversation there is memory for; the KV cache grows with it"));
+  layout.addSpacing(spacing);
+  layout.addLayout(row(new QLabel(tr("Context, tokens"), this), context_));
+  layout.addWidget(context_note_);
+  connect(context_, &QLineEdit::editingFinished, this, &BudgetPanel::context_edited);
 }
 
-void BudgetPanel::build_families() {
+void BudgetPanel::build_families(QVBoxLayout& layout) {
   constexpr int chips_a_row = 3;
-  auto* layout = new QGridLayout;
-  layout->setSpacing(spacing / 2);
+  auto* grid = new QGridLayout;
+  grid->setSpacing(spacing / 2);
   std::set<QuantizerFamily> present;
   for (const Quantizer* member : intarsia::palette()) present.insert(member->id().family);
   for (const QuantizerFamily family : present) {
@@ -141,57 +145,117 @@ void BudgetPanel::build_families() {
     chip->setObjectName(QStringLiteral("chip"));
     chip->setCheckable(true);
     chip->setAccessibleName(tr("Use the %1 quantizers").arg(name));
-    layout->addWidget(chip, int(families_.size()) / chips_a_row, int(families_.size()) % chips_a_row);
+    chip->setToolTip(family_help(family));
+    grid->addWidget(chip, int(families_.size()) / chips_a_row, int(families_.size()) % chips_a_row);
     families_[int(family)] = chip;
     connect(chip, &QPushButton::clicked, this,
-            [this, family](bool checked) { session_.set_family(family, checked); });
+            [this, family](bool checked) { session_.planner().set_family(family, checked); });
   }
-  content()->addSpacing(spacing);
-  content()->addWidget(new QLabel(tr("Palette"), this));
-  content()->addLayout(layout);
+  layout.addWidget(new QLabel(tr("Palette"), this));
+  layout.addLayout(grid);
 }
 
-void BudgetPanel::show_budgets() {
-  const Budgets& budgets = session_.budgets();
-  if (const auto* average = std::get_if<BitsPerWeight>(&budgets.memory)) {
-    const QSignalBlocker blocker(memory_slider_);
-    memory_slider_->setValue(int(std::lround(average->bits * slider_steps_per_bit)));
-  }
-  if (!memory_field_->hasFocus()) memory_field_->setText(budget_text(budgets.memory));
-  const QSignalBlocker blocker(context_);
-  if (session_.model()) context_->setMaximum(int(session_.model()->config().max_positions));
-  context_->setValue(int(budgets.context));
-  for (auto it = families_.begin(); it != families_.end(); ++it)
-    it.value()->setChecked(budgets.families.contains(QuantizerFamily(it.key())));
+BudgetScale BudgetPanel::scale() const {
+  const OpenedModel* model = session_.model();
+  if (!model) return {};
+  const ModelMemory memory = session_.planner().memory();
+  return {session_.planner().answer().memory_scale, double(f16_model_bytes(model->graph(), model->config())),
+          double(memory.total() - memory.model_alone())};
 }
 
-void BudgetPanel::show_plan() {
-  const Plan* plan = session_.plan();
-  quantize_->setEnabled(plan && session_.model() && session_.model()->checkpoint &&
-                        session_.model()->checkpoint->has_weights());
-  problem_->setText(session_.answer().problem);
-  problem_->setVisible(!session_.answer().problem.isEmpty());
-  price_->setVisible(plan != nullptr);
-  bar_->setVisible(session_.model() != nullptr);
-  if (!session_.model()) return;
-  const ModelMemory memory = session_.memory();
+void BudgetPanel::memory_edited() {
+  if (!memory_field_->isModified()) return;
+  memory_field_->setModified(false);
+  refused_.clear();
+  try {
+    session_.planner().set_memory(read_memory(memory_field_->text(), session_.planner().inputs().memory));
+  } catch (const Error& error) {
+    refused_ = QString::fromUtf8(error.what());
+  }
+  refresh();
+}
+
+void BudgetPanel::context_edited() {
+  if (!context_->isModified() || !session_.model()) return;
+  context_->setModified(false);
+  QString text = context_->text();
+  text.remove(QRegularExpression(QStringLiteral("[^0-9]"))); // group separators of any locale
+  bool ok = false;
+  const qulonglong tokens = text.toULongLong(&ok), most = session_.model()->config().max_positions;
+  if (!ok || tokens == 0)
+    context_note_->say(tr("Write a number of tokens, such as 8192."), Note::problem);
+  else if (tokens > most)
+    context_note_->say(tr("This model has room for %1 tokens at most.").arg(QLocale().toString(most)),
+                       Note::problem);
+  else
+    context_note_->say({}, Note::muted);
+  if (ok && tokens > 0) session_.planner().set_context(std::size_t(std::min(tokens, most)));
+  refresh();
+}
+
+void BudgetPanel::fit_device() {
+  const double free = device_part * double(session_.latency().target().memory_free);
+  refused_.clear();
+  session_.planner().set_memory(budget_of_bytes(free, MemoryBytes{}, scale()));
+}
+
+void BudgetPanel::refresh() {
+  const Planner& planner = session_.planner();
+  const PlanInputs& inputs = planner.inputs();
+  const bool usable = planner.has_model() && !planner.fixed();
+  quantize_->setEnabled(session_.can_quantize());
+  for (QWidget* widget : std::initializer_list<QWidget*>{memory_slider_, memory_field_})
+    widget->setEnabled(usable);
+  context_->setEnabled(planner.has_model());
+  if (!context_->isModified()) context_->setText(QLocale().toString(qulonglong(inputs.context)));
+  for (auto it = families_.begin(); it != families_.end(); ++it) {
+    it.value()->setChecked(inputs.families.contains(QuantizerFamily(it.key())));
+    it.value()->setEnabled(usable);
+  }
+  const PlanTarget target = session_.latency().target();
+  fit_->setEnabled(usable && target.memory_free > 0);
+  fit_->setToolTip(tr("Plans for %1 % of the memory that is free on %2: %3")
+                       .arg(100 * device_part)
+                       .arg(target.name, QLocale().formattedDataSize(qint64(target.memory_free), 1)));
+  refresh_memory();
+  refresh_bar();
+}
+
+void BudgetPanel::refresh_memory() {
+  const Planner& planner = session_.planner();
+  const SolverAnswer& answer = planner.answer();
+  if (planner.fixed()) {
+    memory_slider_->set_scale(0, 0, {});
+  } else if (answer.memory_range.high > answer.memory_range.low) {
+    std::vector<ScaleSlider::Tick> ticks;
+    for (const int bits : {2, 3, 4, 5, 6, 8})
+      ticks.push_back({answer.memory_scale.bytes(bits), bits == 2 ? tr("2 bits") : QString::number(bits)});
+    const double free = double(session_.latency().target().memory_free);
+    memory_slider_->set_scale(answer.memory_range.low, answer.memory_range.high, std::move(ticks),
+                              free > 0 ? std::optional(free) : std::nullopt);
+    memory_slider_->show_value(bytes_of_budget(planner.inputs().memory, scale()));
+  }
+  if (!memory_field_->isModified())
+    memory_field_->setText(planner.has_model() && !planner.fixed() ? memory_text(planner.inputs().memory)
+                                                                   : QString());
+  if (!refused_.isEmpty())
+    note_->say(refused_, Note::problem);
+  else
+    note_->say(planner.fixed() ? tr("Quantized already: this is its plan.") : memory_price(answer),
+               planner.fixed() ? Note::muted : Note::gain);
+}
+
+void BudgetPanel::refresh_bar() {
+  bar_->setVisible(session_.planner().has_model());
+  if (!session_.planner().has_model()) return;
+  const ModelMemory memory = session_.planner().memory();
+  const PlanTarget target = session_.latency().target();
   bar_->set_parts(
       {{tr("linears"), memory.linears},
        {tr("embeddings"), memory.embeddings_and_head},
        {tr("KV cache"), memory.kv_cache},
        {tr("buffers"), memory.total() - memory.linears - memory.embeddings_and_head - memory.kv_cache}},
-      session_.memory_free());
-  if (!plan || !plan->shadow_prices.loss_per_mebibyte || plan->predicted.loss <= 0) return;
-  // In words: what a twentieth more of the linears' bytes would buy.
-  const double mebibytes = std::max(0.01, double(plan->predicted.linear_bytes) / (1 << 20) / 20);
-  const double change = -100 * *plan->shadow_prices.loss_per_mebibyte * mebibytes / plan->predicted.loss;
-  if (change < 0.05) {
-    price_->setText(tr("More memory would change nothing: the latency budget decides"));
-    return;
-  }
-  const QString more = QString::fromStdString(format_bytes(std::uint64_t(mebibytes * (1 << 20))));
-  price_->setText(tr("%1 more would cut the predicted loss by %2 %")
-                      .arg(more, QLocale().toString(std::min(change, 100.0), 'f', 1)));
+      target.memory_free, target.name);
 }
 
 } // namespace intarsia::ui

@@ -3,19 +3,19 @@
 
 #include <QMap>
 
+#include "ui/budget/budget_text.h"
 #include "ui/session/studio_session.h"
 #include "ui/widgets/card.h"
 
-class QLabel;
 class QLineEdit;
 class QPushButton;
-class QSlider;
-class QSpinBox;
 
 namespace intarsia::ui {
 
 class LatencyControl;
 class MemoryBar;
+class Note;
+class ScaleSlider;
 
 // Memory slider and field, what the memory goes to, latency, context length, families.
 class BudgetPanel : public Card {
@@ -29,21 +29,25 @@ class BudgetPanel : public Card {
   void save_latency_wanted();
 
  private:
-  void build_memory();
-  void build_context();
-  void build_families();
-  void show_budgets();
-  void show_plan();
-  void field_edited();
+  void build_memory(QVBoxLayout& layout);
+  void build_context(QVBoxLayout& layout);
+  void build_families(QVBoxLayout& layout);
+  void memory_edited();
+  void context_edited();
+  void fit_device();
+  void refresh();
+  void refresh_memory();
+  void refresh_bar();
+  BudgetScale scale() const;
 
   StudioSession& session_;
-  QSlider* memory_slider_;
-  QLineEdit* memory_field_;
-  QLabel *price_, *problem_;
+  ScaleSlider* memory_slider_;
+  QLineEdit *memory_field_, *context_;
+  Note *note_, *context_note_;
   MemoryBar* bar_;
-  QSpinBox* context_;
   QMap<int, QPushButton*> families_;
-  QPushButton* quantize_;
+  QPushButton *fit_, *quantize_;
+  QString refused_; // why what was typed is no budget
 };
 
 } // namespace intarsia::ui

@@ -6,142 +6,130 @@
 #include <QLineEdit>
 #include <QLocale>
 #include <QPushButton>
-#include <QSlider>
 #include <QVBoxLayout>
-#include <cmath>
 
 #include "core/base/error.h"
+#include "ui/budget/budget_text.h"
 #include "ui/budget/measure_latency.h"
+#include "ui/budget/scale_slider.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/card.h"
+#include "ui/widgets/note.h"
 
 namespace intarsia::ui {
-namespace {
-
-constexpr int slider_steps = 500; // the last position is "no limit"
-
-QString milliseconds(double seconds) {
-  return QObject::tr("%1 ms").arg(QLocale().toString(seconds * 1e3, 'f', 2));
-}
-
-QString speed(double seconds) { return QObject::tr("%1 tok/s").arg(QLocale().toString(1 / seconds, 'f', 0)); }
-
-} // namespace
 
 LatencyControl::LatencyControl(StudioSession& session, QWidget* parent)
     : QWidget(parent)
     , session_(session)
-    , slider_(new QSlider(Qt::Horizontal, this))
+    , slider_(new ScaleSlider(this))
     , field_(new QLineEdit(this))
-    , ends_(make_label({}, "muted", this))
-    , price_(make_label({}, "gain", this))
-    , problem_(make_label({}, "error", this))
-    , import_(new QPushButton(tr("Import…"), this))
-    , save_(new QPushButton(tr("Save…"), this)) {
+    , device_(make_label({}, "muted", this))
+    , note_(new Note(this))
+    , import_(new QPushButton(tr("Import times…"), this))
+    , save_(new QPushButton(tr("Save times…"), this)) {
   slider_->setObjectName(QStringLiteral("latencySlider"));
   slider_->setAccessibleName(tr("Time a token may take"));
-  slider_->setRange(0, slider_steps);
-  slider_->setPageStep(slider_steps / 20);
   field_->setObjectName(QStringLiteral("latencyField"));
-  field_->setAccessibleName(tr("Latency budget, such as 6.5ms or 150tok/s; empty for no limit"));
-  field_->setToolTip(tr("6.5ms or 150tok/s; empty for no limit"));
+  field_->setAccessibleName(tr("Latency budget, such as 6.5 ms or 150 tok/s; empty for no limit"));
+  field_->setToolTip(tr("6.5 ms or 150 tok/s; empty for no limit"));
   field_->setPlaceholderText(tr("no limit"));
   field_->setFixedWidth(104);
   field_->setAlignment(Qt::AlignRight);
-  import_->setObjectName(QStringLiteral("importLatency"));
-  import_->setAccessibleName(tr("Import a latency table"));
-  import_->setToolTip(
-      tr("Imports a latency table: the times of each layer on a device. With it you can plan for speed"));
-  save_->setObjectName(QStringLiteral("saveLatency"));
-  save_->setAccessibleName(tr("Save the latency table"));
+  import_->setObjectName(QStringLiteral("link"));
+  import_->setToolTip(tr("Imports a latency table: the times of each layer on a device. With it you can plan "
+                         "for speed"));
+  save_->setObjectName(QStringLiteral("link"));
   save_->setToolTip(tr("Saves the latency table that is planned with as JSON"));
+  device_->setWordWrap(false);
+  device_->setObjectName(QStringLiteral("muted"));
+  device_->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Fixed);
 
   auto* layout = new QVBoxLayout(this);
   layout->setContentsMargins(0, 0, 0, 0);
+  layout->setSpacing(spacing / 2);
   auto* top = new QHBoxLayout;
   top->addWidget(new QLabel(tr("Latency"), this));
   top->addStretch();
   top->addWidget(field_);
   layout->addLayout(top);
-  auto* measure = new MeasureLatency(session_, this);
-  for (QWidget* widget : std::initializer_list<QWidget*>{slider_, ends_, price_, problem_, measure})
-    layout->addWidget(widget);
+  layout->addWidget(slider_);
+  layout->addWidget(device_);
+  layout->addWidget(note_);
+  layout->addWidget(new MeasureLatency(session_, this));
   auto* files = new QHBoxLayout;
-  files->addWidget(import_, 1);
-  files->addWidget(save_, 1);
+  files->addWidget(import_);
+  files->addWidget(save_);
+  files->addStretch();
   layout->addLayout(files);
-  connect(slider_, &QSlider::valueChanged, this, &LatencyControl::slider_moved);
+  connect(slider_, &ScaleSlider::moved, this, [this](double seconds, bool dragging) {
+    refused_.clear();
+    const bool at_end = slider_->value() == slider_->maximum();
+    session_.planner().set_latency(at_end ? std::nullopt : std::optional(seconds),
+                                   dragging ? Gesture::dragging : Gesture::once);
+  });
+  connect(slider_, &ScaleSlider::let_go, &session_.planner(), &Planner::end_gesture);
   connect(field_, &QLineEdit::editingFinished, this, &LatencyControl::field_edited);
   connect(import_, &QPushButton::clicked, this, &LatencyControl::import_wanted);
   connect(save_, &QPushButton::clicked, this, &LatencyControl::save_wanted);
-  connect(&session_, &StudioSession::budgets_changed, this, &LatencyControl::show_budgets);
-  connect(&session_, &StudioSession::plan_changed, this, &LatencyControl::show_plan);
-  connect(&session_, &StudioSession::latency_changed, this, &LatencyControl::show_plan);
-  show_budgets();
-  show_plan();
-}
-
-void LatencyControl::slider_moved(int position) {
-  const auto& range = session_.answer().latency_range;
-  if (!range) return;
-  if (position == slider_steps) return session_.set_latency({});
-  session_.set_latency(range->low + (range->high - range->low) * position / slider_steps);
+  connect(&session_.planner(), &Planner::inputs_changed, this, &LatencyControl::refresh);
+  connect(&session_.planner(), &Planner::plan_changed, this, &LatencyControl::refresh);
+  connect(&session_.latency(), &Latency::table_changed, this, &LatencyControl::refresh);
+  connect(&session_.models(), &ModelStore::changed, this, &LatencyControl::refresh);
+  refresh();
 }
 
 void LatencyControl::field_edited() {
   if (!field_->isModified()) return;
   field_->setModified(false);
-  problem_->hide();
   const QString text = field_->text().trimmed();
+  refused_.clear();
   try {
-    session_.set_latency(text.isEmpty() ? std::nullopt
-                                        : std::optional(parse_latency_budget(text.toStdString())));
+    session_.planner().set_latency(text.isEmpty() ? std::nullopt : std::optional(read_latency(text)));
   } catch (const Error& error) {
-    problem_->setText(QString::fromUtf8(error.what()));
-    problem_->show();
+    refused_ = QString::fromUtf8(error.what());
   }
+  refresh();
 }
 
-void LatencyControl::show_budgets() {
-  const auto& seconds = session_.budgets().latency_seconds;
-  if (!field_->hasFocus() || slider_->isSliderDown())
-    field_->setText(seconds ? milliseconds(*seconds).remove(QChar(0xA0)) : QString());
-  const auto& range = session_.answer().latency_range;
-  if (!range || slider_->isSliderDown()) return;
-  const QSignalBlocker blocker(slider_);
-  const double part = seconds ? (*seconds - range->low) / std::max(1e-12, range->high - range->low) : 1;
-  slider_->setValue(int(std::lround(std::clamp(part, 0.0, 1.0) * slider_steps)));
+QString LatencyControl::device_text() const {
+  const auto& table = session_.latency().table();
+  if (!table) return session_.latency().can_measure() ? tr("No times are known yet.") : QString();
+  const QString device = QString::fromStdString(table->device_name);
+  const QString name = session_.latency().estimated() ? tr("%1, estimated").arg(device) : device;
+  const auto& range = session_.planner().answer().latency_range;
+  if (!range) return name;
+  return tr("%1: fastest %2 (%3 tok/s)")
+      .arg(name, latency_text(range->low), QLocale().toString(1 / range->low, 'f', 0));
 }
 
-void LatencyControl::show_plan() {
-  const auto& range = session_.answer().latency_range;
-  const bool planned = session_.latency_table().has_value() && range;
-  save_->setVisible(session_.latency_table().has_value());
-  slider_->setVisible(planned);
-  field_->setVisible(planned);
-  ends_->setVisible(planned);
-  const Plan* plan = session_.plan();
-  const bool priced = planned && plan && plan->shadow_prices.loss_per_millisecond && plan->predicted.loss > 0;
-  price_->setVisible(priced);
-  if (session_.answer().problem.isEmpty()) problem_->hide();
-  if (!planned) return;
-  const LatencyTable& table = *session_.latency_table();
-  const QString device = QString::fromStdString(table.device_name);
-  ends_->setText(tr("%1: fastest %2 (%3)")
-                     .arg(table.estimated.empty() ? device : tr("%1, estimated").arg(device),
-                          milliseconds(range->low), speed(range->low)));
-  ends_->setToolTip(QString::fromStdString(table.estimated));
-  show_budgets();
-  if (!priced) return;
-  const double step = 0.02 * *plan->predicted.latency_seconds * 1e3; // what 2 % more time would buy
-  const double change = -100 * *plan->shadow_prices.loss_per_millisecond * step / plan->predicted.loss;
-  if (change < 0.05) {
-    price_->setText(tr("More time would change nothing: the memory budget decides"));
-    return;
+void LatencyControl::refresh() {
+  const Planner& planner = session_.planner();
+  const auto& range = planner.answer().latency_range;
+  const auto& seconds = planner.inputs().latency_seconds;
+  const bool usable = session_.latency().table() && !planner.fixed();
+  slider_->setEnabled(usable);
+  field_->setEnabled(usable);
+  save_->setEnabled(session_.latency().table().has_value());
+  import_->setEnabled(planner.has_model() && !planner.fixed());
+  device_->setText(device_text());
+  device_->setToolTip(usable ? QString::fromStdString(session_.latency().table()->estimated)
+                             : device_->text());
+  if (usable && range) {
+    const double middle = (range->low + range->high) / 2;
+    slider_->set_scale(range->low, range->high,
+                       {{range->low, latency_text(range->low)},
+                        {middle, latency_text(middle)},
+                        {range->high, tr("no limit")}});
+    slider_->show_value(seconds.value_or(range->high));
+  } else if (!usable) {
+    slider_->set_scale(0, 0, {});
   }
-  price_->setText(
-      tr("%1 ms more would cut the predicted loss by %2 %")
-          .arg(QLocale().toString(step, 'g', 2), QLocale().toString(std::min(change, 100.0), 'f', 1)));
+  if (!field_->hasFocus() || slider_->isSliderDown() || !field_->isModified())
+    field_->setText(seconds ? latency_text(*seconds) : QString());
+  if (!refused_.isEmpty())
+    note_->say(refused_, Note::problem);
+  else
+    note_->say(usable ? latency_price(planner.answer()) : QString(), Note::gain);
 }
 
 } // namespace intarsia::ui

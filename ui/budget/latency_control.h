@@ -8,12 +8,14 @@
 class QLabel;
 class QLineEdit;
 class QPushButton;
-class QSlider;
 
 namespace intarsia::ui {
 
-// How long a token may take: a slider from the fastest plan to no limit, a field that reads 6.5ms or
-// 150tok/s, and what a little more time would buy. Without a latency table: where to get one.
+class Note;
+class ScaleSlider;
+
+// The latency budget: slider and field, which device's times they are, and what more time would buy. All of
+// it stands there from the beginning; without a latency table it cannot be used.
 class LatencyControl : public QWidget {
   Q_OBJECT
  public:
@@ -24,16 +26,17 @@ class LatencyControl : public QWidget {
   void save_wanted();
 
  private:
-  void show_budgets();
-  void show_plan();
-  void slider_moved(int position);
   void field_edited();
+  void refresh();
+  QString device_text() const;
 
   StudioSession& session_;
-  QSlider* slider_;
+  ScaleSlider* slider_;
   QLineEdit* field_;
-  QLabel *ends_, *price_, *problem_;
+  QLabel* device_;
+  Note* note_;
   QPushButton *import_, *save_;
+  QString refused_; // why what was typed is no budget
 };
 
 } // namespace intarsia::ui

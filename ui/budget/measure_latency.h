@@ -8,10 +8,12 @@
 class QLabel;
 class QProgressBar;
 class QPushButton;
+class QStackedLayout;
 
 namespace intarsia::ui {
 
 // A button that times the model's layers on this device, while there are no such times; then its progress.
+// Takes the same room whatever it shows.
 class MeasureLatency : public QWidget {
   Q_OBJECT
  public:
@@ -24,7 +26,7 @@ class MeasureLatency : public QWidget {
   StudioSession& session_;
   QPushButton *measure_, *cancel_;
   QProgressBar* progress_;
-  QLabel *status_, *problem_;
+  QLabel* status_;
 };
 
 } // namespace intarsia::ui

@@ -10,33 +10,36 @@
 namespace intarsia::ui {
 namespace {
 
-constexpr int bar_height = 14, line_height = 20, swatch = 8;
+constexpr int bar_height = 14, swatch = 8, columns = 2, rows = 2;
 
 // Three digits are enough, and narrow enough.
 QString short_size(std::uint64_t bytes) {
   double value = double(bytes);
   while (value >= 1024) value /= 1024;
-  return QLocale().formattedDataSize(qint64(bytes), value >= 100 ? 0 : 1);
+  return QLocale().formattedDataSize(qint64(bytes), value >= 100 ? 0 : value >= 10 ? 1 : 2);
 }
 
 } // namespace
 
 MemoryBar::MemoryBar(QWidget* parent)
     : QWidget(parent) {
-  setMinimumHeight(bar_height + 2 * line_height + 4);
   setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
 }
 
-void MemoryBar::set_parts(std::vector<Part> parts, std::uint64_t free_bytes) {
+int MemoryBar::line_height() const { return fontMetrics().height() + 2; }
+
+QSize MemoryBar::sizeHint() const { return {240, bar_height + 6 + (rows + 1) * line_height()}; }
+
+void MemoryBar::set_parts(std::vector<Part> parts, std::uint64_t free_bytes, const QString& device) {
   parts_ = std::move(parts);
   free_ = free_bytes;
   QStringList lines;
   for (const Part& part : parts_)
     lines << tr("%1: %2").arg(part.name, QLocale().formattedDataSize(qint64(part.bytes), 2));
-  lines << tr("free on the device: %1").arg(QLocale().formattedDataSize(qint64(free_), 2));
+  lines << tr("in all: %1").arg(QLocale().formattedDataSize(qint64(total()), 2));
+  if (free_ > 0) lines << tr("free on %1: %2").arg(device, QLocale().formattedDataSize(qint64(free_), 2));
   setToolTip(lines.join('\n'));
   setAccessibleName(tr("Memory needed: ") + lines.join(QStringLiteral(", ")));
-  setMinimumHeight(bar_height + line_height * int((parts_.size() + 1) / 2) + 8);
   update();
 }
 
@@ -46,7 +49,13 @@ std::uint64_t MemoryBar::total() const {
   return sum;
 }
 
-bool MemoryBar::fits() const { return total() <= free_; }
+bool MemoryBar::fits() const { return free_ == 0 || total() <= free_; }
+
+QString MemoryBar::summary() const {
+  if (free_ == 0) return tr("%1 in all").arg(short_size(total()));
+  return fits() ? tr("%1 of %2 free").arg(short_size(total()), short_size(free_))
+                : tr("%1: more than the %2 that are free").arg(short_size(total()), short_size(free_));
+}
 
 QColor MemoryBar::colour(std::size_t part) const {
   const Theme theme = Theme::of(palette());
@@ -75,11 +84,15 @@ void MemoryBar::paintEvent(QPaintEvent*) {
   }
   painter.setClipping(false);
   QFont small = font();
-  small.setPixelSize(11);
+  small.setPixelSize(std::max(9, fontInfo().pixelSize() - 2));
   painter.setFont(small);
+  painter.setPen(fits() ? theme.text : theme.danger);
+  painter.drawText(QRectF(0, bar_height + 2, width(), line_height()), Qt::AlignVCenter | Qt::AlignLeft,
+                   summary());
   for (std::size_t i = 0; i < parts_.size(); ++i) {
-    const QRectF cell(double(i % 2) * width() / 2, bar_height + 6 + double(i / 2) * line_height,
-                      width() / 2.0, line_height);
+    const QRectF cell(double(i % columns) * width() / columns,
+                      bar_height + 4 + double(1 + i / columns) * line_height(), width() / double(columns),
+                      line_height());
     painter.setPen(Qt::NoPen);
     painter.setBrush(colour(i));
     painter.drawRoundedRect(QRectF(cell.left(), cell.center().y() - swatch / 2, swatch, swatch), 2, 2);

@@ -8,7 +8,7 @@
 
 namespace intarsia::ui {
 
-// A stacked bar of what must be in memory, against what is free.
+// A stacked bar of what must be in memory, in all and in parts, against what is free.
 class MemoryBar : public QWidget {
   Q_OBJECT
  public:
@@ -17,16 +17,19 @@ class MemoryBar : public QWidget {
     std::uint64_t bytes;
   };
   explicit MemoryBar(QWidget* parent = nullptr);
-  void set_parts(std::vector<Part> parts, std::uint64_t free_bytes);
-  bool fits() const;
+  void set_parts(std::vector<Part> parts, std::uint64_t free_bytes, const QString& device);
+  bool fits() const;       // true also where it isn't known how much is free
+  QString summary() const; // "5.20 GiB of 22.1 GiB free"
 
  protected:
   void paintEvent(QPaintEvent* event) override;
-  QSize sizeHint() const override { return {240, 64}; }
+  QSize sizeHint() const override;
+  QSize minimumSizeHint() const override { return {160, sizeHint().height()}; }
 
  private:
   std::uint64_t total() const;
   QColor colour(std::size_t part) const;
+  int line_height() const;
   std::vector<Part> parts_;
   std::uint64_t free_ = 0;
 };

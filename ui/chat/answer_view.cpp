@@ -1,64 +1,131 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/chat/answer_view.h"
 
+#include <QHBoxLayout>
 #include <QLabel>
 #include <QLocale>
 #include <QTextBrowser>
+#include <QToolButton>
 #include <QVBoxLayout>
 
 #include "ui/theme/theme.h"
 #include "ui/widgets/card.h"
 
 namespace intarsia::ui {
+namespace {
+
+QString figures_of(const ChatAnswer& answer) {
+  if (!answer.finished) return QObject::tr("answering…");
+  if (!answer.answered) return QObject::tr("Stopped before it began.");
+  const QLocale locale;
+  QStringList parts{QObject::tr("%1 tokens").arg(answer.tokens)};
+  if (answer.tokens_per_second > 0)
+    parts << QObject::tr("%1 tokens/s").arg(locale.toString(answer.tokens_per_second, 'f', 1));
+  parts << QObject::tr("first token after %1 s").arg(locale.toString(answer.first_token_seconds, 'f', 2));
+  if (answer.context_size > 0)
+    parts << QObject::tr("context %1 of %2")
+                 .arg(locale.toString(qulonglong(answer.context_used)),
+                      locale.toString(qulonglong(answer.context_size)));
+  if (answer.reason == StopReason::stopped) parts << QObject::tr("stopped");
+  if (answer.reason == StopReason::token_limit) parts << QObject::tr("cut off at the token limit");
+  if (answer.reason == StopReason::context_full) parts << QObject::tr("the context is full");
+  return parts.join(QStringLiteral(" · "));
+}
+
+} // namespace
 
 AnswerView::AnswerView(QWidget* parent)
     : QFrame(parent)
-    , question_(make_label({}, "title", this))
+    , question_(make_label({}, "question", this))
+    , speaker_(make_label({}, "muted", this))
     , figures_(make_label({}, "muted", this))
     , problem_(make_label({}, "error", this))
+    , position_(make_label({}, "muted", this))
     , answer_(new QTextBrowser(this)) {
   auto* layout = new QVBoxLayout(this);
   layout->setContentsMargins(0, 0, 0, spacing);
   layout->setSpacing(spacing / 2);
-  question_->setTextInteractionFlags(Qt::TextSelectableByMouse);
+  setSizePolicy(QSizePolicy::Preferred, QSizePolicy::Maximum);
+  question_->setTextFormat(Qt::PlainText); // what a person wrote is shown as written
+  question_->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
+  question_->setSizePolicy(QSizePolicy::Maximum, QSizePolicy::Minimum);
+  speaker_->setObjectName(QStringLiteral("speaker"));
   answer_->setObjectName(QStringLiteral("answer"));
   answer_->setAccessibleName(tr("Answer"));
   answer_->setFrameShape(QFrame::NoFrame);
-  answer_->setStyleSheet(QStringLiteral("border: none; padding: 0;"));
+  answer_->setStyleSheet(QStringLiteral("border: none; padding: 0; background: transparent;"));
   answer_->setVerticalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
   answer_->setOpenLinks(false); // a model's links are text, not places to go
-  setSizePolicy(QSizePolicy::Preferred, QSizePolicy::Maximum);
-  question_->setSizePolicy(QSizePolicy::Preferred, QSizePolicy::Fixed);
-  figures_->setSizePolicy(QSizePolicy::Preferred, QSizePolicy::Fixed);
-  layout->addWidget(question_);
-  layout->addWidget(answer_);
-  layout->addWidget(figures_);
-  layout->addWidget(problem_);
+  problem_->setTextFormat(Qt::PlainText);
   problem_->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
-  problem_->setSizePolicy(QSizePolicy::Preferred, QSizePolicy::Minimum);
+  layout->addWidget(question_, 0, Qt::AlignRight);
+  layout->addWidget(speaker_);
+  layout->addWidget(answer_);
+  layout->addWidget(problem_);
+  layout->addWidget(figures_);
+  layout->addWidget(build_actions());
 }
 
-void AnswerView::show_turn(const ChatTurn& turn) {
+QWidget* AnswerView::build_actions() {
+  actions_ = new QWidget(this);
+  auto* row = new QHBoxLayout(actions_);
+  row->setContentsMargins(0, 0, 0, 0);
+  row->setSpacing(spacing / 2);
+  const auto add = [&](QToolButton*& button, const QString& text, const char* name, const QString& help) {
+    button = new QToolButton(this);
+    button->setText(text);
+    button->setObjectName(QString::fromLatin1(name));
+    button->setToolTip(help);
+    button->setAccessibleName(help);
+    button->setFocusPolicy(Qt::StrongFocus);
+    row->addWidget(button);
+  };
+  add(copy_, tr("Copy"), "copyAnswer", tr("Copy the answer"));
+  add(edit_, tr("Edit"), "editQuestion", tr("Ask this question in other words; what follows it goes"));
+  add(regenerate_, tr("Regenerate"), "regenerate", tr("Ask again; this answer stays"));
+  add(earlier_, QStringLiteral("‹"), "earlierAnswer", tr("The answer before"));
+  position_->setWordWrap(false);
+  row->addWidget(position_);
+  add(later_, QStringLiteral("›"), "laterAnswer", tr("The answer after"));
+  row->addStretch();
+  connect(copy_, &QToolButton::clicked, this, &AnswerView::copy_wanted);
+  connect(edit_, &QToolButton::clicked, this, &AnswerView::edit_wanted);
+  connect(regenerate_, &QToolButton::clicked, this, &AnswerView::regenerate_wanted);
+  connect(earlier_, &QToolButton::clicked, this, [this] { emit answer_wanted(index_ - 1); });
+  connect(later_, &QToolButton::clicked, this, [this] { emit answer_wanted(index_ + 1); });
+  return actions_;
+}
+
+void AnswerView::show_turn(const ChatTurn& turn, bool last, bool busy) {
   question_->setText(turn.question);
-  answer_->document()->setMarkdown(
-      turn.answer,
-      QTextDocument::MarkdownFeatures(QTextDocument::MarkdownDialectGitHub | QTextDocument::MarkdownNoHTML));
-  fit_height();
-  answer_->setVisible(turn.problem.isEmpty() || !turn.answer.isEmpty());
-  problem_->setText(turn.problem);
-  problem_->setVisible(!turn.problem.isEmpty());
-  figures_->setVisible(turn.problem.isEmpty());
-  if (!turn.finished) return figures_->setText(tr("…"));
-  if (!turn.answered) return figures_->setText(tr("stopped"));
-  const QLocale locale;
-  QStringList parts{tr("%1 tokens").arg(turn.tokens)};
-  if (turn.tokens_per_second > 0)
-    parts << tr("%1 tokens/s").arg(locale.toString(turn.tokens_per_second, 'f', 1));
-  parts << tr("first token after %1 s").arg(locale.toString(turn.first_token_seconds, 'f', 2));
-  if (turn.reason == StopReason::stopped) parts << tr("stopped");
-  if (turn.reason == StopReason::token_limit) parts << tr("cut off at the token limit");
-  if (turn.reason == StopReason::context_full) parts << tr("the context is full");
-  figures_->setText(parts.join(QStringLiteral(" · ")));
+  index_ = turn.shown;
+  show_answer(turn.answer());
+  const bool several = turn.answers.size() > 1;
+  actions_->setVisible(turn.answer().finished);
+  regenerate_->setVisible(last);
+  for (QWidget* widget : std::initializer_list<QWidget*>{earlier_, position_, later_})
+    widget->setVisible(several);
+  position_->setText(tr("%1 of %2").arg(turn.shown + 1).arg(turn.answers.size()));
+  earlier_->setEnabled(!busy && turn.shown > 0);
+  later_->setEnabled(!busy && turn.shown + 1 < turn.answers.size());
+  edit_->setEnabled(!busy);
+  regenerate_->setEnabled(!busy);
+}
+
+void AnswerView::show_answer(const ChatAnswer& answer) {
+  speaker_->setText(answer.model);
+  if (answer.text != shown_ || answer_->document()->isEmpty()) {
+    shown_ = answer.text;
+    answer_->document()->setMarkdown(answer.text,
+                                     QTextDocument::MarkdownFeatures(QTextDocument::MarkdownDialectGitHub |
+                                                                     QTextDocument::MarkdownNoHTML));
+    fit_height();
+  }
+  answer_->setVisible(!answer.text.isEmpty());
+  problem_->setText(answer.problem);
+  problem_->setVisible(!answer.problem.isEmpty());
+  figures_->setVisible(answer.problem.isEmpty());
+  figures_->setText(figures_of(answer));
 }
 
 void AnswerView::fit_height() {
@@ -68,6 +135,7 @@ void AnswerView::fit_height() {
 
 void AnswerView::resizeEvent(QResizeEvent* event) {
   QFrame::resizeEvent(event);
+  question_->setMaximumWidth(std::max(120, width() * 4 / 5));
   fit_height();
 }
 

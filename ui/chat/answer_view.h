@@ -3,28 +3,43 @@
 
 #include <QFrame>
 
-#include "ui/session/studio_session.h"
+#include "ui/session/chat.h"
 
 class QLabel;
 class QTextBrowser;
+class QToolButton;
 
 namespace intarsia::ui {
 
-// One question with its answer, rendered as Markdown, and the figures under it.
+// One question in a bubble with its answer, rendered as Markdown, who gave it, its figures, and what can be
+// done with it. Where there are several answers, arrows go from one to the next.
 class AnswerView : public QFrame {
   Q_OBJECT
  public:
   explicit AnswerView(QWidget* parent = nullptr);
-  void show_turn(const ChatTurn& turn);
+  // `last`: the conversation ends here, so it can be answered anew. `busy`: an answer is being given.
+  void show_turn(const ChatTurn& turn, bool last, bool busy);
+
+ signals:
+  void copy_wanted();
+  void edit_wanted();
+  void regenerate_wanted();
+  void answer_wanted(std::size_t index);
 
  protected:
   void resizeEvent(QResizeEvent* event) override;
 
  private:
+  QWidget* build_actions();
+  void show_answer(const ChatAnswer& answer);
   void fit_height();
 
-  QLabel *question_, *figures_, *problem_;
+  QLabel *question_, *speaker_, *figures_, *problem_, *position_;
   QTextBrowser* answer_;
+  QWidget* actions_;
+  QToolButton *copy_, *edit_, *regenerate_, *earlier_, *later_;
+  QString shown_; // Markdown that is rendered
+  std::size_t index_ = 0;
 };
 
 } // namespace intarsia::ui

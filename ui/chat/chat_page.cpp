@@ -7,58 +7,105 @@
 #include <QDoubleSpinBox>
 #include <QHBoxLayout>
 #include <QKeyEvent>
-#include <QLocale>
 #include <QPlainTextEdit>
 #include <QPushButton>
 #include <QScrollArea>
 #include <QScrollBar>
-#include <QTimer>
+#include <QSpinBox>
 
 #include "ui/chat/answer_view.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/card.h"
 
 namespace intarsia::ui {
+namespace {
+
+constexpr int settings_width = 264, narrow_settings_width = 216, narrow_page = 860;
+
+QStringList starter_questions(bool built_in) {
+  if (built_in) // what it was trained on
+    return {QObject::tr("What is walnut good for?"), QObject::tr("Is ebony a hard wood?"),
+            QObject::tr("How does an oak grow?")};
+  return {QObject::tr("Explain in three sentences why the sky is blue."),
+          QObject::tr("Write a short poem about the sea."),
+          QObject::tr("What should I cook with rice, eggs and spinach?")};
+}
+
+} // namespace
 
 ChatPage::ChatPage(StudioSession& session, QWidget* parent)
     : QWidget(parent)
     , session_(session)
     , scroll_(new QScrollArea(this))
+    , starters_(new QWidget(this))
     , prompt_(new QPlainTextEdit(this))
     , system_(new QPlainTextEdit(this))
     , send_(new QPushButton(tr("Send"), this))
     , stop_(new QPushButton(tr("Stop"), this))
-    , regenerate_(new QPushButton(tr("Regenerate"), this))
     , original_(new QPushButton(tr("Original"), this))
     , quantized_(new QPushButton(tr("Quantized"), this))
     , temperature_(new QDoubleSpinBox(this))
     , top_p_(new QDoubleSpinBox(this))
     , max_tokens_(new QSpinBox(this))
     , seed_(new QSpinBox(this))
-    , context_(make_label({}, "muted", this)) {
+    , hint_(make_label({}, "muted", this)) {
   auto* layout = new QHBoxLayout(this);
   layout->setContentsMargins(2 * spacing, 2 * spacing, 2 * spacing, 2 * spacing);
   layout->setSpacing(2 * spacing);
   layout->addWidget(build_conversation(), 1);
-  layout->addWidget(build_settings());
-  connect(&session_, &StudioSession::chat_changed, this, &ChatPage::refresh);
-  connect(&session_, &StudioSession::quantize_changed, this, &ChatPage::refresh);
-  connect(&session_, &StudioSession::chat_text, this, &ChatPage::append);
-  connect(&session_, &StudioSession::error_occurred, this, &ChatPage::refresh);
+  settings_ = build_settings();
+  layout->addWidget(settings_);
+  setFocusProxy(prompt_);
+  connect(&session_.chat(), &Chat::changed, this, &ChatPage::refresh);
+  connect(&session_.chat(), &Chat::text, this, &ChatPage::append);
+  connect(&session_.models(), &ModelStore::changed, this, &ChatPage::refresh);
   refresh();
 }
 
 QWidget* ChatPage::build_conversation() {
-  auto* card = new Card(tr("Chat"), this);
+  auto* card = new Card({}, this);
   auto* inside = new QWidget(this);
+  inside->setObjectName(QStringLiteral("conversation"));
   turns_layout_ = new QVBoxLayout(inside);
   turns_layout_->setContentsMargins(0, 0, spacing, 0);
   turns_layout_->setSpacing(2 * spacing);
+  turns_layout_->addWidget(build_starters());
   turns_layout_->addStretch();
-  inside->setStyleSheet(QStringLiteral("background: transparent;"));
+  inside->setStyleSheet(QStringLiteral("QWidget#conversation { background: transparent; }"));
+  scroll_->setObjectName(QStringLiteral("conversationScroll"));
   scroll_->setWidget(inside);
   scroll_->setWidgetResizable(true);
+  scroll_->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+  // Whoever scrolls up while an answer comes reads on there; at the end it is followed.
+  connect(scroll_->verticalScrollBar(), &QScrollBar::valueChanged, this,
+          [this](int value) { at_end_ = value >= scroll_->verticalScrollBar()->maximum() - 4; });
+  connect(scroll_->verticalScrollBar(), &QScrollBar::rangeChanged, this, [this] { follow_end(); });
   card->content()->addWidget(scroll_, 1);
+  card->content()->addWidget(build_prompt());
+  return card;
+}
+
+QWidget* ChatPage::build_starters() {
+  auto* layout = new QVBoxLayout(starters_);
+  layout->setContentsMargins(0, spacing, 0, 0);
+  layout->addWidget(make_label(tr("Begin with a question, or write your own below."), "muted", this));
+  for (int i = 0; i < 3; ++i) {
+    auto* starter = new QPushButton(this);
+    starter->setObjectName(QStringLiteral("starter"));
+    starter->setSizePolicy(QSizePolicy::Maximum, QSizePolicy::Fixed);
+    layout->addWidget(starter, 0, Qt::AlignLeft);
+    connect(starter, &QPushButton::clicked, this, [this, starter] {
+      prompt_->setPlainText(starter->text());
+      send();
+    });
+  }
+  return starters_;
+}
+
+QWidget* ChatPage::build_prompt() {
+  auto* holder = new QWidget(this);
+  auto* layout = new QVBoxLayout(holder);
+  layout->setContentsMargins(0, 0, 0, 0);
   prompt_->setObjectName(QStringLiteral("prompt"));
   prompt_->setAccessibleName(tr("Your message"));
   prompt_->setPlaceholderText(
@@ -66,43 +113,53 @@ QWidget* ChatPage::build_conversation() {
   prompt_->setFixedHeight(64);
   prompt_->setTabChangesFocus(true);
   prompt_->installEventFilter(this);
-  card->content()->addWidget(prompt_);
+  layout->addWidget(prompt_);
   auto* buttons = new QHBoxLayout;
-  buttons->addWidget(context_, 1);
+  buttons->addWidget(hint_, 1);
   stop_->setObjectName(QStringLiteral("stopChat"));
-  regenerate_->setObjectName(QStringLiteral("regenerate"));
   send_->setObjectName(QStringLiteral("primary"));
-  buttons->addWidget(regenerate_);
   buttons->addWidget(stop_);
   buttons->addWidget(send_);
-  card->content()->addLayout(buttons);
+  layout->addLayout(buttons);
   connect(send_, &QPushButton::clicked, this, &ChatPage::send);
-  connect(stop_, &QPushButton::clicked, &session_, &StudioSession::stop_chat);
-  connect(regenerate_, &QPushButton::clicked, this, &ChatPage::regenerate);
-  return card;
+  connect(stop_, &QPushButton::clicked, &session_.chat(), &Chat::stop);
+  return holder;
+}
+
+QWidget* ChatPage::build_speakers() {
+  auto* holder = new QWidget(this);
+  auto* layout = new QHBoxLayout(holder);
+  layout->setContentsMargins(0, 0, 0, 0);
+  layout->setSpacing(0);
+  auto* group = new QButtonGroup(this);
+  for (QPushButton* button : {original_, quantized_}) {
+    button->setObjectName(QStringLiteral("segment"));
+    button->setCheckable(true);
+    group->addButton(button);
+    layout->addWidget(button, 1);
+  }
+  original_->setToolTip(
+      tr("The original model answers the next question, with the same conversation before it"));
+  quantized_->setToolTip(
+      tr("The quantized model answers the next question, with the same conversation before it"));
+  connect(original_, &QPushButton::clicked, this,
+          [this] { session_.chat().choose_speaker(Speaker::original); });
+  connect(quantized_, &QPushButton::clicked, this,
+          [this] { session_.chat().choose_speaker(Speaker::quantized); });
+  return holder;
 }
 
 QWidget* ChatPage::build_settings() {
-  auto* card = new Card(tr("Settings"), this);
-  card->setFixedWidth(280);
-  auto* choice = new QHBoxLayout;
-  auto* group = new QButtonGroup(this);
-  for (QPushButton* button : {original_, quantized_}) {
-    button->setObjectName(QStringLiteral("chip"));
-    button->setCheckable(true);
-    group->addButton(button);
-    choice->addWidget(button, 1);
-  }
-  card->content()->addLayout(choice);
-  connect(original_, &QPushButton::clicked, this, [this] { session_.choose_chat_model(false); });
-  connect(quantized_, &QPushButton::clicked, this, [this] { session_.choose_chat_model(true); });
-  const auto add = [&](const QString& label, auto* box) {
+  auto* card = new Card(tr("Next answer by"), this);
+  card->content()->addWidget(build_speakers());
+  const auto add = [&](const QString& label, auto* box, const QString& help) {
     auto* row = new QHBoxLayout;
     row->addWidget(new QLabel(label, this), 1);
     box->setAccessibleName(label);
+    box->setToolTip(help);
     box->setButtonSymbols(QAbstractSpinBox::NoButtons);
     box->setAlignment(Qt::AlignRight);
-    box->setFixedWidth(88);
+    box->setFixedWidth(80);
     row->addWidget(box);
     card->content()->addLayout(row);
   };
@@ -116,102 +173,145 @@ QWidget* ChatPage::build_settings() {
   max_tokens_->setValue(256);
   seed_->setRange(0, INT_MAX);
   card->content()->addSpacing(spacing);
-  add(tr("Temperature"), temperature_);
-  add(tr("Top-p"), top_p_);
-  add(tr("Tokens at most"), max_tokens_);
-  add(tr("Seed"), seed_);
+  add(tr("Temperature"), temperature_, tr("0 always takes the likeliest token; higher is more varied"));
+  add(tr("Top-p"), top_p_, tr("Samples among the likeliest tokens that together have this probability"));
+  add(tr("Tokens at most"), max_tokens_, tr("An answer is cut off after so many tokens"));
+  add(tr("Seed"), seed_, tr("The same seed and settings give the same answer"));
   card->content()->addSpacing(spacing);
   card->content()->addWidget(new QLabel(tr("System prompt"), this));
   system_->setAccessibleName(tr("System prompt"));
+  system_->setToolTip(tr("What the model is told before the conversation"));
   system_->setTabChangesFocus(true);
-  system_->setFixedHeight(96);
+  system_->setMaximumHeight(96);
   card->content()->addWidget(system_);
   card->content()->addStretch();
   auto* copy = new QPushButton(tr("Copy as Markdown"), this);
   auto* clear = new QPushButton(tr("New chat"), this);
+  clear->setObjectName(QStringLiteral("newChat"));
   card->content()->addWidget(copy);
   card->content()->addWidget(clear);
   connect(copy, &QPushButton::clicked, this, [this] { QApplication::clipboard()->setText(to_markdown()); });
-  connect(clear, &QPushButton::clicked, &session_, &StudioSession::clear_chat);
+  connect(clear, &QPushButton::clicked, &session_.chat(), &Chat::clear);
   return card;
 }
 
+void ChatPage::focus_prompt() { prompt_->setFocus(Qt::OtherFocusReason); }
+
+ChatSettings ChatPage::settings() const {
+  ChatSettings settings;
+  settings.system = system_->toPlainText();
+  settings.sampling.temperature = temperature_->value();
+  settings.sampling.top_p = top_p_->value();
+  settings.sampling.seed = std::uint64_t(seed_->value());
+  settings.max_tokens = max_tokens_->value();
+  return settings;
+}
+
 void ChatPage::send() {
-  if (session_.chatting()) return;
-  SamplingSettings sampling;
-  sampling.temperature = temperature_->value();
-  sampling.top_p = top_p_->value();
-  sampling.seed = std::uint64_t(seed_->value());
-  session_.send(prompt_->toPlainText(), system_->toPlainText(), sampling, max_tokens_->value());
-  if (session_.chatting()) prompt_->clear();
-  refresh();
+  if (session_.chat().answering()) return;
+  at_end_ = true;
+  session_.chat().send(prompt_->toPlainText(), settings());
+  if (!session_.chat().answering()) return;
+  asked_ = true;
+  prompt_->clear();
 }
 
 void ChatPage::regenerate() {
-  if (session_.chat().empty() || session_.chatting()) return;
-  prompt_->setPlainText(session_.chat().back().question);
   seed_->setValue(seed_->value() + 1); // another seed, or the answer would be the same
-  session_.drop_last_turn();
-  send();
+  at_end_ = true;
+  session_.chat().regenerate(settings());
+}
+
+void ChatPage::edit(std::size_t turn) {
+  prompt_->setPlainText(session_.chat().turns()[turn].question);
+  session_.chat().forget_from(turn);
+  prompt_->moveCursor(QTextCursor::End);
+  prompt_->setFocus();
+}
+
+AnswerView* ChatPage::add_view(std::size_t turn) {
+  auto* view = new AnswerView(this);
+  turns_layout_->insertWidget(turns_layout_->count() - 1, view);
+  connect(view, &AnswerView::copy_wanted, this,
+          [this, turn] { QApplication::clipboard()->setText(session_.chat().turns()[turn].answer().text); });
+  connect(
+      view, &AnswerView::edit_wanted, this, [this, turn] { edit(turn); }, Qt::QueuedConnection);
+  connect(view, &AnswerView::regenerate_wanted, this, &ChatPage::regenerate);
+  connect(view, &AnswerView::answer_wanted, this,
+          [this, turn](std::size_t index) { session_.chat().show_answer(turn, index); });
+  return view;
 }
 
 void ChatPage::refresh() {
-  const auto& chat = session_.chat();
-  while (turns_.size() > chat.size()) {
+  const Chat& chat = session_.chat();
+  const auto& turns = chat.turns();
+  while (turns_.size() > turns.size()) {
     delete turns_.back();
     turns_.pop_back();
   }
-  while (turns_.size() < chat.size()) {
-    turns_.push_back(new AnswerView(this));
-    turns_layout_->insertWidget(turns_layout_->count() - 1, turns_.back());
-  }
-  if (!chat.empty()) turns_.back()->show_turn(chat.back());
-  const bool model =
-      session_.model() && (session_.model()->artifact || session_.model()->checkpoint->has_weights());
-  const bool busy = session_.chatting();
-  send_->setEnabled(model && !busy);
+  while (turns_.size() < turns.size()) turns_.push_back(add_view(turns_.size()));
+  const bool busy = chat.answering();
+  for (std::size_t i = 0; i < turns.size(); ++i) turns_[i]->show_turn(turns[i], i + 1 == turns.size(), busy);
+  give_back_unanswered();
+  starters_->setVisible(turns.empty() && chat.can_answer());
+  const auto starters = starters_->findChildren<QPushButton*>(QStringLiteral("starter"));
+  const auto questions = starter_questions(session_.models().is_built_in());
+  for (int i = 0; i < starters.size(); ++i) starters[i]->setText(questions[i]);
+  send_->setEnabled(chat.can_answer() && !busy);
   stop_->setEnabled(busy);
-  regenerate_->setEnabled(!busy && !chat.empty());
-  original_->setEnabled(model && session_.model()->checkpoint);
-  quantized_->setEnabled(!session_.artifact_path().isEmpty());
-  (session_.chat_uses_quantized() ? quantized_ : original_)->setChecked(true);
-  if (!model)
-    context_->setText(tr("Open a model to chat with it."));
-  else if (!chat.empty() && chat.back().finished && chat.back().context_size > 0)
-    context_->setText(tr("context %1 of %2 tokens")
-                          .arg(QLocale().toString(qulonglong(chat.back().context_used)),
-                               QLocale().toString(qulonglong(chat.back().context_size))));
-  else
-    context_->setText({});
-  scroll_to_end();
+  original_->setEnabled(!chat.model(Speaker::original).path.isEmpty());
+  quantized_->setEnabled(!chat.model(Speaker::quantized).path.isEmpty());
+  (chat.speaker() == Speaker::quantized ? quantized_ : original_)->setChecked(true);
+  hint_->setText(hint());
+  follow_end();
 }
 
-void ChatPage::append(const QString&) {
-  if (!turns_.empty() && turns_.size() == session_.chat().size())
-    turns_.back()->show_turn(session_.chat().back());
-  scroll_to_end();
+QString ChatPage::hint() const {
+  const Chat& chat = session_.chat();
+  if (!session_.model()) return tr("Open a model to chat with it.");
+  if (!chat.can_answer()) return tr("This model has no weights to answer with. Open one that has, to chat.");
+  return tr("%1 answers").arg(chat.model(chat.speaker()).name);
 }
 
-void ChatPage::scroll_to_end() {
-  QTimer::singleShot(
-      0, this, [this] { scroll_->verticalScrollBar()->setValue(scroll_->verticalScrollBar()->maximum()); });
+// A question that could not be answered, because it is too long, say, is there to be changed.
+void ChatPage::give_back_unanswered() {
+  if (!asked_ || session_.chat().answering()) return;
+  asked_ = false;
+  const auto& turns = session_.chat().turns();
+  if (turns.empty() || turns.back().answer().answered || turns.back().answer().problem.isEmpty()) return;
+  if (prompt_->toPlainText().isEmpty()) prompt_->setPlainText(turns.back().question);
+}
+
+void ChatPage::append() {
+  const auto& turns = session_.chat().turns();
+  if (!turns.empty() && turns_.size() == turns.size()) turns_.back()->show_turn(turns.back(), true, true);
+}
+
+void ChatPage::follow_end() {
+  if (at_end_) scroll_->verticalScrollBar()->setValue(scroll_->verticalScrollBar()->maximum());
 }
 
 QString ChatPage::to_markdown() const {
-  QString text = tr("*temperature %1, top-p %2, seed %3, %4 model*\n\n")
-                     .arg(temperature_->value())
-                     .arg(top_p_->value())
-                     .arg(seed_->value())
-                     .arg(session_.chat_uses_quantized() ? tr("quantized") : tr("original"));
-  for (const ChatTurn& turn : session_.chat())
-    text += QStringLiteral("**") + turn.question + QStringLiteral("**\n\n") + turn.answer +
-            QStringLiteral("\n\n");
+  QString text;
+  for (const ChatTurn& turn : session_.chat().turns()) {
+    const ChatAnswer& answer = turn.answer();
+    text += tr("**%1**\n\n%2\n\n*%3; temperature %4, top-p %5, seed %6*\n\n")
+                .arg(turn.question, answer.text, answer.model)
+                .arg(answer.sampling.temperature)
+                .arg(answer.sampling.top_p)
+                .arg(answer.sampling.seed);
+  }
   return text;
 }
 
 void ChatPage::keyPressEvent(QKeyEvent* event) {
-  if (event->key() == Qt::Key_Escape) return session_.stop_chat();
+  if (event->key() == Qt::Key_Escape) return session_.chat().stop();
   QWidget::keyPressEvent(event);
+}
+
+void ChatPage::resizeEvent(QResizeEvent* event) {
+  QWidget::resizeEvent(event);
+  settings_->setFixedWidth(width() < narrow_page ? narrow_settings_width : settings_width);
 }
 
 bool ChatPage::eventFilter(QObject* watched, QEvent* event) {
@@ -223,7 +323,7 @@ bool ChatPage::eventFilter(QObject* watched, QEvent* event) {
       return true;
     }
     if (key->key() == Qt::Key_Escape) {
-      session_.stop_chat();
+      session_.chat().stop();
       return true;
     }
   }

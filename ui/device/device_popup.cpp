@@ -46,10 +46,10 @@ DevicePopup::DevicePopup(StudioSession& session, QWidget* parent)
   layout->addSpacing(spacing);
   build_planning(*layout);
   layout->addStretch();
-  connect(&session_, &StudioSession::devices_changed, this, &DevicePopup::refresh_devices);
-  connect(&session_, &StudioSession::device_changed, this, &DevicePopup::refresh_devices);
-  connect(&session_, &StudioSession::model_changed, this, &DevicePopup::refresh_planning);
-  connect(&session_, &StudioSession::latency_changed, this, &DevicePopup::refresh_planning);
+  connect(&session_.devices(), &Devices::listed, this, &DevicePopup::refresh_devices);
+  connect(&session_.devices(), &Devices::changed, this, &DevicePopup::refresh_devices);
+  connect(&session_.models(), &ModelStore::changed, this, &DevicePopup::refresh_planning);
+  connect(&session_.latency(), &Latency::table_changed, this, &DevicePopup::refresh_planning);
   refresh_devices();
   refresh_planning();
 }
@@ -70,7 +70,7 @@ void DevicePopup::build_devices(QVBoxLayout& layout) {
   layout.addWidget(devices_);
   layout.addWidget(note_);
   layout.addWidget(new SelftestView(session_, this));
-  connect(again, &QPushButton::clicked, &session_, &StudioSession::refresh_devices);
+  connect(again, &QPushButton::clicked, &session_.devices(), &Devices::look);
   connect(devices_, &QListWidget::itemClicked, this, &DevicePopup::choose);
   connect(devices_, &QListWidget::itemActivated, this, &DevicePopup::choose);
 }
@@ -80,15 +80,15 @@ void DevicePopup::build_planning(QVBoxLayout& layout) {
   planned_->setObjectName(QStringLiteral("plannedDevice"));
   planned_->setAccessibleName(tr("Device to plan for"));
   planned_->addItem(tr("This device"));
-  for (const PlannedDevice& device : StudioSession::planned_devices())
+  for (const PlannedDevice& device : Latency::planned_devices())
     planned_->addItem(tr("%1, estimated").arg(device.name), device.file);
   layout.addWidget(planned_);
   layout.addWidget(planning_note_);
   auto* import = new QPushButton(tr("Import a latency table…"), this);
   layout.addWidget(import, 0, Qt::AlignLeft);
   connect(planned_, &QComboBox::activated, this, [this](int index) {
-    index == 0 ? session_.plan_for_this_device()
-               : session_.plan_for_device(planned_->itemData(index).toString());
+    index == 0 ? session_.latency().plan_for_this_device()
+               : session_.latency().plan_for(planned_->itemData(index).toString());
   });
   connect(import, &QPushButton::clicked, this, [this] {
     close(); // or it would lie over the dialog
@@ -99,8 +99,8 @@ void DevicePopup::build_planning(QVBoxLayout& layout) {
 void DevicePopup::refresh_devices() {
   const int row = devices_->currentRow();
   devices_->clear();
-  for (const Device& device : session_.devices().devices) {
-    const bool chosen = device.id == session_.device().id;
+  for (const Device& device : session_.devices().list().devices) {
+    const bool chosen = device.id == session_.devices().device().id;
     auto* item = new QListWidgetItem(text_of(device, chosen), devices_);
     item->setData(Qt::UserRole, QString::fromStdString(device.id));
     if (chosen) devices_->setCurrentItem(item);
@@ -111,22 +111,22 @@ void DevicePopup::refresh_devices() {
   int height = 2 * devices_->frameWidth() + spacing;
   for (int i = 0; i < devices_->count(); ++i) height += devices_->sizeHintForRow(i);
   devices_->setFixedHeight(std::min(height, highest_list));
-  const std::string& note = session_.devices().gpu_note;
+  const std::string& note = session_.devices().list().gpu_note;
   note_->setText(note.empty() ? QString() : tr("No GPU: %1.").arg(QString::fromStdString(note)));
   note_->setVisible(!note.empty());
 }
 
 void DevicePopup::refresh_planning() {
-  planned_->setEnabled(session_.can_measure_latency());
-  const auto& table = session_.latency_table();
+  planned_->setEnabled(session_.latency().can_measure());
+  const auto& table = session_.latency().table();
   int index = 0;
-  if (session_.latency_source() == LatencySource::estimated)
+  if (session_.latency().source() == LatencySource::estimated)
     index =
         std::max(0, planned_->findText(tr("%1, estimated").arg(QString::fromStdString(table->device_name))));
   planned_->setCurrentIndex(index);
-  if (!session_.can_measure_latency())
+  if (!session_.latency().can_measure())
     planning_note_->setText(tr("Open a model to plan for the speed of a device."));
-  else if (session_.latency_is_estimated())
+  else if (session_.latency().estimated())
     planning_note_->setText(tr("Latencies are estimated, %1.").arg(QString::fromStdString(table->estimated)));
   else if (table)
     planning_note_->setText(
@@ -138,7 +138,7 @@ void DevicePopup::refresh_planning() {
 }
 
 void DevicePopup::choose(const QListWidgetItem* item) {
-  session_.choose_device(item->data(Qt::UserRole).toString());
+  session_.devices().choose(item->data(Qt::UserRole).toString());
 }
 
 void DevicePopup::open_below(const QWidget& anchor) {

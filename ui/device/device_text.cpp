@@ -20,6 +20,21 @@ QString device_summary(const Device& device) {
   return QObject::tr("%1   %2").arg(QString::fromStdString(device.name), device_figures(device));
 }
 
+QString target_summary(const PlanTarget& target) {
+  if (!target.here) {
+    const QString name = QObject::tr("Plan for %1").arg(target.name);
+    return target.memory_total > 0
+               ? QObject::tr("%1   %2").arg(name, QLocale().formattedDataSize(qint64(target.memory_total), 1))
+               : name;
+  }
+  Device device;
+  device.name = target.name.toStdString();
+  device.memory_free = target.memory_free;
+  device.memory_total = target.memory_total;
+  device.bandwidth = target.bandwidth;
+  return device_summary(device);
+}
+
 QString check_line(const KernelCheck& check) {
   const QLocale locale;
   const QString kernel = QString::fromStdString(check.kernel);

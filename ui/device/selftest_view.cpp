@@ -48,14 +48,14 @@ SelftestView::SelftestView(StudioSession& session, QWidget* parent)
   layout->addLayout(row);
   for (QWidget* widget : std::initializer_list<QWidget*>{verdict_, problem_, lines_})
     layout->addWidget(widget);
-  connect(start_, &QPushButton::clicked, &session_, &StudioSession::run_selftest);
-  connect(cancel_, &QPushButton::clicked, &session_, &StudioSession::cancel_selftest);
-  connect(&session_, &StudioSession::selftest_changed, this, &SelftestView::refresh);
+  connect(start_, &QPushButton::clicked, &session_.devices(), &Devices::run_selftest);
+  connect(cancel_, &QPushButton::clicked, &session_.devices(), &Devices::cancel_selftest);
+  connect(&session_.devices(), &Devices::selftest_changed, this, &SelftestView::refresh);
   refresh();
 }
 
 void SelftestView::refresh() {
-  const JobStatus& job = session_.selftest_job();
+  const JobStatus& job = session_.devices().selftest();
   const bool running = job.state == JobState::running;
   const bool had_focus = start_->hasFocus() || cancel_->hasFocus();
   start_->setVisible(!running);
@@ -69,12 +69,13 @@ void SelftestView::refresh() {
 }
 
 void SelftestView::show_status() {
-  const JobStatus& job = session_.selftest_job();
-  const bool done = job.state == JobState::done && !session_.selftest_checks().empty();
+  const JobStatus& job = session_.devices().selftest();
+  const bool done = job.state == JobState::done && !session_.devices().selftest_checks().empty();
   if (job.state == JobState::cancelled)
     verdict_->setText(tr("Cancelled."));
   else
-    verdict_->setText(done ? verdict(session_.selftest_checks(), session_.device()) : QString());
+    verdict_->setText(done ? verdict(session_.devices().selftest_checks(), session_.devices().device())
+                           : QString());
   verdict_->setVisible(!verdict_->text().isEmpty());
   problem_->setText(job.sentence);
   problem_->setVisible(job.state == JobState::failed);
@@ -82,7 +83,7 @@ void SelftestView::show_status() {
 
 void SelftestView::show_checks() {
   lines_->clear();
-  for (const KernelCheck& check : session_.selftest_checks()) lines_->addItem(check_line(check));
+  for (const KernelCheck& check : session_.devices().selftest_checks()) lines_->addItem(check_line(check));
   lines_->setVisible(lines_->count() > 0);
   lines_->setFixedHeight(std::min(lines_->count(), most_lines) * std::max(0, lines_->sizeHintForRow(0)) +
                          2 * lines_->frameWidth() + spacing);

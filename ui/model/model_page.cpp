@@ -3,13 +3,18 @@
 
 #include <QHBoxLayout>
 #include <QHeaderView>
+#include <QLabel>
 #include <QLineEdit>
 #include <QLocale>
 #include <QPushButton>
 #include <QSortFilterProxyModel>
+#include <QStackedLayout>
 #include <QTableView>
+#include <algorithm>
 
+#include "ui/model/source_facts.h"
 #include "ui/model/tensor_table_model.h"
+#include "ui/model/welcome.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/card.h"
 
@@ -18,20 +23,29 @@ namespace intarsia::ui {
 ModelPage::ModelPage(StudioSession& session, QWidget* parent)
     : QWidget(parent)
     , session_(session)
+    , stack_(new QStackedLayout(this))
+    , welcome_(new Welcome(this))
     , facts_(new QLabel(this))
     , tensors_(new TensorTableModel(this)) {
-  auto* layout = new QHBoxLayout(this);
+  auto* open = new QWidget(this);
+  auto* layout = new QHBoxLayout(open);
   layout->setContentsMargins(2 * spacing, 2 * spacing, 2 * spacing, 2 * spacing);
   layout->setSpacing(2 * spacing);
-  layout->addWidget(build_facts());
+  layout->addWidget(facts_card_ = build_facts());
   layout->addWidget(build_tensors(), 1);
-  connect(&session_, &StudioSession::model_changed, this, &ModelPage::refresh);
+  stack_->addWidget(welcome_);
+  stack_->addWidget(open);
+  connect(&session_.models(), &ModelStore::changed, this, &ModelPage::refresh);
   refresh();
+}
+
+void ModelPage::resizeEvent(QResizeEvent* event) {
+  QWidget::resizeEvent(event);
+  facts_card_->setFixedWidth(std::clamp(width() / 3, 280, 380));
 }
 
 QWidget* ModelPage::build_facts() {
   auto* card = new Card(tr("Model"), this);
-  card->setFixedWidth(360);
   facts_->setObjectName(QStringLiteral("modelFacts"));
   facts_->setTextFormat(Qt::RichText);
   facts_->setWordWrap(true);
@@ -44,10 +58,8 @@ QWidget* ModelPage::build_facts() {
     card->content()->addWidget(button);
     connect(button, &QPushButton::clicked, this, slot);
   };
-  add(tr("Open a model folder…"), "openFolder", [this] { emit open_folder_wanted(); });
-  add(tr("Open a GGUF or safetensors file…"), "openFile", [this] { emit open_file_wanted(); });
   add(tr("Import sensitivities…"), "importSensitivity", [this] { emit import_wanted(); });
-  add(tr("Try it now with the built-in model"), "primary", [this] { session_.open_built_in(); });
+  add(tr("Open another model…"), "openAnother", [this] { emit welcome_wanted(); });
   return card;
 }
 
@@ -78,26 +90,39 @@ QWidget* ModelPage::build_tensors() {
 }
 
 void ModelPage::refresh() {
-  const auto& model = session_.model();
-  if (!model) {
-    facts_->setText(tr("<p>Nothing is open yet.</p><p>Open a Hugging Face folder or a GGUF file, drop one "
-                       "onto this window, or "
-                       "begin with the small model that comes with Intarsia.</p>"));
-    tensors_->set_tensors({});
-    return;
-  }
-  const ModelConfig& config = model->config();
+  const OpenedModel* model = session_.model();
+  stack_->setCurrentIndex(model ? 1 : 0);
+  if (!model) return;
+  facts_->setText(facts_text());
+  tensors_->set_tensors(model->checkpoint ? model->checkpoint->tensors() : std::vector<TensorInfo>{});
+}
+
+QString ModelPage::facts_text() const {
+  const OpenedModel& model = *session_.model();
+  const ModelConfig& config = model.config();
+  const SourceFacts source = source_facts(model);
   const QLocale locale;
   const auto row = [](const QString& label, const QString& value) {
     return QStringLiteral(
-               "<tr><td style='padding:4px 20px 4px 0'>%1</td><td style='padding:4px 0'><b>%2</b></td></tr>")
+               "<tr><td style='padding:3px 16px 3px 0'>%1</td><td style='padding:3px 0'><b>%2</b></td></tr>")
         .arg(label, value.toHtmlEscaped());
   };
   const auto count = [&](std::size_t value) { return locale.toString(qulonglong(value)); };
+  const auto size = [&](std::uint64_t bytes) { return locale.formattedDataSize(qint64(bytes), 1); };
   QString text = QStringLiteral("<table>");
   text += row(tr("Name"), QString::fromStdString(config.name));
-  text += row(tr("Kind"), model->artifact ? tr("quantized by Intarsia")
-                                          : QString::fromStdString(model->checkpoint->kind()));
+  text += row(tr("Kind"), model.artifact ? tr("quantized by Intarsia")
+                                         : QString::fromStdString(model.checkpoint->kind()));
+  if (!source.type.isEmpty())
+    text +=
+        row(tr("Stored as"), source.lossy ? tr("%1, %2: quantized before, so it has lost something already")
+                                                .arg(source.type, size(source.bytes))
+                                          : tr("%1, %2").arg(source.type, size(source.bytes)));
+  else if (model.checkpoint)
+    text +=
+        row(tr("Stored as"), tr("config.json alone: planning works, quantizing and chat need the weights"));
+  text += row(tr("Size in f16"), size(f16_model_bytes(model.graph(), config)));
+  text += row(tr("Weights"), weight_count(weights_of(model)));
   text += row(tr("Architecture"), QString::fromStdString(config.architecture));
   text += row(tr("Blocks"), count(config.blocks));
   text += row(tr("Hidden"), count(config.hidden));
@@ -107,14 +132,10 @@ void ModelPage::refresh() {
           tr("%1 over %2 key-value heads of %3").arg(config.heads).arg(config.kv_heads).arg(config.head_dim));
   text += row(tr("Vocabulary"), tr("%1 tokens").arg(count(config.vocabulary)));
   text += row(tr("Context"), tr("up to %1 tokens").arg(count(config.max_positions)));
-  text += row(tr("Weights in linears"), count(model->graph().linear_weights()));
-  text +=
-      row(tr("Size in f16"), locale.formattedDataSize(qint64(f16_model_bytes(model->graph(), config)), 1));
   text += row(tr("Tokenizer"),
-              model->tokenizer ? tr("%1 tokens").arg(count(model->tokenizer->size())) : tr("none"));
-  text += row(tr("Path"), session_.model_path());
-  facts_->setText(text + QStringLiteral("</table>"));
-  tensors_->set_tensors(model->checkpoint ? model->checkpoint->tensors() : std::vector<TensorInfo>{});
+              model.tokenizer ? tr("%1 tokens").arg(count(model.tokenizer->size())) : tr("none"));
+  text += row(tr("Path"), session_.models().path());
+  return text + QStringLiteral("</table>");
 }
 
 } // namespace intarsia::ui

@@ -6,28 +6,39 @@
 #include "ui/session/studio_session.h"
 
 class QLabel;
+class QStackedLayout;
 
 namespace intarsia::ui {
 
 class TensorTableModel;
+class Welcome;
 
-// What is open, and every tensor in it; the way in when nothing is open.
+// What is open, and every tensor in it; the welcome when nothing is.
 class ModelPage : public QWidget {
   Q_OBJECT
  public:
   explicit ModelPage(StudioSession& session, QWidget* parent = nullptr);
+  Welcome& welcome() { return *welcome_; }
 
  signals:
   void open_folder_wanted();
   void open_file_wanted();
-  void import_wanted(); // of sensitivities
+  void import_wanted();  // of sensitivities
+  void welcome_wanted(); // another model
+
+ protected:
+  void resizeEvent(QResizeEvent* event) override;
 
  private:
   QWidget* build_facts();
   QWidget* build_tensors();
   void refresh();
+  QString facts_text() const;
 
   StudioSession& session_;
+  QStackedLayout* stack_;
+  Welcome* welcome_;
+  QWidget* facts_card_;
   QLabel* facts_;
   TensorTableModel* tensors_;
 };

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/quantize/quantize_page.h"
 
-#include <QDir>
 #include <QFileDialog>
 #include <QFileInfo>
 #include <QHBoxLayout>
@@ -9,17 +8,20 @@
 #include <QLabel>
 #include <QLineEdit>
 #include <QLocale>
+#include <QMessageBox>
 #include <QProgressBar>
 #include <QPushButton>
 #include <QStandardPaths>
 #include <QTableWidget>
 
 #include "core/palette/quantizer.h"
+#include "ui/quantize/quantize_text.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/card.h"
 #include "ui/widgets/time_left.h"
 
 namespace intarsia::ui {
+
 QuantizePage::QuantizePage(StudioSession& session, QWidget* parent)
     : QWidget(parent)
     , session_(session)
@@ -29,13 +31,96 @@ QuantizePage::QuantizePage(StudioSession& session, QWidget* parent)
     , cancel_(new QPushButton(tr("Cancel"), this))
     , chat_(new QPushButton(tr("Chat with it"), this))
     , progress_(new QProgressBar(this))
+    , plan_(make_label({}, "body", this))
+    , warning_(make_label({}, "warning", this))
     , status_(make_label({}, "muted", this))
     , result_(new QLabel(this))
     , layers_(new QTableWidget(0, 5, this)) {
   auto* left = new QVBoxLayout;
   left->setSpacing(2 * spacing);
-  left->addWidget(build_job_card());
-  left->addWidget(build_result_card(), 1);
+  left->addWidget(job_card_ = build_job_card());
+  left->addWidget(result_card_ = build_result_card(), 1);
+  auto* layout = new QHBoxLayout(this);
+  layout->setContentsMargins(2 * spacing, 2 * spacing, 2 * spacing, 2 * spacing);
+  layout->setSpacing(2 * spacing);
+  layout->addLayout(left);
+  layout->addWidget(build_layers_card(), 1);
+  connect(&session_.models(), &ModelStore::changed, this, [this] {
+    output_is_own_ = false;
+    suggest_output();
+  });
+  connect(&session_.planner(), &Planner::plan_changed, this, &QuantizePage::follow_plan);
+  connect(&session_.quantization(), &Quantization::made, this, &QuantizePage::follow_plan);
+  connect(&session_.quantization(), &Quantization::changed, this, &QuantizePage::refresh);
+  connect(&session_.quantization(), &Quantization::quality_changed, this, &QuantizePage::refresh);
+  suggest_output();
+}
+
+QWidget* QuantizePage::build_job_card() {
+  auto* card = new Card(tr("Quantize"), this);
+  plan_->setObjectName(QStringLiteral("quantizePlan"));
+  warning_->setObjectName(QStringLiteral("warning"));
+  card->content()->addWidget(plan_);
+  card->content()->addWidget(warning_);
+  card->content()->addWidget(make_label(tr("Folder to make"), "muted", this));
+  auto* row = new QHBoxLayout;
+  output_->setObjectName(QStringLiteral("output"));
+  output_->setAccessibleName(tr("Folder to make"));
+  row->addWidget(output_, 1);
+  auto* browse = new QPushButton(tr("Choose…"), this);
+  row->addWidget(browse);
+  card->content()->addLayout(row);
+  progress_->setObjectName(QStringLiteral("quantizeProgress"));
+  progress_->setAccessibleName(tr("Progress of quantizing"));
+  progress_->setRange(0, 1000);
+  progress_->setFixedHeight(8);
+  card->content()->addWidget(progress_);
+  status_->setObjectName(QStringLiteral("quantizeStatus"));
+  status_->setTextFormat(Qt::PlainText);
+  status_->setAlignment(Qt::AlignTop);
+  status_->setMinimumHeight(56); // room for its longest sentence: buttons below don't move
+  card->content()->addWidget(status_);
+  auto* buttons = new QHBoxLayout;
+  start_->setObjectName(QStringLiteral("startQuantize"));
+  cancel_->setObjectName(QStringLiteral("cancelQuantize"));
+  resume_->setObjectName(QStringLiteral("resumeQuantize"));
+  buttons->addWidget(start_, 1);
+  buttons->addWidget(resume_, 1);
+  buttons->addWidget(cancel_);
+  card->content()->addLayout(buttons);
+  connect(browse, &QPushButton::clicked, this, [this] {
+    const QString chosen = QFileDialog::getSaveFileName(this, tr("Folder to make"), output_->text(), {},
+                                                        nullptr, QFileDialog::ShowDirsOnly);
+    if (chosen.isEmpty()) return;
+    output_is_own_ = true;
+    output_->setText(chosen);
+  });
+  connect(output_, &QLineEdit::textEdited, this, [this] { output_is_own_ = true; });
+  connect(output_, &QLineEdit::textChanged, this, &QuantizePage::refresh);
+  connect(start_, &QPushButton::clicked, this, &QuantizePage::start_over);
+  connect(resume_, &QPushButton::clicked, this, [this] { session_.quantization().resume(output_->text()); });
+  connect(cancel_, &QPushButton::clicked, &session_.quantization(), &Quantization::cancel);
+  return card;
+}
+
+QWidget* QuantizePage::build_result_card() {
+  auto* card = new Card(tr("Result"), this);
+  result_->setObjectName(QStringLiteral("quantizeResult"));
+  result_->setTextFormat(Qt::RichText);
+  result_->setWordWrap(true);
+  result_->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
+  card->content()->addWidget(result_);
+  card->content()->addStretch();
+  chat_->setObjectName(QStringLiteral("chatWithIt"));
+  card->content()->addWidget(chat_);
+  connect(chat_, &QPushButton::clicked, this, [this] {
+    session_.chat().choose_speaker(Speaker::quantized);
+    emit chat_wanted();
+  });
+  return card;
+}
+
+QWidget* QuantizePage::build_layers_card() {
   auto* table = new Card(tr("Distortion of the layers, predicted and measured"), this);
   layers_->setObjectName(QStringLiteral("quantizedLayers"));
   layers_->setAccessibleName(tr("Quantized layers"));
@@ -50,126 +135,142 @@ QuantizePage::QuantizePage(StudioSession& session, QWidget* parent)
   layers_->setWordWrap(false);
   layers_->setTextElideMode(Qt::ElideLeft); // the end of a layer's name tells it from the others
   table->content()->addWidget(layers_, 1);
-  auto* layout = new QHBoxLayout(this);
-  layout->setContentsMargins(2 * spacing, 2 * spacing, 2 * spacing, 2 * spacing);
-  layout->setSpacing(2 * spacing);
-  layout->addLayout(left);
-  layout->addWidget(table, 1);
-  connect(&session_, &StudioSession::model_changed, this, &QuantizePage::suggest_output);
-  connect(&session_, &StudioSession::plan_changed, this, &QuantizePage::refresh_job);
-  connect(&session_, &StudioSession::quantize_changed, this, &QuantizePage::refresh_job);
-  connect(&session_, &StudioSession::quality_changed, this, &QuantizePage::refresh_result);
-  suggest_output();
+  return table;
 }
 
-QWidget* QuantizePage::build_job_card() {
-  auto* card = new Card(tr("Quantize"), this);
-  card->setFixedWidth(400);
-  card->content()->addWidget(make_label(tr("Folder to make"), "muted", this));
-  auto* row = new QHBoxLayout;
-  output_->setObjectName(QStringLiteral("output"));
-  output_->setAccessibleName(tr("Folder to make"));
-  row->addWidget(output_, 1);
-  auto* browse = new QPushButton(tr("Choose…"), this);
-  row->addWidget(browse);
-  card->content()->addLayout(row);
-  progress_->setObjectName(QStringLiteral("quantizeProgress"));
-  progress_->setAccessibleName(tr("Progress of quantizing"));
-  progress_->setRange(0, 1000);
-  progress_->setFixedHeight(8);
-  card->content()->addSpacing(spacing);
-  card->content()->addWidget(progress_);
-  status_->setMinimumHeight(40);
-  card->content()->addWidget(status_);
-  auto* buttons = new QHBoxLayout;
-  start_->setObjectName(QStringLiteral("primary"));
-  cancel_->setObjectName(QStringLiteral("cancelQuantize"));
-  resume_->setObjectName(QStringLiteral("resumeQuantize"));
-  buttons->addWidget(start_, 1);
-  buttons->addWidget(resume_);
-  buttons->addWidget(cancel_);
-  card->content()->addLayout(buttons);
-  connect(browse, &QPushButton::clicked, this, [this] {
-    const QString chosen = QFileDialog::getSaveFileName(this, tr("Folder to make"), output_->text(), {},
-                                                        nullptr, QFileDialog::ShowDirsOnly);
-    if (!chosen.isEmpty()) output_->setText(chosen);
-  });
-  connect(output_, &QLineEdit::textChanged, this, &QuantizePage::refresh_job);
-  connect(start_, &QPushButton::clicked, this, [this] { session_.quantize(output_->text(), false); });
-  connect(resume_, &QPushButton::clicked, this, [this] { session_.quantize(output_->text(), true); });
-  connect(cancel_, &QPushButton::clicked, &session_, &StudioSession::cancel_quantize);
-  return card;
+void QuantizePage::resizeEvent(QResizeEvent* event) {
+  QWidget::resizeEvent(event);
+  const int card = std::clamp(width() * 2 / 5, 320, 420);
+  job_card_->setFixedWidth(card);
+  result_card_->setFixedWidth(card);
 }
 
-QWidget* QuantizePage::build_result_card() {
-  auto* card = new Card(tr("Result"), this);
-  card->setFixedWidth(400);
-  result_->setObjectName(QStringLiteral("quantizeResult"));
-  result_->setTextFormat(Qt::RichText);
-  result_->setWordWrap(true);
-  card->content()->addWidget(result_);
-  card->content()->addStretch();
-  chat_->setObjectName(QStringLiteral("chatWithIt"));
-  card->content()->addWidget(chat_);
-  connect(chat_, &QPushButton::clicked, this, [this] {
-    session_.choose_chat_model(true);
-    emit chat_wanted();
-  });
-  return card;
-}
-
+// A name that is free: nothing is there, finished or not.
 void QuantizePage::suggest_output() {
-  if (session_.model()) {
+  if (session_.model() && !output_is_own_) {
     const QString base =
         QStandardPaths::writableLocation(QStandardPaths::DocumentsLocation) + QStringLiteral("/Intarsia/");
-    const QString name = QFileInfo(session_.model_path()).completeBaseName();
-    QString candidate = base + name + QStringLiteral("-quantized");
-    for (int i = 2; QFileInfo::exists(candidate); ++i)
-      candidate = base + name + QStringLiteral("-quantized-%1").arg(i);
+    const QString name =
+        QFileInfo(session_.models().path()).completeBaseName() + QStringLiteral("-quantized");
+    QString candidate = base + name;
+    for (int i = 2; QFileInfo::exists(candidate); ++i) candidate = base + name + QStringLiteral("-%1").arg(i);
     output_->setText(candidate);
   }
-  refresh_job();
+  refresh();
 }
 
-void QuantizePage::refresh_job() {
-  const JobStatus& job = session_.quantize_job();
-  const bool running = job.state == JobState::running,
-             planned = session_.plan() && session_.model()->checkpoint;
-  const bool exists = QFileInfo::exists(output_->text());
-  start_->setEnabled(planned && !running && !exists && !output_->text().isEmpty());
-  resume_->setVisible(!running && session_.can_resume(output_->text()));
-  resume_->setEnabled(planned);
-  cancel_->setEnabled(running);
-  output_->setEnabled(!running);
-  progress_->setValue(job.total > 0 ? int(1000 * std::min(1.0, job.done / job.total)) : 0);
-  const QLocale locale;
-  switch (job.state) {
-  case JobState::idle:
-    status_->setText(!planned ? tr("A plan is needed first: open a model and choose a budget.")
-                     : exists ? tr("This folder exists already; choose another name.")
-                              : tr("Ready."));
-    break;
-  case JobState::running:
-    status_->setText(tr("%1\n%2 of %3 million weights. %4")
-                         .arg(job.stage, locale.toString(job.done / 1e6, 'f', 1),
-                              locale.toString(job.total / 1e6, 'f', 1), time_left(job.seconds_left)));
-    break;
-  case JobState::done:
-    status_->setText(tr("Done: %1").arg(session_.artifact_path()));
-    break;
-  case JobState::failed:
-    status_->setText(job.sentence);
-    break;
-  case JobState::cancelled:
-    status_->setText(tr("Cancelled. What is finished is kept: Resume goes on, Quantize starts anew."));
-    break;
+// Another plan goes into another folder.
+void QuantizePage::follow_plan() {
+  if (!session_.quantization().running() && result_is_of_another_plan() &&
+      QFileInfo::exists(output_->text())) {
+    output_is_own_ = false;
+    suggest_output();
   }
+  refresh();
+}
+
+bool QuantizePage::result_is_of_another_plan() const {
+  const auto made = session_.quantization().artifact_plan();
+  const Plan* plan = session_.planner().plan();
+  return made && plan && !same_choices(*made, *plan);
+}
+
+// What an interrupted run left is not thrown away without asking.
+void QuantizePage::start_over() {
+  const auto begin = [this] {
+    if (const Plan* plan = session_.planner().plan())
+      session_.quantization().quantize(*plan, output_->text());
+  };
+  if (!Quantization::has_partial(output_->text())) return begin();
+  auto* box =
+      new QMessageBox(QMessageBox::Question, tr("Start over?"),
+                      tr("An interrupted quantization is in %1.partial. Starting over with the present "
+                         "plan deletes it.")
+                          .arg(output_->text()),
+                      QMessageBox::NoButton, this);
+  box->setObjectName(QStringLiteral("startOver"));
+  box->setAttribute(Qt::WA_DeleteOnClose);
+  auto* delete_it = box->addButton(tr("Delete it and start over"), QMessageBox::DestructiveRole);
+  box->setDefaultButton(box->addButton(tr("Keep it"), QMessageBox::RejectRole));
+  connect(delete_it, &QAbstractButton::clicked, this, begin);
+  box->open();
+}
+
+QString QuantizePage::plan_text() const {
+  const Quantization& job = session_.quantization();
+  if (job.running() && job.plan()) return tr("Plan in work: %1").arg(plan_summary(*job.plan()));
+  const Plan* plan = session_.planner().plan();
+  if (!plan || session_.planner().fixed()) return reason_not_to_quantize(session_);
+  QString text = tr("Plan: %1").arg(plan_summary(*plan));
+  if (session_.sensitivities().kind() == SensitivityKind::provisional ||
+      session_.sensitivities().kind() == SensitivityKind::partial)
+    text += tr(". It still gets better: the sensitivities are being measured.");
+  return text;
+}
+
+QString QuantizePage::status_text() const {
+  const Quantization& quantization = session_.quantization();
+  const JobStatus& job = quantization.job();
+  const QLocale locale;
+  if (job.state == JobState::running) {
+    if (job.total <= 0 || job.done <= 0) return tr("Starting…");
+    return tr("%1\n%2 of %3 million weights. %4")
+        .arg(job.stage, locale.toString(job.done / 1e6, 'f', 1), locale.toString(job.total / 1e6, 'f', 1),
+             time_left(job.seconds_left));
+  }
+  const QString reason = reason_not_to_quantize(session_);
+  if (!reason.isEmpty()) return session_.planner().plan() && !session_.planner().fixed() ? reason : QString();
+  const QString out = output_->text();
+  if (job.state == JobState::failed && quantization.output() == out) return job.sentence;
+  if (const auto left = quantization.partial_plan(out))
+    return tr("An interrupted quantization is here, by a plan of %1. Resume goes on with that plan.")
+        .arg(plan_summary(*left));
+  if (Quantization::has_partial(out))
+    return tr(
+        "What is left of an interrupted quantization here belongs to another model, so it cannot be taken "
+        "up: choose another name, or start over.");
+  if (job.state == JobState::done && quantization.artifact_path() == out)
+    return tr("Done: %1. Change the budgets to make another, or choose another name to make it again.")
+        .arg(out);
+  if (QFileInfo::exists(out)) return tr("This folder exists already; choose another name.");
+  if (out.trimmed().isEmpty()) return tr("Name the folder to make.");
+  return tr("Ready.");
+}
+
+void QuantizePage::refresh() {
+  const Quantization& quantization = session_.quantization();
+  const JobStatus& job = quantization.job();
+  plan_->setText(plan_text());
+  const Plan* plan = session_.planner().plan();
+  const bool warn = plan && session_.can_quantize();
+  warning_->setText(warn ? source_warning(*session_.model(), *plan) : QString());
+  warning_->setVisible(!warning_->text().isEmpty());
+  const bool of_this_output = quantization.running() || quantization.output() == output_->text();
+  progress_->setValue(of_this_output && job.total > 0 ? int(1000 * std::min(1.0, job.done / job.total)) : 0);
+  status_->setText(status_text());
+  refresh_buttons();
   refresh_layers();
   refresh_result();
 }
 
+void QuantizePage::refresh_buttons() {
+  const bool running = session_.quantization().running();
+  const QString out = output_->text();
+  const bool partial = !running && Quantization::has_partial(out);
+  const bool resumable =
+      partial && session_.quantization().partial_plan(out) && session_.models().has_weights();
+  start_->setText(partial ? tr("Start over…") : tr("Quantize"));
+  start_->setEnabled(session_.can_quantize() && !running && !out.trimmed().isEmpty() &&
+                     !QFileInfo::exists(out));
+  resume_->setVisible(resumable);
+  make_primary(*start_, !resumable); // the button that keeps what is there stands out
+  make_primary(*resume_, resumable);
+  cancel_->setEnabled(running);
+  output_->setEnabled(!running);
+}
+
 void QuantizePage::refresh_layers() {
-  const auto& done = session_.quantized_layers();
+  const auto& done = session_.quantization().layers();
   if (int(done.size()) < layers_->rowCount()) layers_->setRowCount(0);
   const QLocale locale;
   for (int row = layers_->rowCount(); row < int(done.size()); ++row) { // only what is new
@@ -186,34 +287,16 @@ void QuantizePage::refresh_layers() {
 }
 
 void QuantizePage::refresh_result() {
-  const bool done = session_.quantize_job().state == JobState::done && session_.plan();
+  const Quantization& made = session_.quantization();
+  const bool done = session_.model() && !session_.models().is_artifact() && !made.artifact_path().isEmpty();
   chat_->setEnabled(done);
-  if (!done) {
-    result_->setText(tr("After quantizing: size, distortion and perplexity, predicted and measured."));
-    return;
-  }
-  const QLocale locale;
-  const auto row = [](const QString& label, const QString& value) {
-    return QStringLiteral("<tr><td style='padding:3px 20px 3px 0'>%1</td><td><b>%2</b></td></tr>")
-        .arg(label, value);
-  };
-  const std::uint64_t before = f16_model_bytes(session_.model()->graph(), session_.model()->config());
-  const qint64 after = QFileInfo(session_.artifact_path() + QStringLiteral("/model.safetensors")).size();
-  QString text = QStringLiteral("<table>"), after_table;
-  text += row(tr("Size in f16"), locale.formattedDataSize(qint64(before), 2));
-  text += row(tr("Size now"), locale.formattedDataSize(after, 2));
-  if (const auto& quality = session_.quality()) {
-    const bool beside = quality->no_original.isEmpty();
-    if (beside)
-      text += row(tr("Perplexity of the original"), locale.toString(quality->original_perplexity, 'f', 4));
-    text += row(tr("Perplexity now"), locale.toString(quality->quantized_perplexity, 'f', 4));
-    if (beside)
-      text += row(tr("KL divergence"), tr("%1 nats a token").arg(locale.toString(quality->kl, 'g', 3)));
-    else
-      after_table =
-          tr("The original was not measured beside it: %1").arg(quality->no_original.toHtmlEscaped());
-  }
-  result_->setText(text + QStringLiteral("</table>") + after_table);
+  if (!done)
+    return result_->setText(tr("After quantizing: size, distortion and perplexity, predicted and measured."));
+  QString text;
+  if (made.job().state == JobState::done && result_is_of_another_plan())
+    text = QStringLiteral("<p>%1</p>")
+               .arg(tr("Of another plan than the present one: %1.").arg(plan_summary(*made.artifact_plan())));
+  result_->setText(text + result_table(session_));
 }
 
 } // namespace intarsia::ui

@@ -22,20 +22,32 @@ class QuantizePage : public QWidget {
  signals:
   void chat_wanted();
 
+ protected:
+  void resizeEvent(QResizeEvent* event) override;
+
  private:
   QWidget* build_job_card();
   QWidget* build_result_card();
+  QWidget* build_layers_card();
   void suggest_output();
-  void refresh_job();
+  void follow_plan();
+  void refresh();
+  void refresh_buttons();
   void refresh_layers();
   void refresh_result();
+  void start_over();
+  QString plan_text() const;
+  QString status_text() const;
+  bool result_is_of_another_plan() const;
 
   StudioSession& session_;
   QLineEdit* output_;
   QPushButton *start_, *resume_, *cancel_, *chat_;
   QProgressBar* progress_;
-  QLabel *status_, *result_;
+  QLabel *plan_, *warning_, *status_, *result_;
   QTableWidget* layers_;
+  QWidget *job_card_, *result_card_;
+  bool output_is_own_ = false; // written by the person, so it is not replaced
 };
 
 } // namespace intarsia::ui

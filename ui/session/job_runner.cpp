@@ -11,7 +11,7 @@ JobRunner::~JobRunner() {
   for (auto& running : threads_) running.thread.request_stop();
 } // the jthreads join themselves
 
-void JobRunner::start(Job job) {
+void JobRunner::start(TalkingJob job) {
   if (!threads_.empty()) threads_.back().thread.request_stop();
   std::erase_if(threads_, [](const Running& running) { return running.ended->load(); });
   const std::uint64_t generation = ++generation_;
@@ -44,7 +44,7 @@ void JobRunner::post(std::uint64_t generation, std::function<void()> call) {
       Qt::QueuedConnection);
 }
 
-void JobRunner::run(const Job& job, std::uint64_t generation, std::stop_token stop) {
+void JobRunner::run(const TalkingJob& job, std::uint64_t generation, std::stop_token stop) {
   auto last = std::chrono::steady_clock::time_point{};
   const JobControl control{[this, generation, last](const Progress& progress) mutable {
                              const auto now = std::chrono::steady_clock::now();
@@ -64,7 +64,8 @@ void JobRunner::run(const Job& job, std::uint64_t generation, std::stop_token st
     };
   };
   try {
-    Finish finish = job(control);
+    Finish finish =
+        job(control, [this, generation](std::function<void()> call) { post(generation, std::move(call)); });
     post(generation, end([this, finish = std::move(finish)] {
            if (finish) finish();
            emit finished();
@@ -81,10 +82,10 @@ void JobRunner::run(const Job& job, std::uint64_t generation, std::stop_token st
   }
 }
 
-double JobRunner::seconds_left(double done, double total) const {
-  const double part = total > 0 ? done / total : 0;
-  if (part < 0.01) return -1;
-  return double(timer_.elapsed()) / 1000 * (1 - part) / part;
+double JobRunner::seconds_left(double done, double total, double skipped) const {
+  const double worked = done - skipped;
+  if (!(total > 0) || worked < 0.01 * (total - skipped)) return -1;
+  return double(timer_.elapsed()) / 1000 * (total - done) / worked;
 }
 
 } // namespace intarsia::ui

@@ -21,16 +21,23 @@ class JobRunner : public QObject {
   // The job runs on a thread of its own; what it returns runs on the GUI thread afterwards.
   using Finish = std::function<void()>;
   using Job = std::function<Finish(const JobControl&)>;
+  // Runs a call on the GUI thread, in order; dropped when the job was superseded or abandoned meanwhile.
+  using Post = std::function<void(std::function<void()>)>;
+  using TalkingJob = std::function<Finish(const JobControl&, const Post&)>;
 
   explicit JobRunner(QObject* parent = nullptr)
       : QObject(parent) {}
   ~JobRunner() override;
 
-  void start(Job job);
+  void start(TalkingJob job);
+  void start(Job job) {
+    start([job = std::move(job)](const JobControl& control, const Post&) { return job(control); });
+  }
   void cancel();  // asks the running job to stop; `cancelled` follows
   void abandon(); // the same, but nothing it still says is heard
   bool running() const { return running_; }
-  double seconds_left(double done, double total) const; // by the average speed so far; < 0 while unknown
+  // By the average speed so far, of which `skipped` took no time; < 0 while unknown.
+  double seconds_left(double done, double total, double skipped = 0) const;
 
  signals:
   void progressed(const QString& stage, double done, double total);
@@ -39,7 +46,7 @@ class JobRunner : public QObject {
   void cancelled();
 
  private:
-  void run(const Job& job, std::uint64_t generation, std::stop_token stop);
+  void run(const TalkingJob& job, std::uint64_t generation, std::stop_token stop);
   void post(std::uint64_t generation, std::function<void()> call); // dropped when superseded meanwhile
 
   struct Running {

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/session/solver_thread.h"
 
+#include <cmath>
+
+#include "core/allocation/memory_model.h"
 #include "core/base/error.h"
 
 namespace intarsia::ui {
@@ -9,11 +12,64 @@ namespace {
 // What the first, quick answer is improved to when no newer request comes: with two budgets that can take
 // seconds.
 constexpr double final_gap = 1e-4, final_seconds = 5;
+constexpr std::size_t frontier_points = 64;
+// Of the linears' bytes and of the time of a step: what "a little more" of a budget is.
+constexpr double more_memory_part = 0.05, more_time_part = 0.02;
 
-SolverAnswer failed(const QString& problem) {
+// 1, 2 or 5 times a power of ten.
+double round_figure(double value) {
+  const double power = std::pow(10.0, std::floor(std::log10(value)));
+  const double digit = value / power;
+  return power * (digit < 1.5 ? 1 : digit < 3.5 ? 2 : digit < 7.5 ? 5 : 10);
+}
+
+MemoryBudget with_more(const MemoryBudget& budget, double bytes, const AllocationProblem& problem) {
+  if (const auto* average = std::get_if<BitsPerWeight>(&budget))
+    return BitsPerWeight{average->bits + 8 * bytes / double(problem.graph.linear_weights())};
+  if (const auto* part = std::get_if<ModelFraction>(&budget))
+    return ModelFraction{part->fraction + bytes / double(f16_model_bytes(problem.graph, problem.config))};
+  return MemoryBytes{std::get<MemoryBytes>(budget).bytes + std::uint64_t(bytes)};
+}
+
+SolverAnswer solve(Allocator& allocator, const AllocationRequest& request, const JobControl& control) {
   SolverAnswer answer;
-  answer.problem = problem;
+  answer.request = request;
+  answer.memory_range = allocator.memory_range(request.context);
+  answer.memory_scale = allocator.memory_scale(request.context);
+  answer.latency_range = allocator.quick_latency_range();
+  try {
+    answer.plan = allocator.solve(request, control);
+    answer.single_scheme = allocator.best_single_scheme(request);
+  } catch (const Infeasible& error) {
+    answer.problem = QString::fromUtf8(error.what());
+    answer.nearest_memory = error.memory;
+    answer.nearest_seconds = error.latency_seconds;
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::cancelled) throw;
+    answer.problem = QString::fromUtf8(error.what());
+  }
   return answer;
+}
+
+void price_budgets(Allocator& allocator, SolverAnswer& answer, const JobControl& control) {
+  const Plan& plan = *answer.plan;
+  AllocationRequest request = answer.request;
+  request.gap = final_gap;
+  request.time_limit = final_seconds;
+  if (request.memory) {
+    constexpr double mebibyte = 0x1p20;
+    const double bytes =
+        mebibyte * round_figure(more_memory_part * double(plan.predicted.linear_bytes) / mebibyte);
+    AllocationRequest more = request;
+    more.memory = with_more(*request.memory, bytes, allocator.problem());
+    answer.more_memory = {bytes, allocator.solve(more, control).predicted.loss};
+  }
+  if (request.latency_seconds && plan.predicted.latency_seconds) {
+    const double seconds = 1e-3 * round_figure(1e3 * more_time_part * *plan.predicted.latency_seconds);
+    AllocationRequest more = request;
+    more.latency_seconds = *request.latency_seconds + seconds;
+    answer.more_time = {seconds, allocator.solve(more, control).predicted.loss};
+  }
 }
 
 } // namespace
@@ -32,6 +88,15 @@ void SolverThread::set_problem(AllocationProblem problem) {
   const std::scoped_lock lock(mutex_);
   next_problem_ = std::move(problem);
   next_request_.reset();
+  ++generation_;
+  present_.request_stop();
+}
+
+void SolverThread::clear() {
+  const std::scoped_lock lock(mutex_);
+  next_problem_.reset();
+  next_request_.reset();
+  ++generation_;
   present_.request_stop();
 }
 
@@ -44,83 +109,80 @@ void SolverThread::request(const AllocationRequest& request) {
   wake_.notify_one();
 }
 
+std::optional<SolverThread::Task> SolverThread::next_task(std::stop_token stop) {
+  std::unique_lock lock(mutex_);
+  wake_.wait(lock, stop, [this] { return next_request_.has_value(); });
+  if (stop.stop_requested()) return std::nullopt;
+  present_ = std::stop_source();
+  return Task{std::exchange(next_problem_, std::nullopt), *std::exchange(next_request_, std::nullopt),
+              present_.get_token(), generation_};
+}
+
+void SolverThread::post(std::uint64_t generation, std::function<void()> call) {
+  QMetaObject::invokeMethod(
+      this,
+      [this, generation, call = std::move(call)] {
+        if (generation == generation_) call();
+      },
+      Qt::QueuedConnection);
+}
+
 void SolverThread::loop(std::stop_token stop) {
   std::unique_ptr<Allocator> allocator;
-  bool traced_already = false;
-  for (;;) {
-    std::optional<AllocationProblem> problem;
-    AllocationRequest request;
-    std::stop_token present;
-    {
-      std::unique_lock lock(mutex_);
-      wake_.wait(lock, stop, [this] { return next_request_.has_value(); });
-      if (stop.stop_requested()) return;
-      problem = std::exchange(next_problem_, std::nullopt);
-      request = *std::exchange(next_request_, std::nullopt);
-      present_ = std::stop_source();
-      present = present_.get_token();
-    }
+  std::size_t traced_context = 0; // of the frontier that is there; 0: none
+  while (auto task = next_task(stop)) {
     try {
-      if (problem) {
+      if (task->problem) {
+        traced_context = 0;
         allocator.reset();
-        traced_already = false;
-        allocator = std::make_unique<Allocator>(std::move(*problem));
+        allocator = std::make_unique<Allocator>(std::move(*task->problem));
       }
       if (!allocator) continue;
-      const SolverAnswer quick = solve(*allocator, request, present);
-      report(quick);
-      if (!quick.plan || quick.plan->solver.gap > final_gap) {
-        request.gap = final_gap;
-        request.time_limit = final_seconds;
-        report(solve(*allocator, request, present));
-      }
+      work(*allocator, *task);
+      if (traced_context == task->request.context) continue;
+      trace_frontier(*allocator, frontier_points, task->request.context,
+                     [&](const Frontier& frontier) {
+                       post(task->generation, [this, frontier] { emit traced(frontier); });
+                     },
+                     {{}, task->stop});
+      traced_context = task->request.context;
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::cancelled) continue; // a newer request stands in line
-      report(failed(QString::fromUtf8(error.what())));
+      SolverAnswer failed;
+      failed.request = task->request;
+      failed.problem = QString::fromUtf8(error.what());
+      post(task->generation, [this, failed] { emit answered(failed); });
     } catch (...) {
-      report(failed(QString::fromStdString(current_exception_sentence())));
+      SolverAnswer failed;
+      failed.request = task->request;
+      failed.problem = QString::fromStdString(current_exception_sentence());
+      post(task->generation, [this, failed] { emit answered(failed); });
     }
-    if (allocator && !traced_already) traced_already = trace(*allocator, present);
   }
 }
 
-void SolverThread::report(SolverAnswer answer) {
-  const std::scoped_lock lock(mutex_);
-  if (next_problem_) return; // the answer belongs to a problem that is no longer asked
-  QMetaObject::invokeMethod(
-      this, [this, answer = std::move(answer)] { emit answered(answer); }, Qt::QueuedConnection);
-}
-
-bool SolverThread::trace(Allocator& allocator, std::stop_token stop) {
-  constexpr std::size_t points = 64;
-  try {
-    trace_frontier(allocator, points,
-                   [&](const Frontier& frontier) {
-                     const std::scoped_lock lock(mutex_);
-                     if (next_problem_) return;
-                     QMetaObject::invokeMethod(
-                         this, [this, frontier] { emit traced(frontier); }, Qt::QueuedConnection);
-                   },
-                   {{}, stop});
-  } catch (const Error& error) {
-    return error.kind() != ErrorKind::cancelled;
+void SolverThread::work(Allocator& allocator, const Task& task) {
+  const JobControl control{{}, task.stop};
+  const auto report = [&](const SolverAnswer& answer) {
+    post(task.generation, [this, answer] { emit answered(answer); });
+  };
+  AllocationRequest request = task.request;
+  SolverAnswer answer = solve(allocator, request, control);
+  report(answer);
+  const bool infeasible = answer.nearest_memory || answer.nearest_seconds;
+  if (answer.plan ? answer.plan->solver.gap > final_gap : !infeasible) {
+    request.gap = final_gap;
+    request.time_limit = final_seconds;
+    answer = solve(allocator, request, control);
+    report(answer);
   }
-  return true;
-}
-
-SolverAnswer SolverThread::solve(Allocator& allocator, const AllocationRequest& request,
-                                 std::stop_token stop) const {
-  SolverAnswer answer;
-  answer.memory_range = allocator.memory_range(request.context);
-  answer.latency_range = allocator.latency_range();
-  try {
-    answer.plan = allocator.solve(request, {{}, stop});
-    answer.single_scheme = allocator.best_single_scheme(request);
-  } catch (const Error& error) {
-    if (error.kind() == ErrorKind::cancelled) throw;
-    answer.problem = QString::fromUtf8(error.what());
+  if (allocator.problem().latency) {
+    answer.latency_range = allocator.latency_range(control);
+    report(answer);
   }
-  return answer;
+  if (!answer.plan) return;
+  price_budgets(allocator, answer, control);
+  report(answer);
 }
 
 } // namespace intarsia::ui

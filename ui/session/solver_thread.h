@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The allocator on a thread of its own (GLPK's environment belongs to a thread). The newest request wins:
-// requests that come while one is being solved replace each other. Each is answered twice: at once within the
-// gap and time that it asks for, and proven more closely when no newer one comes.
+// requests that come while one is being solved replace each other. Each is answered several times, as long as
+// no newer one comes: at once within the gap and time that it asks for, proven more closely, and with what
+// takes solves of its own (the range of latencies, what more of a budget would buy). Then the frontier is
+// traced.
 #pragma once
 
 #include <QObject>
@@ -14,12 +16,23 @@
 
 namespace intarsia::ui {
 
+// What more of a budget would buy, found by solving again.
+struct MoreBudget {
+  double amount = 0; // bytes, or seconds
+  double loss = 0;   // of the plan with so much more
+};
+
 struct SolverAnswer {
+  AllocationRequest request; // that is answered
   std::optional<Plan> plan;
   std::optional<Plan> single_scheme; // the best with one quantizer for all, same budgets
   Allocator::Range memory_range = {};
-  std::optional<Allocator::Range> latency_range; // with a latency table
-  QString problem;                               // why there is no plan
+  Allocator::MemoryScale memory_scale = {};
+  std::optional<Allocator::Range> latency_range;    // with a latency table
+  std::optional<MoreBudget> more_memory, more_time; // once they are known, of the budgets that are set
+  QString problem;                                  // why there is no plan
+  std::optional<MemoryBudget> nearest_memory;       // then: what could be met, each beside the other budget
+  std::optional<double> nearest_seconds;
 };
 
 class SolverThread : public QObject {
@@ -28,8 +41,10 @@ class SolverThread : public QObject {
   explicit SolverThread(QObject* parent = nullptr);
   ~SolverThread() override;
 
+  // Nothing of the problem before is answered after this.
   void set_problem(AllocationProblem problem); // builds a new GLPK problem before the next solve
   void request(const AllocationRequest& request);
+  void clear(); // no problem: nothing more is answered
 
  signals:
   void answered(const intarsia::ui::SolverAnswer& answer);
@@ -37,17 +52,24 @@ class SolverThread : public QObject {
   void traced(const intarsia::Frontier& frontier);
 
  private:
+  struct Task {
+    std::optional<AllocationProblem> problem;
+    AllocationRequest request;
+    std::stop_token stop;
+    std::uint64_t generation;
+  };
+  std::optional<Task> next_task(std::stop_token stop);
   void loop(std::stop_token stop);
-  void report(SolverAnswer answer);
-  bool trace(Allocator& allocator, std::stop_token stop); // false: interrupted by a request
-  SolverAnswer solve(Allocator& allocator, const AllocationRequest& request, std::stop_token stop) const;
+  void work(Allocator& allocator, const Task& task);
+  void post(std::uint64_t generation, std::function<void()> call);
 
   std::mutex mutex_;
   std::condition_variable_any wake_;
   std::optional<AllocationProblem> next_problem_;
   std::optional<AllocationRequest> next_request_;
-  std::stop_source present_; // of the solve in progress
-  std::jthread thread_;      // last: it uses all the others
+  std::stop_source present_;     // of the solve in progress
+  std::uint64_t generation_ = 0; // of the problem; written by the GUI thread, which filters by it
+  std::jthread thread_;          // last: it uses all the others
 };
 
 } // namespace intarsia::ui

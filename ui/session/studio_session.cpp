@@ -1,253 +1,131 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/session/studio_session.h"
 
-#include <algorithm>
+#include <QLocale>
 
-#include "core/allocation/sensitivity_cache.h"
-#include "core/base/error.h"
-#include "core/worker/worker_jobs.h"
+#include "ui/session/saved_inputs.h"
 
 namespace intarsia::ui {
-namespace {
 
-std::filesystem::path to_path(const QString& path) { return path.toStdString(); }
-
-// `running`: the model that was loaded for it, if that is in this process.
-Sensitivity measure_sensitivity(const Place& place, const std::shared_ptr<const OpenedModel>& opened,
-                                RunningModel& running, const JobControl& control) {
-  if (place.worker)
-    return sensitivity_in_worker(*place.worker, place.device.id, path_of(*opened), {}, {}, control);
-  running = {opened, load_on_cpu(opened->weights(), cpu_options(*opened), control)};
-  return estimate_sensitivity(*running.model, opened->weights(), opened->config().name, {}, {}, control);
-}
-
-void note_progress(JobStatus& status, const JobRunner& runner, const QString& stage, double done,
-                   double total) {
-  status.state = JobState::running;
-  status.stage = stage;
-  status.done = done;
-  status.total = total;
-  status.seconds_left = runner.seconds_left(done, total);
-}
-
-} // namespace
-
-StudioSession::StudioSession(QObject* parent, DeviceChoice::Find find_devices)
+StudioSession::StudioSession(QObject* parent, Devices::Find find_devices)
     : QObject(parent)
-    , devices_(std::move(find_devices)) {
-  connect_jobs();
-  connect_devices();
-  connect(&solver_, &SolverThread::traced, this, [this](const Frontier& frontier) {
-    if (!sensitivity_) return; // of a model that is no longer open
-    frontier_ = frontier;
-    emit frontier_changed();
-  });
-  connect(&solver_, &SolverThread::answered, this, [this](const SolverAnswer& answer) {
-    if (!sensitivity_) return; // of a model that was open before
-    answer_ = answer;
-    emit plan_changed();
-  });
+    , devices_(std::move(find_devices))
+    , sensitivities_(loaded_)
+    , quantization_(loaded_)
+    , chat_(loaded_) {
+  connect_parts();
+  adopt_device();
 }
 
-StudioSession::~StudioSession() = default;
+StudioSession::~StudioSession() { save_plan_inputs(); }
 
-void StudioSession::connect_jobs() {
-  connect(&loader_, &JobRunner::failed, this, &StudioSession::error_occurred);
-  const auto follow = [this](JobRunner& runner, JobStatus& status, void (StudioSession::*changed)()) {
-    connect(&runner, &JobRunner::progressed, this,
-            [&runner, &status, changed, this](const QString& stage, double done, double total) {
-              note_progress(status, runner, stage, done, total);
-              emit(this->*changed)();
-            });
-    connect(&runner, &JobRunner::failed, this, [&status, changed, this](const QString& sentence) {
-      status.state = JobState::failed;
-      status.sentence = sentence;
-      emit(this->*changed)();
-      emit error_occurred(sentence);
-    });
-    connect(&runner, &JobRunner::cancelled, this, [&status, changed, this] {
-      status.state = JobState::cancelled;
-      emit(this->*changed)();
-    });
-    connect(&runner, &JobRunner::finished, this, [&status, changed, this] {
-      status.state = JobState::done;
-      emit(this->*changed)();
-    });
-  };
-  follow(sensitivity_runner_, sensitivity_job_, &StudioSession::sensitivity_changed);
-  follow(quantize_runner_, quantize_job_, &StudioSession::quantize_changed);
-  follow(profile_runner_, profile_job_, &StudioSession::latency_changed);
-  follow(selftest_runner_, selftest_job_, &StudioSession::selftest_changed);
-  connect(&quality_runner_, &JobRunner::failed, this, &StudioSession::error_occurred);
-  connect(&chat_runner_, &JobRunner::failed, this, &StudioSession::end_answer);
-  connect(&chat_runner_, &JobRunner::cancelled, this, [this] { end_answer({}); }); // while it was loaded
+void StudioSession::save_plan_inputs() {
+  if (!planned_path_.isEmpty()) save_inputs(planned_path_, planner_.inputs());
 }
 
-// --- model ---
+void StudioSession::connect_parts() {
+  connect(&models_, &ModelStore::changed, this, &StudioSession::adopt_model);
+  connect(&devices_, &Devices::changed, this, &StudioSession::adopt_device);
+  connect(&devices_, &Devices::listed, this,
+          [this] { latency_.set_device(devices_.device(), devices_.workplace()); });
+  connect(&sensitivities_, &Sensitivities::changed, this, &StudioSession::adopt_sensitivity);
+  connect(&planner_, &Planner::plan_changed, this, [this] {
+    if (sensitivities_.kind() == SensitivityKind::partial && planner_.plan() &&
+        stability_.still(*planner_.plan(), planner_.answer().request))
+      sensitivities_.settle();
+  });
+  connect(&latency_, &Latency::table_changed, this, [this] { planner_.set_latency_table(latency_.table()); });
+  connect(&quantization_, &Quantization::made, this, [this] {
+    const double bits = quantization_.artifact_plan()->predicted.bits_per_weight;
+    chat_.set_quantized({quantization_.artifact_path(),
+                         tr("%1 at %2 bits").arg(model_name(), QLocale().toString(bits, 'g', 3))});
+    chat_.choose_speaker(Speaker::quantized);
+  });
+  connect(&models_, &ModelStore::changed, this, &StudioSession::state_changed);
+  connect(&devices_, &Devices::listed, this, &StudioSession::state_changed);
+  connect(&devices_, &Devices::changed, this, &StudioSession::state_changed);
+  connect(&devices_, &Devices::selftest_changed, this, &StudioSession::state_changed);
+  connect(&latency_, &Latency::progressed, this, &StudioSession::state_changed);
+  connect(&latency_, &Latency::table_changed, this, &StudioSession::state_changed);
+  connect(&sensitivities_, &Sensitivities::progressed, this, &StudioSession::state_changed);
+  connect(&sensitivities_, &Sensitivities::changed, this, &StudioSession::state_changed);
+  connect(&planner_, &Planner::plan_changed, this, &StudioSession::state_changed);
+  connect(&quantization_, &Quantization::changed, this, &StudioSession::state_changed);
+  connect(&quantization_, &Quantization::quality_changed, this, &StudioSession::state_changed);
+  connect(&chat_, &Chat::changed, this, &StudioSession::state_changed);
+  connect(&models_, &ModelStore::failed, this, &StudioSession::error_occurred);
+  connect(&devices_, &Devices::failed, this, &StudioSession::error_occurred);
+  connect(&latency_, &Latency::failed, this, &StudioSession::error_occurred);
+  connect(&sensitivities_, &Sensitivities::failed, this, &StudioSession::error_occurred);
+  connect(&quantization_, &Quantization::failed, this, &StudioSession::error_occurred);
+}
 
-void StudioSession::open_built_in() {
-  try {
-    open_model(QString::fromStdString(built_in_model().string()));
-  } catch (const Error& error) {
-    emit error_occurred(QString::fromUtf8(error.what()));
+QString StudioSession::model_name() const {
+  return model() ? QString::fromStdString(model()->config().name) : QString();
+}
+
+void StudioSession::adopt_model() {
+  const auto& opened = models_.model();
+  const QString name = model_name();
+  save_plan_inputs(); // of the model before
+  planned_path_ = opened->artifact ? QString() : models_.path();
+  if (opened->artifact) {
+    planner_.set_planned_model(opened->config(), opened->graph(), opened->artifact->plan());
+    chat_.set_original({});
+    chat_.set_quantized(
+        {models_.path(),
+         tr("%1 at %2 bits")
+             .arg(name, QLocale().toString(opened->artifact->plan().predicted.bits_per_weight, 'g', 3))});
+  } else {
+    planner_.set_model(opened->config(), opened->graph());
+    if (const auto saved = saved_inputs(models_.path())) planner_.restore(*saved);
+    chat_.set_original(
+        {opened->checkpoint->has_weights() ? models_.path() : QString(), tr("%1, original").arg(name)});
   }
+  quantization_.set_model(opened, models_.path());
+  loaded_.drop();
+  latency_.set_model(opened);
+  sensitivities_.set_model(opened);
 }
 
-void StudioSession::open_model(const QString& path) {
-  loader_.start([this, path](const JobControl&) -> JobRunner::Finish {
-    auto opened = std::make_shared<const OpenedModel>(intarsia::open_model(to_path(path)));
-    return [this, opened, path] { adopt_model(opened, path); };
-  });
-}
-
-void StudioSession::adopt_model(std::shared_ptr<const OpenedModel> model, const QString& path) {
-  for (JobRunner* runner : {&sensitivity_runner_, &quantize_runner_, &quality_runner_, &chat_runner_,
-                            &profile_runner_, &table_finder_})
-    runner->abandon();
-  model_ = std::move(model);
-  model_path_ = path;
-  sensitivity_.reset();
-  latency_.reset();
-  latency_source_ = LatencySource::none;
-  budgets_.latency_seconds.reset();
-  pins_.clear();
-  forbidden_.clear();
-  answer_ = {};
-  frontier_ = {};
-  quality_.reset();
-  quantized_layers_.clear();
-  quantize_job_ = sensitivity_job_ = profile_job_ = {};
-  drop_models();
-  artifact_path_.clear();
-  chat_.clear();
-  budgets_.context = std::min<std::size_t>(4096, model_->config().max_positions);
-  chat_quantized_ = model_->artifact != nullptr;
-  if (model_->artifact) artifact_path_ = path;
-  emit model_changed();
-  emit budgets_changed();
-  emit plan_changed();
-  emit frontier_changed();
-  emit quantize_changed();
-  emit chat_changed();
-  emit latency_changed();
-  find_measured_table();
-  if (model_->checkpoint && model_->checkpoint->has_weights()) start_sensitivity();
-}
-
-void StudioSession::start_sensitivity() {
-  sensitivity_job_ = {JobState::running, tr("loading"), 0, 0, -1, {}};
-  emit sensitivity_changed();
-  sensitivity_runner_.start([this, opened = model_, workplace = devices_.workplace()](
-                                const JobControl& control) -> JobRunner::Finish {
-    const SensitivityCache cache(*opened->checkpoint, {}, {});
-    RunningModel running; // what it is measured on, if that is in this process
-    auto result = cache.find();
-    if (!result) {
-      result = measure_sensitivity(workplace->get(), opened, running, control);
-      cache.keep(*result);
-    }
-    return [this, workplace, running, result = std::move(*result)] {
-      if (running && !has_left(workplace)) original_ = running;
-      sensitivity_ = result;
-      new_problem();
-    };
-  });
-}
-
-void StudioSession::import_sensitivity(const QString& file) {
-  try {
-    sensitivity_ = read_sensitivity(to_path(file));
-  } catch (const Error& error) {
-    emit error_occurred(QString::fromUtf8(error.what()));
-    return;
-  }
-  sensitivity_runner_.abandon();
-  sensitivity_job_ = {};
-  emit sensitivity_changed();
-  new_problem();
-}
-
-// --- plan ---
-
-ModelMemory StudioSession::memory() const {
-  if (!model_) return {};
-  if (const Plan* present = plan())
-    return plan_memory(model_->config(), model_->graph(), *present, budgets_.context);
-  return fixed_memory(model_->config(), model_->graph(), budgets_.context);
-}
-
-void StudioSession::new_problem() {
-  if (!model_ || !sensitivity_) return;
-  AllocationProblem problem;
-  problem.config = model_->config();
-  problem.graph = model_->graph();
-  problem.sensitivity = *sensitivity_;
-  problem.latency = latency_;
-  problem.pins = pins_;
-  problem.forbidden = forbidden_;
-  problem.only = budgets_.families;
-  solver_.set_problem(std::move(problem));
-  request_plan();
-}
-
-void StudioSession::request_plan() {
-  if (!model_ || !sensitivity_) return;
-  AllocationRequest request;
-  request.memory = budgets_.memory;
-  request.latency_seconds = budgets_.latency_seconds;
-  request.context = budgets_.context;
-  request.gap = 1e-3;
-  request.time_limit = 0.3; // while a slider moves; SolverThread goes on from there
-  solver_.request(request);
-}
-
-void StudioSession::set_memory(const MemoryBudget& budget) {
-  budgets_.memory = budget;
-  emit budgets_changed();
-  request_plan();
-}
-
-void StudioSession::set_latency(std::optional<double> seconds) {
-  budgets_.latency_seconds = seconds;
-  emit budgets_changed();
-  request_plan();
-}
-
-void StudioSession::set_context(std::size_t tokens) {
-  if (!model_) return;
-  budgets_.context = std::clamp<std::size_t>(tokens, 1, model_->config().max_positions);
-  emit budgets_changed();
-  request_plan();
-}
-
-void StudioSession::set_family(QuantizerFamily family, bool allowed) {
-  if (allowed)
-    budgets_.families.insert(family);
+void StudioSession::adopt_sensitivity() {
+  const auto& value = sensitivities_.value();
+  if (!value) return;
+  if (sensitivities_.kind() == SensitivityKind::partial)
+    stability_.expect(planner_.plan(), planner_.answer().request, *value);
   else
-    budgets_.families.erase(family);
-  emit budgets_changed();
-  new_problem();
+    stability_.reset();
+  planner_.set_sensitivity(value);
 }
 
-void StudioSession::pin(const std::vector<std::string>& layers, QuantizerId quantizer) {
-  for (const auto& layer : layers) pins_[layer] = quantizer;
-  new_problem();
+// What is measured about a device ends with it; what it computes may end there: a quantization goes on.
+void StudioSession::adopt_device() {
+  const auto& workplace = devices_.workplace();
+  chat_.set_workplace(workplace);
+  loaded_.drop();
+  quantization_.set_workplace(workplace);
+  latency_.set_device(devices_.device(), workplace);
+  sensitivities_.set_workplace(workplace);
 }
 
-void StudioSession::forbid(const std::vector<std::string>& layers, QuantizerId quantizer) {
-  for (const auto& layer : layers) {
-    forbidden_[layer].insert(quantizer);
-    if (const auto pin = pins_.find(layer); pin != pins_.end() && pin->second == quantizer) pins_.erase(pin);
-  }
-  new_problem();
+bool StudioSession::busy() const {
+  return sensitivities_.measuring() || quantization_.running() || quantization_.measuring() ||
+         chat_.answering() || devices_.selftest().state == JobState::running;
 }
 
-void StudioSession::release(const std::vector<std::string>& layers) {
-  for (const auto& layer : layers) {
-    pins_.erase(layer);
-    forbidden_.erase(layer);
-  }
-  new_problem();
+QString StudioSession::unfinished_work() const {
+  if (quantization_.running())
+    return tr("A quantization is running. The layers that are finished stay in %1.partial: opening this "
+              "model "
+              "again and choosing Resume goes on from there.")
+        .arg(quantization_.output());
+  if (chat_.answering()) return tr("An answer is being given. What was said so far is not kept.");
+  if (!chat_.turns().empty()) return tr("The conversation is not kept. Copy it first if you need it.");
+  return {};
+}
+
+bool StudioSession::can_quantize() const {
+  return planner_.plan() && !planner_.fixed() && models_.has_weights();
 }
 
 } // namespace intarsia::ui

@@ -21,6 +21,7 @@ Theme light_theme() {
   t.good = "#1F7A4C";
   t.bridge = "#E4572E";
   t.danger = "#B3261E";
+  t.warning = "#8A5A00";
   return t;
 }
 
@@ -39,6 +40,7 @@ Theme dark_theme() {
   t.good = "#5CC48F";
   t.bridge = "#E4572E";
   t.danger = "#F2877F";
+  t.warning = "#E0B060";
   return t;
 }
 
@@ -63,11 +65,27 @@ QString Theme::style_sheet() const {
     QPushButton:hover { border-color: %8; }
     QPushButton:focus { border: 2px solid %8; padding: 5px 13px; }
     QPushButton:disabled { color: %5; }
-    QPushButton#primary { background: %8; color: %9; border: 1px solid %8; font-weight: 600; padding: 9px 16px; }
-    QPushButton#primary:focus { border: 2px solid %1; padding: 8px 15px; }
-    QPushButton#primary:disabled { background: %10; color: %5; border-color: %10; }
+    QPushButton#primary, QPushButton[primary="true"] { background: %8; color: %9; border: 1px solid %8; font-weight: 600; padding: 9px 16px; }
+    QPushButton#primary:focus, QPushButton[primary="true"]:focus { border: 2px solid %1; padding: 8px 15px; }
+    QPushButton#primary:disabled, QPushButton[primary="true"]:disabled { background: %10; color: %5; border-color: %10; }
     QPushButton#chip { border-radius: 13px; padding: 4px 12px; }
     QPushButton#chip:checked { background: %11; border: 1px solid %8; color: %8; }
+    QPushButton#segment { border-radius: 0; padding: 5px; margin-left: -1px; }
+    QPushButton#segment:checked { background: %11; border: 1px solid %8; color: %8; }
+    QPushButton#link { border: none; background: transparent; color: %8; padding: 2px 4px; text-align: left; }
+    QPushButton#link:focus { border: 1px solid %8; padding: 1px 3px; }
+    QPushButton#link:disabled { color: %5; }
+    QPushButton#starter { border-radius: 14px; padding: 6px 14px; color: %8; }
+    QPushButton#recent { text-align: left; padding: 9px 14px; }
+    QLabel#question { background: %11; border-radius: 12px; padding: 8px 14px; }
+    QLabel#speaker { color: %5; font-weight: 600; }
+    QLabel#warning { color: %12; }
+    QFrame#banner { background: %3; border: 1px solid %7; border-radius: 10px; }
+    QFrame#dropZone { border: 2px dashed %4; border-radius: 12px; background: transparent; }
+    QFrame#dropZone[over="true"] { border-color: %8; background: %11; }
+    QMenuBar { background: %3; color: %1; border: none; }
+    QMenuBar::item { padding: 4px 10px; background: transparent; border-radius: 6px; }
+    QMenuBar::item:selected { background: %11; }
     QToolButton { background: transparent; border: none; border-radius: 8px; padding: 6px; color: %5; }
     QToolButton:hover { background: %11; }
     QToolButton:focus { border: 2px solid %8; padding: 4px; }
@@ -105,14 +123,16 @@ QString Theme::style_sheet() const {
   )")
       .arg(text.name(), ground.name(), card.name(), border.name(), muted.name(), good.name(), danger.name(),
            accent.name(), on_accent.name())
-      .arg(track.name(), accent_soft.name());
+      .arg(track.name(), accent_soft.name(), warning.name());
 }
 
-QColor cividis(double t) {
-  // Every sixteenth of the published 256-entry table.
-  constexpr std::array<QRgb, 17> stops{0xFF00204D, 0xFF00286A, 0xFF11366C, 0xFF31446B, 0xFF414F6C, 0xFF515A6D,
-                                       0xFF60666F, 0xFF6E7073, 0xFF7C7B78, 0xFF8B8778, 0xFF9C9576, 0xFFAFA371,
-                                       0xFFC0B16A, 0xFFD3BF60, 0xFFE5CE52, 0xFFF5DB47, 0xFFFFEA46};
+QColor heat_colour(double t) {
+  // Cividis (Nuñez, Anderton, Renslow 2018) with darker and lighter ends, at equal steps of the smallest
+  // CIEDE2000 difference among normal sight and three kinds of colour blindness: neighbours differ by 6.4 at
+  // least (tests/ui/test_colours.cpp).
+  constexpr std::array<QRgb, 14> stops{0xFF040A22, 0xFF01193F, 0xFF0A2D5F, 0xFF2D456C, 0xFF49556D,
+                                       0xFF5D636F, 0xFF707274, 0xFF828078, 0xFF969076, 0xFFACA271,
+                                       0xFFC7B666, 0xFFE5CE52, 0xFFFFEB50, 0xFFFFF7B0};
   const double position = std::clamp(t, 0.0, 1.0) * double(stops.size() - 1);
   const auto index = std::min(std::size_t(position), stops.size() - 2);
   const double part = position - double(index);

@@ -15,7 +15,7 @@ struct Theme {
   QColor accent, accent_soft, on_accent;
   QColor good;   // done, and gains
   QColor bridge; // fused layers, nothing else
-  QColor danger;
+  QColor danger, warning;
 
   static Theme of(const QPalette& palette);
   QString style_sheet() const; // of the whole application
@@ -24,8 +24,8 @@ struct Theme {
 constexpr int spacing = 8; // pixels; spacings are multiples
 constexpr int card_radius = 12;
 
-// The cividis colour map (Nuñez, Anderton, Renslow 2018): perceptually uniform and safe for colour blindness.
-// t in [0, 1].
-QColor cividis(double t);
+// A colour map of rising lightness that is safe for colour blindness. t in [0, 1]; thirteenths, which are
+// half bits between 1.5 and 8, are told apart by eye.
+QColor heat_colour(double t);
 
 } // namespace intarsia::ui

@@ -18,7 +18,13 @@ class Card : public QFrame {
   QVBoxLayout* layout_;
 };
 
-// A label of one of the theme's styles: "title", "muted", "gain", "error".
+// Another of the theme's styles for a label.
+void restyle(QWidget& widget, const char* style);
+
+// The button of a card that stands out, or no longer.
+void make_primary(QWidget& button, bool primary);
+
+// A label of one of the theme's styles: "title", "body", "muted", "gain", "error", "warning", "question".
 QLabel* make_label(const QString& text, const char* style, QWidget* parent = nullptr);
 
 } // namespace intarsia::ui

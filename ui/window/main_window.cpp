@@ -2,75 +2,51 @@
 #include "ui/window/main_window.h"
 
 #include <QApplication>
-#include <QButtonGroup>
 #include <QDragEnterEvent>
 #include <QFileDialog>
 #include <QHBoxLayout>
 #include <QLabel>
 #include <QLocale>
-#include <QMenu>
+#include <QMessageBox>
 #include <QMimeData>
 #include <QSettings>
-#include <QShortcut>
 #include <QStackedWidget>
 #include <QToolButton>
-#include <algorithm>
 
 #include "ui/allocation/allocation_page.h"
+#include "ui/allocation/plan_text.h"
 #include "ui/chat/chat_page.h"
 #include "ui/device/device_popup.h"
 #include "ui/device/device_text.h"
 #include "ui/model/model_page.h"
+#include "ui/model/source_facts.h"
+#include "ui/model/welcome.h"
 #include "ui/quantize/quantize_page.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/card.h"
+#include "ui/window/help_window.h"
+#include "ui/window/recent_models.h"
+#include "ui/window/sensitivity_bar.h"
+#include "ui/window/step_rail.h"
+#include "ui/window/zoom.h"
 
 namespace intarsia::ui {
-namespace {
-
-constexpr int most_recent = 8;
-
-QStringList recent_files() { return QSettings().value(QStringLiteral("recent")).toStringList(); }
-
-void remember(const QString& path) {
-  QStringList recent = recent_files();
-  recent.removeAll(path);
-  recent.prepend(path);
-  QSettings().setValue(QStringLiteral("recent"), recent.mid(0, most_recent));
-}
-
-constexpr int least_zoom = -5, most_zoom = 15; // pixels added to every font size of the style sheet
-
-int zoom_steps() {
-  return std::clamp(QSettings().value(QStringLiteral("zoom")).toInt(), least_zoom, most_zoom);
-}
-
-// The style sheet sets the sizes of fonts, so zooming goes through it.
-void apply_style() {
-  QString sheet = Theme::of(QApplication::palette()).style_sheet();
-  for (const int size : {15, 13})
-    sheet.replace(QStringLiteral("font-size: %1px").arg(size),
-                  QStringLiteral("font-size:%1px").arg(size + zoom_steps()));
-  qApp->setStyleSheet(sheet);
-}
-
-} // namespace
 
 MainWindow::MainWindow(StudioSession& session, QWidget* parent)
     : QMainWindow(parent)
     , session_(session)
     , model_name_(make_label({}, "muted", this))
     , status_(make_label({}, "muted", this))
-    , error_(make_label({}, "error", this))
-    , notice_(make_label({}, "muted", this))
+    , message_(make_label({}, "error", this))
     , device_(new QToolButton(this))
     , device_popup_(new DevicePopup(session, this))
-    , error_bar_(new QWidget(this))
-    , rail_(new QButtonGroup(this))
+    , message_bar_(new QWidget(this))
+    , rail_(new StepRail(session, this))
     , pages_(new QStackedWidget(this))
-    , recent_(new QMenu(tr("Recent"), this)) {
+    , recent_(new QMenu(tr("Open &recent"), this)) {
   setWindowTitle(tr("Intarsia"));
   setAcceptDrops(true);
+  setMinimumSize(960, 600);
   auto* ground = new QWidget(this);
   ground->setObjectName(QStringLiteral("ground"));
   auto* layout = new QVBoxLayout(ground);
@@ -79,292 +55,346 @@ MainWindow::MainWindow(StudioSession& session, QWidget* parent)
   layout->addWidget(build_header());
   auto* middle = new QHBoxLayout;
   middle->setSpacing(0);
-  middle->addWidget(build_rail());
-  auto* models = new ModelPage(session_, this);
-  auto* allocations = new AllocationPage(session_, this);
-  auto* quantizing = new QuantizePage(session_, this);
-  for (QWidget* page :
-       {static_cast<QWidget*>(models), static_cast<QWidget*>(allocations), static_cast<QWidget*>(quantizing),
-        static_cast<QWidget*>(new ChatPage(session_, this))})
-    pages_->addWidget(page);
+  middle->addWidget(rail_);
+  build_pages();
   middle->addWidget(pages_, 1);
   layout->addLayout(middle, 1);
   layout->addWidget(build_status());
   setCentralWidget(ground);
-  build_actions();
-  if (zoom_steps() != 0) apply_style();
-
-  connect(models, &ModelPage::open_folder_wanted, this, &MainWindow::open_folder);
-  connect(models, &ModelPage::open_file_wanted, this, &MainWindow::open_file);
-  connect(models, &ModelPage::import_wanted, this, &MainWindow::import_sensitivity);
-  connect(allocations, &AllocationPage::quantize_wanted, this, [this] { show_page(quantize); });
-  connect(allocations, &AllocationPage::latency_table_wanted, this, &MainWindow::import_latency_table);
-  connect(allocations, &AllocationPage::save_latency_wanted, this, &MainWindow::save_latency_table);
-  connect(device_popup_, &DevicePopup::import_wanted, this, &MainWindow::import_latency_table);
-  connect(quantizing, &QuantizePage::chat_wanted, this, [this] { show_page(chat); });
-  connect(&session_, &StudioSession::model_changed, this, [this] {
-    remember(session_.model_path());
-    if (!error_->isHidden()) error_bar_->hide();
-    refresh_header();
-    show_page(session_.model()->artifact ? chat : allocation);
-  });
-  connect(&session_, &StudioSession::devices_changed, this, &MainWindow::refresh_header);
-  connect(&session_, &StudioSession::device_changed, this, &MainWindow::refresh_header);
-  connect(&session_, &StudioSession::error_occurred, this, &MainWindow::show_error);
-  connect(&session_, &StudioSession::noticed, this, &MainWindow::show_notice);
-  for (auto signal :
-       {&StudioSession::plan_changed, &StudioSession::sensitivity_changed, &StudioSession::quantize_changed,
-        &StudioSession::chat_changed, &StudioSession::model_changed}) {
-    connect(&session_, signal, this, &MainWindow::refresh_rail);
-    connect(&session_, signal, this, &MainWindow::refresh_status);
-  }
+  build_menus();
+  apply_zoom();
+  connect_pages();
   resize(1280, 820);
   restoreGeometry(QSettings().value(QStringLiteral("geometry")).toByteArray());
   refresh_header();
   refresh_status();
   show_page(model);
-  session_.refresh_devices();
+  session_.devices().look();
+}
+
+void MainWindow::build_pages() {
+  pages_->addWidget(model_page_ = new ModelPage(session_, this));
+  pages_->addWidget(allocation_page_ = new AllocationPage(session_, this));
+  pages_->addWidget(quantize_page_ = new QuantizePage(session_, this));
+  pages_->addWidget(chat_page_ = new ChatPage(session_, this));
+}
+
+void MainWindow::connect_pages() {
+  Welcome& welcome = model_page_->welcome();
+  connect(&welcome, &Welcome::built_in_wanted, this, &MainWindow::open_built_in);
+  connect(&welcome, &Welcome::folder_wanted, this, &MainWindow::open_folder);
+  connect(&welcome, &Welcome::file_wanted, this, &MainWindow::open_file);
+  connect(&welcome, &Welcome::path_wanted, this, &MainWindow::open);
+  connect(model_page_, &ModelPage::import_wanted, this, &MainWindow::import_sensitivity);
+  connect(model_page_, &ModelPage::welcome_wanted, this, [this] {
+    fill_recent();
+    recent_->popup(QCursor::pos());
+  });
+  connect(allocation_page_, &AllocationPage::quantize_wanted, this, [this] { show_page(quantize); });
+  connect(allocation_page_, &AllocationPage::latency_table_wanted, this, &MainWindow::import_latency_table);
+  connect(allocation_page_, &AllocationPage::save_latency_wanted, this, &MainWindow::save_latency_table);
+  connect(device_popup_, &DevicePopup::import_wanted, this, &MainWindow::import_latency_table);
+  connect(quantize_page_, &QuantizePage::chat_wanted, this, [this] { show_page(chat); });
+  connect(rail_, &StepRail::chosen, this, [this](int page) { show_page(Page(page)); });
+  connect(&session_.models(), &ModelStore::changed, this, &MainWindow::adopt_model);
+  connect(&session_.devices(), &Devices::noticed, this, &MainWindow::show_notice);
+  connect(&session_, &StudioSession::error_occurred, this, &MainWindow::show_error);
+  connect(&session_, &StudioSession::state_changed, this, &MainWindow::refresh_header);
+  connect(&session_, &StudioSession::state_changed, this, &MainWindow::refresh_status);
 }
 
 QWidget* MainWindow::build_header() {
   auto* header = new QWidget(this);
   header->setObjectName(QStringLiteral("header"));
   header->setAttribute(Qt::WA_StyledBackground);
-  header->setFixedHeight(52);
   auto* layout = new QHBoxLayout(header);
-  layout->setContentsMargins(3 * spacing, 0, 2 * spacing, 0);
+  layout->setContentsMargins(3 * spacing, spacing, 2 * spacing, spacing);
   layout->setSpacing(2 * spacing);
   auto* name = make_label(tr("Intarsia"), "title", this);
   name->setWordWrap(false);
   layout->addWidget(name);
   model_name_->setWordWrap(false);
+  model_name_->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
   layout->addWidget(model_name_, 1);
   device_->setObjectName(QStringLiteral("device"));
   device_->setAccessibleName(tr("Device; opens the list of devices"));
+  device_->setToolTip(tr("The device that is planned for: its memory is what the budgets are about. Click to "
+                         "compute on another, or to plan for one that isn't here"));
   device_->setFocusPolicy(Qt::StrongFocus);
   connect(device_, &QToolButton::clicked, this, [this] { device_popup_->open_below(*device_); });
   layout->addWidget(device_);
   return header;
 }
 
-QWidget* MainWindow::build_rail() {
-  auto* rail = new QWidget(this);
-  rail->setObjectName(QStringLiteral("rail"));
-  rail->setAttribute(Qt::WA_StyledBackground);
-  rail->setFixedWidth(104);
-  auto* layout = new QVBoxLayout(rail);
-  layout->setContentsMargins(spacing, 2 * spacing, spacing, 2 * spacing);
-  layout->setSpacing(spacing);
-  const QString names[page_count] = {tr("Model"), tr("Allocation"), tr("Quantize"), tr("Chat")};
-  for (int page = 0; page < page_count; ++page) {
-    auto* button = new QToolButton(this);
-    button->setText(names[page]);
-    button->setObjectName(QStringLiteral("step%1").arg(page));
-    button->setCheckable(true);
-    button->setFocusPolicy(Qt::StrongFocus);
-    button->setToolTip(tr("Ctrl+%1").arg(page + 1));
-    button->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
-    button->setFixedHeight(56);
-    rail_->addButton(button, page);
-    layout->addWidget(button);
-    auto* shortcut = new QShortcut(QKeySequence(QStringLiteral("Ctrl+%1").arg(page + 1)), this);
-    connect(shortcut, &QShortcut::activated, this, [this, page] { show_page(Page(page)); });
-  }
-  connect(rail_, &QButtonGroup::idClicked, this, [this](int page) { show_page(Page(page)); });
-  layout->addStretch();
-  return rail;
-}
-
+// The message bar lies at the bottom, over the status line, so that nothing above moves when it comes.
 QWidget* MainWindow::build_status() {
-  auto* holder = new QWidget(this);
-  auto* layout = new QVBoxLayout(holder);
-  layout->setContentsMargins(0, 0, 0, 0);
-  layout->setSpacing(0);
-  error_bar_->setObjectName(QStringLiteral("statusLine"));
-  error_bar_->setAttribute(Qt::WA_StyledBackground);
-  auto* error_layout = new QHBoxLayout(error_bar_);
-  error_layout->setContentsMargins(3 * spacing, spacing, 2 * spacing, spacing);
-  error_layout->addWidget(error_, 1);
-  error_layout->addWidget(notice_, 1);
-  auto* close = new QToolButton(this);
-  close->setText(tr("Dismiss"));
-  connect(close, &QToolButton::clicked, error_bar_, &QWidget::hide);
-  error_layout->addWidget(close);
-  error_bar_->hide();
   auto* line = new QWidget(this);
   line->setObjectName(QStringLiteral("statusLine"));
   line->setAttribute(Qt::WA_StyledBackground);
-  line->setFixedHeight(30);
-  auto* line_layout = new QHBoxLayout(line);
-  line_layout->setContentsMargins(3 * spacing, 0, 2 * spacing, 0);
+  auto* stack = new QStackedWidget(line);
+  auto* status = new QWidget(stack);
+  auto* status_layout = new QHBoxLayout(status);
+  status_layout->setContentsMargins(3 * spacing, 0, 2 * spacing, 0);
+  status_->setObjectName(QStringLiteral("status"));
   status_->setWordWrap(false);
+  status_->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
   status_->setAccessibleName(tr("Status"));
-  line_layout->addWidget(status_);
-  layout->addWidget(error_bar_);
-  layout->addWidget(line);
-  return holder;
+  status_layout->addWidget(status_, 1);
+  status_layout->addWidget(new SensitivityBar(session_.sensitivities(), this), 1);
+  message_bar_ = new QWidget(stack);
+  auto* message_layout = new QHBoxLayout(message_bar_);
+  message_layout->setContentsMargins(3 * spacing, 0, 2 * spacing, 0);
+  message_->setObjectName(QStringLiteral("error"));
+  message_->setTextFormat(Qt::PlainText);
+  message_->setTextInteractionFlags(Qt::TextSelectableByMouse);
+  message_layout->addWidget(message_, 1);
+  auto* close = new QToolButton(this);
+  close->setText(tr("Dismiss"));
+  close->setObjectName(QStringLiteral("dismiss"));
+  message_layout->addWidget(close);
+  stack->addWidget(status);
+  stack->addWidget(message_bar_);
+  connect(close, &QToolButton::clicked, stack, [stack] { stack->setCurrentIndex(0); });
+  auto* layout = new QHBoxLayout(line);
+  layout->setContentsMargins(0, 0, 0, 0);
+  layout->addWidget(stack);
+  line->setFixedHeight(44);
+  return line;
 }
 
-void MainWindow::build_actions() {
-  const auto add = [this](const QKeySequence& keys, auto slot) {
-    connect(new QShortcut(keys, this), &QShortcut::activated, this, slot);
+void MainWindow::build_menus() {
+  build_file_menu(*menuBar()->addMenu(tr("&File")));
+  build_edit_menu(*menuBar()->addMenu(tr("&Edit")));
+  build_view_menu(*menuBar()->addMenu(tr("&View")));
+  QMenu* help = menuBar()->addMenu(tr("&Help"));
+  connect(help->addAction(tr("&Help")), &QAction::triggered, this, [this] { show_help(); });
+  help->actions().back()->setShortcut(QKeySequence::HelpContents);
+  connect(help->addAction(tr("&Keys")), &QAction::triggered, this,
+          [this] { show_help(QStringLiteral("keys")); });
+  connect(help->addAction(tr("&Devices")), &QAction::triggered, this,
+          [this] { show_help(QStringLiteral("devices")); });
+}
+
+void MainWindow::build_file_menu(QMenu& menu) {
+  const auto add = [&](const QString& name, const QKeySequence& keys, auto slot) {
+    QAction* action = menu.addAction(name);
+    action->setShortcut(keys);
+    connect(action, &QAction::triggered, this, slot);
+    return action;
   };
-  add(QKeySequence::Open, [this] { open_folder(); });
-  add(QKeySequence(tr("Ctrl+Shift+O")), [this] { open_file(); });
-  add(QKeySequence(tr("Ctrl+R")), [this] { open_recent(); });
-  add(QKeySequence(tr("Ctrl+I")), [this] { import_sensitivity(); });
-  add(QKeySequence(tr("Ctrl+L")), [this] { import_latency_table(); });
-  add(QKeySequence::ZoomIn, [this] { zoom(1); });
-  add(QKeySequence::ZoomOut, [this] { zoom(-1); });
+  add(tr("&Open a folder…"), QKeySequence::Open, [this] { open_folder(); });
+  add(tr("Open a &file…"), QKeySequence(tr("Ctrl+Shift+O")), [this] { open_file(); });
+  menu.addMenu(recent_);
+  connect(recent_, &QMenu::aboutToShow, this, &MainWindow::fill_recent);
+  add(tr("Open the &built-in model"), {}, [this] { open_built_in(); });
+  menu.addSeparator();
+  add(tr("Import &sensitivities…"), QKeySequence(tr("Ctrl+I")), [this] { import_sensitivity(); });
+  add(tr("Import a &latency table…"), QKeySequence(tr("Ctrl+L")), [this] { import_latency_table(); });
+  add(tr("Save the latency &table…"), {}, [this] { save_latency_table(); });
+  menu.addSeparator();
+  add(tr("&Quit"), QKeySequence::Quit, [this] { close(); });
+}
+
+void MainWindow::build_edit_menu(QMenu& menu) {
+  QUndoStack& stack = session_.planner().undo_stack();
+  QAction* undo = stack.createUndoAction(this, tr("&Undo"));
+  undo->setShortcut(QKeySequence::Undo);
+  QAction* redo = stack.createRedoAction(this, tr("&Redo"));
+  redo->setShortcut(QKeySequence::Redo);
+  menu.addAction(undo);
+  menu.addAction(redo);
+}
+
+void MainWindow::build_view_menu(QMenu& menu) {
+  const QString names[page_count] = {tr("&Model"), tr("&Allocation"), tr("&Quantize"), tr("&Chat")};
+  for (int page = 0; page < page_count; ++page) {
+    QAction* action = menu.addAction(names[page]);
+    action->setShortcut(QKeySequence(QStringLiteral("Ctrl+%1").arg(page + 1)));
+    connect(action, &QAction::triggered, this, [this, page] { show_page(Page(page)); });
+  }
+  menu.addSeparator();
+  QAction* larger = menu.addAction(tr("&Larger text"));
+  larger->setShortcuts({QKeySequence(QKeySequence::ZoomIn), QKeySequence(QStringLiteral("Ctrl+="))});
+  connect(larger, &QAction::triggered, this, [this] { zoom(1); });
+  QAction* smaller = menu.addAction(tr("&Smaller text"));
+  smaller->setShortcut(QKeySequence::ZoomOut);
+  connect(smaller, &QAction::triggered, this, [this] { zoom(-1); });
 }
 
 void MainWindow::show_page(Page page) {
   pages_->setCurrentIndex(page);
-  rail_->button(page)->setChecked(true);
+  rail_->choose(page);
+  if (page == chat) chat_page_->focus_prompt();
+}
+
+void MainWindow::show_help(const QString& page) {
+  if (!help_) help_ = new HelpWindow(this);
+  if (!page.isEmpty()) help_->show_page(page);
+  help_->show();
+  help_->raise();
+}
+
+void MainWindow::unless_unfinished(const QString& what, std::function<void()> act) {
+  const QString unfinished = session_.unfinished_work();
+  if (unfinished.isEmpty()) return act();
+  if (auto* asked = findChild<QMessageBox*>(QStringLiteral("unfinished"))) return asked->raise();
+  auto* box = new QMessageBox(QMessageBox::Question, what, unfinished, QMessageBox::NoButton, this);
+  box->setObjectName(QStringLiteral("unfinished"));
+  box->setAttribute(Qt::WA_DeleteOnClose);
+  auto* go_on = box->addButton(what, QMessageBox::DestructiveRole);
+  go_on->setObjectName(QStringLiteral("goOn"));
+  auto* stay = box->addButton(tr("Stay"), QMessageBox::RejectRole);
+  box->setDefaultButton(stay);
+  connect(
+      go_on, &QAbstractButton::clicked, this, [act = std::move(act)] { act(); }, Qt::QueuedConnection);
+  box->open();
+}
+
+void MainWindow::open(const QString& path) {
+  unless_unfinished(tr("Open another model"), [this, path] {
+    model_page_->welcome().show_opening(path);
+    session_.models().open(path);
+  });
+}
+
+void MainWindow::open_built_in() {
+  unless_unfinished(tr("Open another model"), [this] { session_.models().open_built_in(); });
 }
 
 void MainWindow::open_folder() {
   const QString folder = QFileDialog::getExistingDirectory(this, tr("Open a model folder"));
-  if (!folder.isEmpty()) session_.open_model(folder);
+  if (!folder.isEmpty()) open(folder);
 }
 
 void MainWindow::open_file() {
   const QString file = QFileDialog::getOpenFileName(this, tr("Open a model file"), {},
                                                     tr("Models (*.gguf *.safetensors config.json)"));
-  if (!file.isEmpty()) session_.open_model(file);
+  if (!file.isEmpty()) open(file);
 }
 
-void MainWindow::open_recent() {
+void MainWindow::fill_recent() {
   recent_->clear();
-  for (const QString& path : recent_files())
-    connect(recent_->addAction(path), &QAction::triggered, this, [this, path] { session_.open_model(path); });
-  recent_->popup(mapToGlobal(QPoint(120, 60)));
+  for (const RecentModel& model : recent_models()) {
+    QAction* action = recent_->addAction(model.name);
+    action->setToolTip(model.path);
+    connect(action, &QAction::triggered, this, [this, path = model.path] { open(path); });
+  }
+  recent_->addSeparator();
+  connect(recent_->addAction(tr("A folder…")), &QAction::triggered, this, &MainWindow::open_folder);
+  connect(recent_->addAction(tr("A file…")), &QAction::triggered, this, &MainWindow::open_file);
+}
+
+void MainWindow::adopt_model() {
+  const OpenedModel& opened = *session_.model();
+  const SourceFacts source = source_facts(opened);
+  const QString stored =
+      source.bytes > 0
+          ? tr("%1 %2").arg(source.type, QLocale().formattedDataSize(qint64(source.bytes), 1)).trimmed()
+          : tr("config.json alone");
+  remember_model({session_.models().path(), session_.model_name(),
+                  tr("%1 weights · %2").arg(weight_count(weights_of(opened)), stored)});
+  model_page_->welcome().refresh();
+  model_page_->welcome().show_opening({});
+  static_cast<QStackedWidget*>(message_bar_->parentWidget())->setCurrentIndex(0); // of the model before
+  refresh_header();
+  show_page(opened.artifact ? chat : allocation);
 }
 
 void MainWindow::import_sensitivity() {
   const QString file =
       QFileDialog::getOpenFileName(this, tr("Import sensitivities"), {}, tr("Sensitivity (*.json)"));
-  if (!file.isEmpty()) session_.import_sensitivity(file);
+  if (!file.isEmpty()) session_.sensitivities().import_file(file);
 }
 
 void MainWindow::import_latency_table() {
   const QString file =
       QFileDialog::getOpenFileName(this, tr("Import a latency table"), {}, tr("Latency table (*.json)"));
-  if (!file.isEmpty()) session_.import_latency_table(file);
+  if (!file.isEmpty()) session_.latency().import_table(file);
 }
 
 void MainWindow::save_latency_table() {
   const QString file = QFileDialog::getSaveFileName(
       this, tr("Save the latency table"), QStringLiteral("latency.json"), tr("Latency table (*.json)"));
-  if (!file.isEmpty()) session_.save_latency_table(file);
+  if (!file.isEmpty()) session_.latency().save(file);
 }
 
 void MainWindow::refresh_header() {
   const QLocale locale;
-  if (const auto& opened = session_.model()) {
-    const std::size_t weights = opened->graph().linear_weights() + opened->config().vocabulary *
-                                                                       opened->config().hidden *
-                                                                       (opened->graph().head ? 2 : 1);
-    model_name_->setText(
-        tr("%1 · %2 M weights · %3 in f16")
-            .arg(QString::fromStdString(opened->config().name),
-                 locale.toString(double(weights) / 1e6, 'f', 1),
-                 locale.formattedDataSize(qint64(f16_model_bytes(opened->graph(), opened->config())), 1)));
+  if (const OpenedModel* opened = session_.model()) {
+    const SourceFacts source = source_facts(*opened);
+    QString text = tr("%1 · %2 weights").arg(session_.model_name(), weight_count(weights_of(*opened)));
+    if (!source.type.isEmpty())
+      text += tr(" · %1 as %2").arg(locale.formattedDataSize(qint64(source.bytes), 1), source.type);
+    model_name_->setText(text);
+    model_name_->setToolTip(session_.models().path());
   } else {
-    model_name_->setText(tr("no model is open"));
+    model_name_->setText(session_.models().opening() ? tr("Opening…") : tr("No model is open"));
   }
-  device_->setText(session_.devices().devices.empty() ? tr("Looking for devices…")
-                                                      : tr("%1  ▾").arg(device_summary(session_.device())));
-}
-
-void MainWindow::refresh_rail() {
-  const auto state = [&](int page) -> QString {
-    switch (page) {
-    case model:
-      return session_.model() ? tr("open") : tr("empty");
-    case allocation:
-      if (session_.plan()) return tr("planned");
-      return session_.sensitivity_job().state == JobState::running ? tr("measuring")
-             : session_.model()                                    ? tr("no plan")
-                                                                   : QString();
-    case quantize:
-      switch (session_.quantize_job().state) {
-      case JobState::running:
-        return tr("running");
-      case JobState::done:
-        return tr("done");
-      case JobState::cancelled:
-        return tr("cancelled");
-      case JobState::failed:
-        return tr("failed");
-      case JobState::idle:
-        return session_.plan() ? tr("ready") : QString();
-      }
-      return {};
-    default:
-      return session_.chatting() ? tr("answering") : QString();
-    }
-  };
-  const QString names[page_count] = {tr("Model"), tr("Allocation"), tr("Quantize"), tr("Chat")};
-  for (int page = 0; page < page_count; ++page) {
-    const QString now = state(page);
-    rail_->button(page)->setText(now.isEmpty() ? names[page] : names[page] + QLatin1Char('\n') + now);
-    rail_->button(page)->setAccessibleName(names[page] + QStringLiteral(", ") + now);
-  }
+  device_->setText(session_.devices().list().devices.empty()
+                       ? tr("Looking for devices…")
+                       : tr("%1  ▾").arg(target_summary(session_.latency().target())));
 }
 
 void MainWindow::refresh_status() {
   const QLocale locale;
-  const JobStatus& sensitivity = session_.sensitivity_job();
-  if (sensitivity.state == JobState::running) {
-    const double part = sensitivity.total > 0 ? 100 * sensitivity.done / sensitivity.total : 0;
-    status_->setText(
-        tr("Measuring sensitivities: %1 %, %2").arg(locale.toString(part, 'f', 0), sensitivity.stage));
-  } else if (const Plan* plan = session_.plan()) {
+  const Planner& planner = session_.planner();
+  const Plan* plan = planner.plan();
+  if (plan && !planner.fixed()) {
     status_->setText(
         tr("%1: loss %2, bound %3, gap %4 % · solved by %5 in %6 ms")
             .arg(plan->solver.proven ? tr("Optimal") : tr("Best so far"),
-                 locale.toString(plan->solver.objective, 'g', 4), locale.toString(plan->solver.bound, 'g', 4),
+                 locale.toString(plan->solver.objective, 'g', 3), locale.toString(plan->solver.bound, 'g', 3),
                  locale.toString(100 * plan->solver.gap, 'f', 3), QString::fromStdString(plan->solver.name),
                  locale.toString(plan->solver.seconds * 1e3, 'f', 0)));
+    status_->setToolTip(
+        tr("The loss is in nats per token. The bound is proven: no plan within the budgets loses "
+           "less. The gap is what the plan may be away from the best"));
+  } else if (!session_.model()) {
+    status_->setText(tr("Ctrl+O opens a folder, Ctrl+Shift+O a file; or drop one here. F1 is the help."));
   } else {
-    status_->setText(
-        session_.model()
-            ? session_.answer().problem
-            : tr("Ctrl+O opens a folder, Ctrl+Shift+O a file, Ctrl+R a recent model; or drop one here."));
+    status_->setText(planner.fixed() ? tr("A quantized model: its plan is shown, and it can be chatted with.")
+                                     : empty_text(session_));
   }
 }
 
 void MainWindow::show_error(const QString& sentence) {
-  error_->setText(sentence);
-  error_->show();
-  notice_->hide();
-  error_bar_->show();
+  restyle(*message_, "error");
+  message_->setText(sentence);
+  message_->setToolTip(sentence);
+  model_page_->welcome().show_opening({});
+  static_cast<QStackedWidget*>(message_bar_->parentWidget())->setCurrentWidget(message_bar_);
 }
 
 void MainWindow::show_notice(const QString& sentence) {
-  notice_->setText(sentence);
-  notice_->show();
-  error_->hide();
-  error_bar_->show();
+  show_error(sentence);
+  restyle(*message_, "muted");
 }
 
-void MainWindow::zoom(int steps) {
-  QSettings().setValue(QStringLiteral("zoom"), std::clamp(zoom_steps() + steps, least_zoom, most_zoom));
-  apply_style();
-}
+void MainWindow::zoom(int steps) { zoom_by(steps); }
 
 void MainWindow::dragEnterEvent(QDragEnterEvent* event) {
-  if (event->mimeData()->hasUrls() && event->mimeData()->urls().size() == 1 &&
-      event->mimeData()->urls()[0].isLocalFile())
-    event->acceptProposedAction();
+  if (!event->mimeData()->hasUrls() || event->mimeData()->urls().size() != 1 ||
+      !event->mimeData()->urls()[0].isLocalFile())
+    return;
+  event->acceptProposedAction();
+  model_page_->welcome().show_drop(true);
 }
 
+void MainWindow::dragLeaveEvent(QDragLeaveEvent*) { model_page_->welcome().show_drop(false); }
+
 void MainWindow::dropEvent(QDropEvent* event) {
-  session_.open_model(event->mimeData()->urls()[0].toLocalFile());
+  model_page_->welcome().show_drop(false);
+  open(event->mimeData()->urls()[0].toLocalFile());
 }
 
 void MainWindow::closeEvent(QCloseEvent* event) {
+  if (!close_confirmed_ && !session_.unfinished_work().isEmpty()) {
+    event->ignore();
+    return unless_unfinished(tr("Close anyway"), [this] {
+      close_confirmed_ = true;
+      close();
+    });
+  }
   QSettings().setValue(QStringLiteral("geometry"), saveGeometry());
   QMainWindow::closeEvent(event);
 }

@@ -2,10 +2,10 @@
 #pragma once
 
 #include <QMainWindow>
+#include <functional>
 
 #include "ui/session/studio_session.h"
 
-class QButtonGroup;
 class QLabel;
 class QMenu;
 class QStackedWidget;
@@ -13,49 +13,71 @@ class QToolButton;
 
 namespace intarsia::ui {
 
+class AllocationPage;
+class ChatPage;
 class DevicePopup;
+class HelpWindow;
+class ModelPage;
+class QuantizePage;
+class StepRail;
 
-// Header, step rail, pages and status line.
+// Menu bar, header, step rail, pages and status line.
 class MainWindow : public QMainWindow {
   Q_OBJECT
  public:
   enum Page { model, allocation, quantize, chat, page_count };
   explicit MainWindow(StudioSession& session, QWidget* parent = nullptr);
   void show_page(Page page);
+  // Asks first where something unfinished would be lost.
+  void open(const QString& path);
+  void open_built_in();
+  void show_help(const QString& page = {});
 
  protected:
   void dragEnterEvent(QDragEnterEvent* event) override;
+  void dragLeaveEvent(QDragLeaveEvent* event) override;
   void dropEvent(QDropEvent* event) override;
   void closeEvent(QCloseEvent* event) override;
   void changeEvent(QEvent* event) override;
 
  private:
   QWidget* build_header();
-  QWidget* build_rail();
   QWidget* build_status();
-  void build_actions();
+  void build_pages();
+  void build_menus();
+  void build_file_menu(QMenu& menu);
+  void build_edit_menu(QMenu& menu);
+  void build_view_menu(QMenu& menu);
+  void connect_pages();
+  void fill_recent();
+  // Does it at once, or after the one question that says what would be lost.
+  void unless_unfinished(const QString& what, std::function<void()> act);
   void open_folder();
   void open_file();
-  void open_recent();
   void import_sensitivity();
   void import_latency_table();
   void save_latency_table();
-  void show_devices();
+  void adopt_model();
   void refresh_header();
-  void refresh_rail();
   void refresh_status();
   void show_error(const QString& sentence);
   void show_notice(const QString& sentence);
   void zoom(int steps);
 
   StudioSession& session_;
-  QLabel *model_name_, *status_, *error_, *notice_;
+  QLabel *model_name_, *status_, *message_;
   QToolButton* device_;
   DevicePopup* device_popup_;
-  QWidget* error_bar_;
-  QButtonGroup* rail_;
+  QWidget* message_bar_;
+  StepRail* rail_;
   QStackedWidget* pages_;
+  ModelPage* model_page_;
+  AllocationPage* allocation_page_;
+  QuantizePage* quantize_page_;
+  ChatPage* chat_page_;
   QMenu* recent_;
+  HelpWindow* help_ = nullptr;
+  bool close_confirmed_ = false;
 };
 
 } // namespace intarsia::ui

@@ -207,7 +207,7 @@ class TestAllocator : public QObject {
   void the_frontier_falls_and_stays_above_the_ideal() {
     Allocator allocator(memory_problem(3));
     std::size_t reports = 0;
-    const Frontier frontier = trace_frontier(allocator, 24, [&](const Frontier&) { ++reports; }, {});
+    const Frontier frontier = trace_frontier(allocator, 24, 64, [&](const Frontier&) { ++reports; }, {});
     QVERIFY(reports >= 3);
     QVERIFY(frontier.latency.empty()); // there are no times
     QVERIFY(frontier.memory.size() > 12);
@@ -219,7 +219,7 @@ class TestAllocator : public QObject {
     }
     std::stop_source stop;
     stop.request_stop();
-    QVERIFY(!test::error_of([&] { trace_frontier(allocator, 24, {}, {{}, stop.get_token()}); }).empty());
+    QVERIFY(!test::error_of([&] { trace_frontier(allocator, 24, 64, {}, {{}, stop.get_token()}); }).empty());
   }
 
   void the_order_of_budgets_does_not_matter() {

@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The parts of the session, each alone with hand-made neighbours and a tiny random model.
+#include <QSettings>
+#include <QSignalSpy>
+#include <QTemporaryDir>
+#include <semaphore>
+
+#include "core/base/error.h"
+#include "core/base/mapped_file.h"
+#include "tests/support/test_support.h"
+#include "tests/support/tiny_model.h"
+#include "ui/session/chat.h"
+#include "ui/session/devices.h"
+#include "ui/session/file_path.h"
+#include "ui/session/latency.h"
+#include "ui/session/model_store.h"
+#include "ui/session/quantization.h"
+#include "ui/session/saved_inputs.h"
+#include "ui/session/sensitivities.h"
+
+using namespace intarsia;
+using namespace intarsia::ui;
+
+namespace {
+
+constexpr int timeout = 120000; // ms; a slow machine needs longer, no result depends on it
+
+Device processor(const std::string& id, std::uint64_t free) {
+  Device device;
+  device.id = id;
+  device.name = "A processor";
+  device.memory_total = device.memory_free = free;
+  device.bandwidth = 20e9;
+  return device;
+}
+
+} // namespace
+
+class TestSessionParts : public QObject {
+  Q_OBJECT
+
+  QTemporaryDir dir_;
+  std::shared_ptr<const OpenedModel> tiny_;
+  QString tiny_path_;
+  std::shared_ptr<Workplace> here_ = std::make_shared<Workplace>(processor("cpu", 1 << 30));
+
+ private slots:
+  void initTestCase() {
+    QSettings::setPath(QSettings::NativeFormat, QSettings::UserScope, dir_.path());
+    QCoreApplication::setOrganizationName("IntarsiaTest");
+    qputenv("XDG_CACHE_HOME", dir_.filePath("cache").toUtf8());
+    tiny_path_ = dir_.filePath("tiny");
+    test::TinyModel model;
+    model.vocabulary = 300;
+    model.tied = true;
+    model.max_positions = 512; // room for a conversation
+    test::write_tiny_model(to_path(tiny_path_), model);
+    test::write_tiny_tokenizer(to_path(tiny_path_), model.vocabulary);
+    tiny_ = std::make_shared<const OpenedModel>(open_model(to_path(tiny_path_)));
+  }
+
+  // An abandoned or superseded job may go on for a while; nothing that it still says is heard.
+  void what_a_superseded_job_says_is_dropped() {
+    JobRunner runner;
+    std::binary_semaphore go_on(0), has_spoken(0);
+    QStringList heard;
+    const auto say = [&](const QString& words) { return [&heard, words] { heard << words; }; };
+    runner.start([&](const JobControl&, const JobRunner::Post& post) -> JobRunner::Finish {
+      go_on.acquire();
+      post(say("old layer"));
+      has_spoken.release();
+      return say("old end");
+    });
+    runner.start([&](const JobControl&, const JobRunner::Post& post) -> JobRunner::Finish {
+      go_on.release();
+      has_spoken.acquire(); // the old one has said everything but its end
+      post(say("new layer"));
+      return say("new end");
+    });
+    QSignalSpy finished(&runner, &JobRunner::finished);
+    QTRY_COMPARE_WITH_TIMEOUT(finished.count(), 1, timeout);
+    QCOMPARE(heard, QStringList({"new layer", "new end"}));
+  }
+
+  void what_an_abandoned_job_says_is_dropped() {
+    std::binary_semaphore go_on(0);
+    QStringList heard;
+    {
+      JobRunner runner;
+      runner.start([&](const JobControl& control, const JobRunner::Post& post) -> JobRunner::Finish {
+        go_on.acquire();
+        post([&heard] { heard << "layer"; });
+        control.report("stage", 1, 1);
+        return [&heard] { heard << "end"; };
+      });
+      connect(&runner, &JobRunner::progressed, this, [&] { heard << "progress"; });
+      runner.abandon();
+      QVERIFY(!runner.running());
+      go_on.release();
+    } // joins its thread
+    QCoreApplication::processEvents();
+    QVERIFY(heard.isEmpty());
+  }
+
+  void time_left_leaves_out_what_took_no_time() {
+    TrackedJob job;
+    std::binary_semaphore go_on(0);
+    job.start([&](const JobControl& control, const JobRunner::Post& post) -> JobRunner::Finish {
+      post([&job] { job.skip(50); });
+      control.report("half is there already", 50, 100);
+      go_on.acquire();
+      control.report("a little was done", 50.01, 100);
+      return {};
+    });
+    QTRY_VERIFY_WITH_TIMEOUT(job.status().done >= 50, timeout);
+    QVERIFY(job.status().seconds_left < 0); // nothing was done yet: not known
+    go_on.release();
+    QTRY_COMPARE_WITH_TIMEOUT(job.status().state, JobState::done, timeout);
+  }
+
+  void a_model_is_opened_and_a_missing_one_is_a_sentence() {
+    ModelStore store;
+    QSignalSpy changed(&store, &ModelStore::changed), failed(&store, &ModelStore::failed);
+    store.open(tiny_path_);
+    QTRY_COMPARE_WITH_TIMEOUT(changed.count(), 1, timeout);
+    QVERIFY(store.has_weights() && !store.is_artifact() && !store.is_built_in());
+    store.open("/nowhere/at/all");
+    QTRY_COMPARE_WITH_TIMEOUT(failed.count(), 1, timeout);
+    QVERIFY(failed[0][0].toString().contains("/nowhere/at/all"));
+    QCOMPARE(store.path(), tiny_path_); // the one before is still open
+  }
+
+  void what_was_decided_is_there_again() {
+    PlanInputs inputs;
+    inputs.memory = ModelFraction{0.4};
+    inputs.context = 77;
+    inputs.families = {QuantizerFamily::vq};
+    inputs.pins["a.layer"] = parse_quantizer_id("tcq-3.25");
+    inputs.forbidden["another"] = {parse_quantizer_id("nuq-2"), parse_quantizer_id("f16")};
+    save_inputs("/some/model", inputs);
+    QVERIFY(saved_inputs("/some/model") == inputs);
+    inputs.memory = MemoryBytes{123456789012};
+    save_inputs("/some/model", inputs);
+    QVERIFY(saved_inputs("/some/model") == inputs);
+    QVERIFY(!saved_inputs("/another/model"));
+  }
+
+  void the_best_bandwidth_ever_measured_is_the_machines() {
+    double measured = 30e9;
+    const auto find = [&] {
+      DeviceList list{{processor("cpu", 1 << 30)}, ""};
+      list.devices[0].bandwidth = measured;
+      return list;
+    };
+    const auto bandwidth = [&] {
+      Devices devices(find);
+      QSignalSpy listed(&devices, &Devices::listed);
+      devices.look();
+      listed.wait(timeout);
+      return devices.device().bandwidth;
+    };
+    QCOMPARE(bandwidth(), 30e9);
+    measured = 8e9; // the machine is busy
+    QCOMPARE(bandwidth(), 30e9);
+    measured = 40e9;
+    QCOMPARE(bandwidth(), 40e9);
+  }
+
+  // One thing: whose memory and whose time.
+  void the_target_of_a_plan_is_one_device() {
+    Latency latency;
+    latency.set_device(processor("cpu", 1000), here_);
+    latency.set_model(tiny_);
+    QVERIFY(latency.target().here);
+    QCOMPARE(latency.target().memory_free, std::uint64_t(1000));
+    const auto planned = Latency::planned_devices();
+    QVERIFY(!planned.empty());
+    QSignalSpy changed(&latency, &Latency::table_changed);
+    latency.plan_for(planned.front().file);
+    QCOMPARE(changed.count(), 1);
+    QVERIFY(latency.estimated() && !latency.target().here);
+    QCOMPARE(latency.target().name, planned.front().name);
+    QCOMPARE(latency.target().memory_free, latency.table()->device_memory);
+    const QString file = dir_.filePath("table.json");
+    latency.save(file);
+    latency.plan_for_this_device();
+    QVERIFY(latency.target().here && !latency.table());
+    latency.import_table(file);
+    QVERIFY(!latency.target().here);
+    QCOMPARE(latency.target().name, planned.front().name);
+    QSignalSpy failed(&latency, &Latency::failed);
+    latency.import_table(dir_.filePath("none.json"));
+    QCOMPARE(failed.count(), 1);
+    QVERIFY(latency.table().has_value()); // what was there stays
+  }
+
+  void sensitivities_are_there_at_once_and_get_better() {
+    LoadedModels models;
+    Sensitivities sensitivities(models);
+    sensitivities.set_workplace(here_);
+    std::vector<SensitivityKind> kinds;
+    std::vector<std::size_t> samples;
+    connect(&sensitivities, &Sensitivities::changed, this, [&] {
+      kinds.push_back(sensitivities.kind());
+      samples.push_back(sensitivities.value()->samples);
+    });
+    sensitivities.set_model(tiny_);
+    QCOMPARE(kinds.size(), std::size_t(1)); // before any event: provisional
+    QVERIFY(kinds[0] == SensitivityKind::provisional);
+    QCOMPARE(sensitivities.value()->method, std::string("provisional"));
+    QTRY_VERIFY_WITH_TIMEOUT(sensitivities.kind() == SensitivityKind::measured, timeout);
+    QVERIFY(kinds.size() > 3 && kinds[1] == SensitivityKind::partial);
+    QCOMPARE(samples[1], std::size_t(16)); // a sixteenth
+    QVERIFY(std::is_sorted(samples.begin(), samples.end()));
+    QCOMPARE(samples.back(), std::size_t(256));
+    QTRY_VERIFY_WITH_TIMEOUT(!sensitivities.measuring(), timeout);
+    QVERIFY(models.original.model != nullptr);
+
+    LoadedModels others;
+    Sensitivities again(others); // remembered
+    again.set_workplace(here_);
+    again.set_model(tiny_);
+    QTRY_VERIFY_WITH_TIMEOUT(again.kind() == SensitivityKind::measured, timeout);
+    QVERIFY(!others.original);
+    QVERIFY(again.value()->layers == sensitivities.value()->layers);
+  }
+
+  void what_is_good_enough_is_remembered() {
+    const QString path = dir_.filePath("other");
+    test::TinyModel model;
+    model.seed = 5;
+    test::write_tiny_model(to_path(path), model);
+    const auto opened = std::make_shared<const OpenedModel>(open_model(to_path(path)));
+    LoadedModels models;
+    Sensitivities sensitivities(models);
+    sensitivities.set_workplace(here_);
+    connect(&sensitivities, &Sensitivities::changed, this, [&] {
+      if (sensitivities.kind() == SensitivityKind::partial) sensitivities.settle();
+    });
+    sensitivities.set_model(opened);
+    QTRY_VERIFY_WITH_TIMEOUT(sensitivities.kind() == SensitivityKind::measured, timeout);
+    const std::size_t samples = sensitivities.value()->samples;
+    QVERIFY(samples >= 16 && samples < 256);
+    QVERIFY(!sensitivities.measuring());
+    LoadedModels others;
+    Sensitivities again(others);
+    again.set_workplace(here_);
+    again.set_model(opened);
+    QTRY_VERIFY_WITH_TIMEOUT(again.kind() == SensitivityKind::measured, timeout);
+    QCOMPARE(again.value()->samples, samples);
+  }
+
+  void a_quantization_is_taken_up_with_its_own_plan() {
+    LoadedModels models;
+    Quantization quantization(models);
+    quantization.set_workplace(here_);
+    quantization.set_model(tiny_, tiny_path_);
+    const Plan plan = test::mixed_plan(tiny_->graph());
+    const QString out = dir_.filePath("interrupted");
+    quantization.quantize(plan, out);
+    quantization.cancel(); // before its first layer
+    QTRY_COMPARE_WITH_TIMEOUT(quantization.job().state, JobState::cancelled, timeout);
+    QVERIFY(Quantization::has_partial(out));
+    const auto left = quantization.partial_plan(out);
+    QVERIFY(left.has_value());
+    for (const auto& [name, layer] : plan.layers) QVERIFY(left->layers.at(name).quantizer == layer.quantizer);
+    QSignalSpy made(&quantization, &Quantization::made);
+    quantization.resume(out);
+    QTRY_COMPARE_WITH_TIMEOUT(made.count(), 1, timeout);
+    QCOMPARE(quantization.artifact_path(), out);
+    QVERIFY(models.quantized.model != nullptr);
+    QVERIFY(!quantization.partial_plan(out));
+  }
+
+  void remains_of_another_model_cannot_be_taken_up() {
+    LoadedModels models;
+    Quantization quantization(models);
+    quantization.set_workplace(here_);
+    quantization.set_model(tiny_, tiny_path_);
+    const QString out = dir_.filePath("foreign");
+    QVERIFY(QDir().mkpath(out + ".partial"));
+    test::write_file(to_path(out + ".partial/plan.json"), "{\"format\":\"intarsia-plan/1\",\"layers\":{}}");
+    QVERIFY(Quantization::has_partial(out));
+    QVERIFY(!quantization.partial_plan(out));
+    QSignalSpy failed(&quantization, &Quantization::failed);
+    quantization.resume(out);
+    QCOMPARE(failed.count(), 1);
+    QVERIFY(!quantization.running());
+  }
+
+  void a_conversation_outlives_a_change_of_who_speaks() {
+    LoadedModels models;
+    Chat chat(models);
+    chat.set_workplace(here_);
+    chat.set_original({tiny_path_, "tiny, original"});
+    chat.set_quantized({tiny_path_, "tiny at 3 bits"}); // who it is matters here, not how it was made
+    ChatSettings settings;
+    settings.max_tokens = 4;
+    const auto answered = [&](std::size_t turns) {
+      return chat.turns().size() == turns && !chat.answering() && chat.turns().back().answer().finished;
+    };
+    chat.send("one", settings);
+    QTRY_VERIFY_WITH_TIMEOUT(answered(1), timeout);
+    QVERIFY2(chat.turns()[0].answer().answered, qPrintable(chat.turns()[0].answer().problem));
+    chat.choose_speaker(Speaker::quantized);
+    QCOMPARE(chat.turns().size(), std::size_t(1));
+    chat.send("two", settings);
+    QTRY_VERIFY_WITH_TIMEOUT(answered(2), timeout);
+    QCOMPARE(chat.turns()[0].answer().model, QString("tiny, original"));
+    QCOMPARE(chat.turns()[1].answer().model, QString("tiny at 3 bits"));
+    // It was shown what the other said.
+    QVERIFY(chat.turns()[1].answer().context_used > chat.turns()[0].answer().context_used);
+
+    chat.regenerate(settings); // and the answer before stays
+    QTRY_VERIFY_WITH_TIMEOUT(answered(2) && chat.turns()[1].answers.size() == 2, timeout);
+    QCOMPARE(chat.turns()[1].shown, std::size_t(1));
+    chat.show_answer(1, 0);
+    QCOMPARE(chat.turns()[1].shown, std::size_t(0));
+    chat.forget_from(1);
+    QCOMPARE(chat.turns().size(), std::size_t(1));
+    chat.clear();
+    QVERIFY(chat.turns().empty());
+  }
+
+  void an_answer_that_fails_is_a_sentence_and_the_next_question_works() {
+    LoadedModels models;
+    Chat chat(models);
+    chat.set_workplace(here_);
+    chat.set_original({dir_.filePath("gone"), "gone"});
+    chat.send("one", {});
+    QTRY_VERIFY_WITH_TIMEOUT(!chat.answering() && chat.turns().back().answer().finished, timeout);
+    QVERIFY(chat.turns().back().answer().problem.contains("gone"));
+    QVERIFY(!chat.turns().back().answer().answered);
+    chat.set_original({tiny_path_, "tiny"});
+    QVERIFY(chat.turns().empty()); // another model's conversation
+    ChatSettings settings;
+    settings.max_tokens = 2;
+    chat.send("two", settings);
+    QTRY_VERIFY_WITH_TIMEOUT(!chat.answering() && chat.turns().back().answer().answered, timeout);
+  }
+};
+
+QTEST_GUILESS_MAIN(TestSessionParts)
+#include "test_session_parts.moc"

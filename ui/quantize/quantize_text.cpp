@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/quantize/quantize_text.h"
+
+#include <QFileInfo>
+#include <QLocale>
+#include <algorithm>
+
+#include "core/allocation/memory_model.h"
+#include "ui/model/source_facts.h"
+
+namespace intarsia::ui {
+namespace {
+
+QString tr(const char* text) { return QObject::tr(text); }
+
+QString size_text(std::uint64_t bytes) { return QLocale().formattedDataSize(qint64(bytes), 2); }
+
+// A table's row whose cells are plain text.
+QString row(const QString& label, const QString& value) {
+  return QStringLiteral("<tr><td style='padding:3px 16px 3px 0'>%1</td><td><b>%2</b></td></tr>")
+      .arg(label.toHtmlEscaped(), value.toHtmlEscaped());
+}
+
+} // namespace
+
+bool same_choices(const Plan& a, const Plan& b) {
+  return std::equal(a.layers.begin(), a.layers.end(), b.layers.begin(), b.layers.end(),
+                    [](const auto& left, const auto& right) {
+                      return left.first == right.first && left.second.quantizer == right.second.quantizer;
+                    });
+}
+
+QString plan_summary(const Plan& plan) {
+  return tr("%1 bits per weight, %2 in memory")
+      .arg(QLocale().toString(plan.predicted.bits_per_weight, 'f', 2),
+           size_text(plan.predicted.memory_bytes));
+}
+
+QString reason_not_to_quantize(StudioSession& session) {
+  if (!session.model()) return tr("Open a model first.");
+  if (session.models().is_artifact())
+    return tr("This model is quantized already. Open its original to quantize it by another plan.");
+  if (!session.models().has_weights())
+    return tr("There are no weights here to quantize: this is a bare config.json. Open the model's folder or "
+              "its GGUF file.");
+  if (session.planner().plan()) return {};
+  if (!session.planner().answer().problem.isEmpty())
+    return tr("No plan meets the budgets: %1").arg(session.planner().answer().problem);
+  return tr("The plan is being made.");
+}
+
+QString source_warning(const OpenedModel& opened, const Plan& plan) {
+  const SourceFacts source = source_facts(opened);
+  const std::uint64_t result = plan_memory(opened.config(), opened.graph(), plan, 1).model_alone();
+  QStringList sentences;
+  if (source.lossy)
+    sentences << tr("The source is stored as %1 (%2), so it was quantized before: what that lost stays lost, "
+                    "and quantizing again adds to it. The original weights give a better result.")
+                     .arg(source.type, size_text(source.bytes));
+  if (result > source.bytes)
+    sentences << tr("The result will be larger than the source (%1, now %2): choose fewer bits.")
+                     .arg(size_text(result), size_text(source.bytes));
+  return sentences.join(QLatin1Char(' '));
+}
+
+QString result_table(StudioSession& session) {
+  const QLocale locale;
+  const OpenedModel& opened = *session.model();
+  const Quantization& made = session.quantization();
+  const SourceFacts source = source_facts(opened);
+  QString text = QStringLiteral("<table>"), after;
+  text += row(tr("Source"), tr("%1, %2").arg(size_text(source.bytes), source.type));
+  if (source.lossy || source.type == QLatin1String("F32"))
+    text += row(tr("Size in f16"), size_text(f16_model_bytes(opened.graph(), opened.config())));
+  text += row(tr("Size now"),
+              size_text(std::uint64_t(
+                  QFileInfo(made.artifact_path() + QStringLiteral("/model.safetensors")).size())));
+  if (made.plan())
+    text += row(tr("Predicted loss"),
+                tr("%1 nats per token").arg(locale.toString(made.plan()->predicted.loss, 'g', 3)));
+  if (const auto& quality = made.quality()) {
+    const bool beside = quality->no_original.isEmpty();
+    if (beside)
+      text += row(tr("KL divergence, measured"),
+                  tr("%1 nats per token").arg(locale.toString(quality->kl, 'g', 3)));
+    if (beside)
+      text += row(tr("Perplexity of the original"), locale.toString(quality->original_perplexity, 'f', 3));
+    text += row(tr("Perplexity now"), locale.toString(quality->quantized_perplexity, 'f', 3));
+    text += row(tr("Measured on"), QFileInfo(quality->text).fileName());
+    if (!beside)
+      after = tr("The original was not measured beside it: %1").arg(quality->no_original.toHtmlEscaped());
+  } else if (made.measuring()) {
+    after = tr("Measuring how much it lost…");
+  }
+  return text + QStringLiteral("</table>") + after;
+}
+
+} // namespace intarsia::ui

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/session/quantization.h"
+
+#include <QFileInfo>
+
+#include "core/base/error.h"
+#include "core/base/mapped_file.h"
+#include "core/device/device.h"
+#include "core/worker/worker_jobs.h"
+#include "ui/session/device_jobs.h"
+#include "ui/session/file_path.h"
+
+namespace intarsia::ui {
+namespace {
+
+constexpr std::size_t quality_window = 256; // tokens
+
+std::vector<int> tokens_to_measure_on(const OpenedModel& opened, const std::filesystem::path& text) {
+  constexpr std::size_t most_tokens = 4096;
+  Tokenizer::EncodeOptions plain;
+  plain.add_special = false;
+  auto tokens = opened.tokenizer->encode(read_text_file(text), plain);
+  tokens.resize(std::min(tokens.size(), most_tokens));
+  return tokens;
+}
+
+// Beside the original, where there is one.
+Quality quality_of(const RunningModel& quantized, const RunningModel& original, std::span<const int> tokens,
+                   const JobControl& control) {
+  Quality quality;
+  if (!original) {
+    quality.quantized_perplexity =
+        perplexity_anywhere(*quantized.model, tokens, quality_window, -1, control).perplexity;
+    return quality;
+  }
+  const auto result =
+      divergence_anywhere(*quantized.model, *original.model, tokens, quality_window, -1, control);
+  quality.original_perplexity = result.reference.perplexity;
+  quality.quantized_perplexity = result.model.perplexity;
+  quality.kl = result.mean_kl;
+  return quality;
+}
+
+QString partial_of(const QString& out) {
+  QString folder = out;
+  while (folder.size() > 1 && folder.endsWith(QLatin1Char('/'))) folder.chop(1);
+  return folder + QStringLiteral(".partial");
+}
+
+} // namespace
+
+Quantization::Quantization(LoadedModels& models, QObject* parent)
+    : QObject(parent)
+    , models_(models)
+    , workplace_(std::make_shared<Workplace>(Device())) {
+  connect(&job_, &TrackedJob::changed, this, &Quantization::changed);
+  connect(&job_, &TrackedJob::failed, this, &Quantization::failed);
+  connect(&quality_job_, &TrackedJob::changed, this, &Quantization::quality_changed);
+  connect(&quality_job_, &TrackedJob::failed, this, &Quantization::failed);
+}
+
+void Quantization::set_model(std::shared_ptr<const OpenedModel> model, const QString& path) {
+  job_.abandon();
+  quality_job_.abandon();
+  model_ = std::move(model);
+  path_ = path;
+  out_.clear();
+  plan_.reset();
+  layers_.clear();
+  quality_.reset();
+  artifact_ = model_ && model_->artifact ? path : QString();
+  artifact_plan_.reset();
+  if (model_ && model_->artifact) artifact_plan_ = model_->artifact->plan();
+  emit changed();
+  emit quality_changed();
+}
+
+void Quantization::set_workplace(std::shared_ptr<Workplace> workplace) { workplace_ = std::move(workplace); }
+
+bool Quantization::has_partial(const QString& out) { return QFileInfo::exists(partial_of(out)); }
+
+std::optional<Plan> Quantization::partial_plan(const QString& out) const {
+  const auto file = to_path(partial_of(out)) / "plan.json";
+  if (!model_ || !model_->checkpoint) return std::nullopt;
+  try {
+    if (std::filesystem::exists(file)) return read_plan(file, model_->graph());
+  } catch (const std::exception&) { // of another model, or torn: it cannot be taken up
+  }
+  return std::nullopt;
+}
+
+void Quantization::quantize(const Plan& plan, const QString& out) { start(plan, out, false); }
+
+void Quantization::resume(const QString& out) {
+  if (const auto plan = partial_plan(out))
+    start(*plan, out, true);
+  else
+    emit failed(tr("%1: what is left there belongs to another model or another version, so it cannot be "
+                   "taken up. Quantize into another folder.")
+                    .arg(partial_of(out)));
+}
+
+void Quantization::start(const Plan& plan, const QString& out, bool resume) {
+  if (!model_ || !model_->checkpoint || job_.running()) return;
+  quality_job_.abandon();
+  layers_.clear();
+  quality_.reset();
+  plan_ = plan;
+  out_ = out;
+  job_.start(
+      [this, out, resume, opened = model_, plan,
+       workplace = workplace_](const JobControl& control, const JobRunner::Post& post) -> JobRunner::Finish {
+        QuantizeOptions options;
+        options.resume = resume;
+        options.on_layer = [&](const LayerDone& layer) {
+          const LinearLayer* linear = opened->graph().find(layer.name);
+          const double taken_over = layer.resumed && linear ? double(linear->weights()) : 0;
+          post([this, layer, taken_over] {
+            job_.skip(taken_over);
+            layers_.push_back(layer);
+            emit changed();
+          });
+        };
+        const Place place = workplace->get();
+        quantize_at(place, *opened, plan, to_path(out), options, control);
+        auto artifact = std::make_shared<const OpenedModel>(open_model(to_path(out)));
+        const RunningModel running{artifact, load_at(place, *artifact, usual_context(*artifact), control)};
+        return [this, out, running, workplace] {
+          artifact_ = out;
+          artifact_plan_ = plan_;
+          models_.quantized = workplace == workplace_ ? running : RunningModel();
+          measure_quality(running, workplace);
+          emit made();
+        };
+      },
+      {}, double(model_->graph().linear_weights()));
+}
+
+// On the held-out text that came with the model, where there is one.
+void Quantization::measure_quality(const RunningModel& quantized,
+                                   const std::shared_ptr<Workplace>& workplace) {
+  const auto text = to_path(path_) / "heldout.txt";
+  if (!model_->tokenizer || !std::filesystem::exists(text)) return;
+  // In this process the original is there when its sensitivities were measured, else it is loaded where there
+  // is ample room for it; a worker loads it for this alone.
+  const bool loads_original = uses_worker(workplace->device());
+  const double needed = 4 * double(model_->graph().linear_weights() + model_->graph().embedding.weights());
+  if (!models_.original && !loads_original && needed > 0.5 * double(available_memory())) return;
+  quality_job_.start([this, text, quantized, workplace, opened = model_,
+                      original = loads_original ? RunningModel() : models_.original](
+                         const JobControl& control, const JobRunner::Post&) mutable -> JobRunner::Finish {
+    const auto tokens = tokens_to_measure_on(*opened, text);
+    QString no_original;
+    if (!original) try {
+        original = {opened, load_at(workplace->get(), *opened, quality_window, control)};
+      } catch (const Error& error) { // it may be too large for the device: measure what can be
+        if (error.kind() == ErrorKind::cancelled || !lives(*quantized.model)) throw;
+        no_original = QString::fromUtf8(error.what());
+      }
+    Quality quality = quality_of(quantized, original, tokens, control);
+    quality.text = from_path(text);
+    quality.no_original = no_original;
+    return [this, quality] { quality_ = quality; };
+  });
+}
+
+} // namespace intarsia::ui

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/window/step_rail.h"
+
+#include <QButtonGroup>
+#include <QPainter>
+#include <QVBoxLayout>
+
+#include "ui/quantize/quantize_text.h"
+#include "ui/theme/theme.h"
+
+namespace intarsia::ui {
+namespace {
+
+constexpr int rail_width = 96, circle = 24;
+
+struct Step {
+  StepState state;
+  QString words;
+};
+
+Step model_step(StudioSession& session) {
+  if (session.models().opening()) return {StepState::running, QObject::tr("opening")};
+  return {session.model() ? StepState::done : StepState::ready, {}};
+}
+
+Step allocation_step(StudioSession& session) {
+  const Planner& planner = session.planner();
+  if (!session.model()) return {StepState::empty, {}};
+  if (planner.fixed()) return {StepState::done, {}};
+  if (!planner.answer().problem.isEmpty()) return {StepState::failed, QObject::tr("no plan")};
+  if (session.sensitivities().measuring()) return {StepState::running, QObject::tr("measuring")};
+  return {planner.plan() ? StepState::done : StepState::ready, {}};
+}
+
+Step quantize_step(StudioSession& session) {
+  const Quantization& quantization = session.quantization();
+  const Plan* plan = session.planner().plan();
+  if (session.models().is_artifact()) return {StepState::done, {}};
+  if (quantization.running()) return {StepState::running, QObject::tr("running")};
+  const auto made = quantization.artifact_plan();
+  if (made && plan && !same_choices(*made, *plan)) return {StepState::stale, QObject::tr("older plan")};
+  if (made) return {StepState::done, {}};
+  if (quantization.job().state == JobState::failed) return {StepState::failed, QObject::tr("failed")};
+  if (quantization.job().state == JobState::cancelled) return {StepState::ready, QObject::tr("cancelled")};
+  return {session.can_quantize() ? StepState::ready : StepState::empty, {}};
+}
+
+Step chat_step(StudioSession& session) {
+  if (session.chat().answering()) return {StepState::running, QObject::tr("answering")};
+  return {session.chat().can_answer() ? StepState::ready : StepState::empty, {}};
+}
+
+QString spoken(StepState state) {
+  switch (state) {
+  case StepState::empty:
+    return QObject::tr("not ready");
+  case StepState::ready:
+    return QObject::tr("ready");
+  case StepState::running:
+    return QObject::tr("running");
+  case StepState::done:
+    return QObject::tr("done");
+  case StepState::stale:
+    return QObject::tr("out of date");
+  case StepState::failed:
+    return QObject::tr("failed");
+  }
+  return {};
+}
+
+} // namespace
+
+StepButton::StepButton(int number, const QString& name, QWidget* parent)
+    : QAbstractButton(parent)
+    , number_(number) {
+  setText(name);
+  setCheckable(true);
+  setFocusPolicy(Qt::StrongFocus);
+  setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
+}
+
+QSize StepButton::sizeHint() const {
+  return {rail_width - 2 * spacing, circle + 2 * fontMetrics().height() + 18};
+}
+
+void StepButton::show_state(StepState state, const QString& words) {
+  state_ = state;
+  words_ = words;
+  setAccessibleName(text() + QStringLiteral(", ") + (words.isEmpty() ? spoken(state) : words));
+  update();
+}
+
+void StepButton::paintEvent(QPaintEvent*) {
+  const Theme theme = Theme::of(palette());
+  QPainter painter(this);
+  painter.setRenderHint(QPainter::Antialiasing);
+  if (isChecked() || underMouse()) {
+    painter.setPen(Qt::NoPen);
+    painter.setBrush(theme.accent_soft);
+    painter.drawRoundedRect(rect(), 8, 8);
+  }
+  if (hasFocus()) {
+    painter.setPen(QPen(theme.accent, 2));
+    painter.setBrush(Qt::NoBrush);
+    painter.drawRoundedRect(QRectF(rect()).adjusted(1, 1, -1, -1), 8, 8);
+  }
+  const QColor fill = state_ == StepState::done      ? theme.good
+                      : state_ == StepState::running ? theme.accent
+                      : state_ == StepState::ready   ? theme.accent
+                      : state_ == StepState::stale   ? theme.warning
+                      : state_ == StepState::failed  ? theme.danger
+                                                     : theme.muted;
+  const QRectF disc((width() - circle) / 2.0, 6, circle, circle);
+  painter.setPen(Qt::NoPen);
+  painter.setBrush(fill);
+  painter.drawEllipse(disc);
+  painter.setPen(QPen(theme.card, 2));
+  if (state_ == StepState::done) {
+    painter.drawPolyline(QPolygonF{disc.center() + QPointF(-5, 0), disc.center() + QPointF(-1.5, 4),
+                                   disc.center() + QPointF(5, -4)});
+  } else {
+    painter.drawText(disc, Qt::AlignCenter, QString::number(number_));
+  }
+  const int line = fontMetrics().height();
+  QFont named = font();
+  named.setBold(isChecked());
+  painter.setFont(named);
+  painter.setPen(isChecked() ? theme.text : theme.muted);
+  painter.drawText(QRectF(0, disc.bottom() + 3, width(), line), Qt::AlignCenter, text());
+  QFont small = font();
+  small.setPixelSize(std::max(9, fontInfo().pixelSize() - 2));
+  painter.setFont(small);
+  painter.setPen(theme.muted);
+  painter.drawText(QRectF(0, disc.bottom() + 3 + line, width(), line), Qt::AlignCenter, words_);
+}
+
+StepRail::StepRail(StudioSession& session, QWidget* parent)
+    : QWidget(parent)
+    , session_(session)
+    , group_(new QButtonGroup(this)) {
+  setObjectName(QStringLiteral("rail"));
+  setAttribute(Qt::WA_StyledBackground);
+  setFixedWidth(rail_width);
+  auto* layout = new QVBoxLayout(this);
+  layout->setContentsMargins(spacing, 2 * spacing, spacing, 2 * spacing);
+  layout->setSpacing(spacing);
+  const QStringList names{tr("Model"), tr("Allocation"), tr("Quantize"), tr("Chat")};
+  const QStringList helps{tr("The model that is open, and its tensors"),
+                          tr("Budgets, and the plan that meets them with the least loss"),
+                          tr("Makes the quantized model by the plan"),
+                          tr("Talk with the original or the quantized model")};
+  for (int page = 0; page < names.size(); ++page) {
+    auto* step = new StepButton(page + 1, names[page], this);
+    step->setObjectName(QStringLiteral("step%1").arg(page));
+    step->setToolTip(tr("%1 (Ctrl+%2)").arg(helps[page]).arg(page + 1));
+    group_->addButton(step, page);
+    layout->addWidget(step);
+    steps_.push_back(step);
+  }
+  layout->addStretch();
+  connect(group_, &QButtonGroup::idClicked, this, &StepRail::chosen);
+  connect(&session_, &StudioSession::state_changed, this, &StepRail::refresh);
+  refresh();
+}
+
+void StepRail::choose(int page) { steps_[std::size_t(page)]->setChecked(true); }
+
+void StepRail::refresh() {
+  const Step states[] = {model_step(session_), allocation_step(session_), quantize_step(session_),
+                         chat_step(session_)};
+  for (std::size_t page = 0; page < steps_.size(); ++page)
+    steps_[page]->show_state(states[page].state, states[page].words);
+}
+
+} // namespace intarsia::ui

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QAbstractButton>
+
+#include "ui/session/studio_session.h"
+
+class QButtonGroup;
+
+namespace intarsia::ui {
+
+enum class StepState { empty, ready, running, done, stale, failed };
+
+// One step of the work: its number, or a tick when it is done; its name; how far it is.
+class StepButton : public QAbstractButton {
+  Q_OBJECT
+ public:
+  StepButton(int number, const QString& name, QWidget* parent = nullptr);
+  void show_state(StepState state, const QString& words); // words may be empty
+  StepState state() const { return state_; }
+  QString words() const { return words_; }
+  QSize sizeHint() const override;
+
+ protected:
+  void paintEvent(QPaintEvent* event) override;
+
+ private:
+  int number_;
+  StepState state_ = StepState::empty;
+  QString words_;
+};
+
+// Model, Allocation, Quantize, Chat: where the work stands, and the way from page to page.
+class StepRail : public QWidget {
+  Q_OBJECT
+ public:
+  explicit StepRail(StudioSession& session, QWidget* parent = nullptr);
+  void choose(int page);
+  StepButton* step(int page) const { return steps_[std::size_t(page)]; }
+
+ signals:
+  void chosen(int page);
+
+ private:
+  void refresh();
+
+  StudioSession& session_;
+  QButtonGroup* group_;
+  std::vector<StepButton*> steps_; // children
+};
+
+} // namespace intarsia::ui
