@@ -19,12 +19,8 @@ Conversation::Conversation(const Tokenizer& tokenizer, LanguageModel& model, std
                            std::string system)
     : tokenizer_(tokenizer)
     , sequence_(model.new_sequence(context))
+    , prompt_(tokenizer)
     , stop_tokens_(stop_tokens_of(model.config(), tokenizer)) {
-  try {
-    if (const auto& source = tokenizer.spec().chat_template; !source.empty()) template_.emplace(source);
-  } catch (const Error& error) {
-    template_problem_ = error.what();
-  }
   if (!system.empty()) messages_.push_back({"system", std::move(system)});
 }
 
@@ -38,22 +34,10 @@ void Conversation::drop_last_turn() {
   if (!messages_.empty() && messages_.back().role == "user") messages_.pop_back();
 }
 
-std::vector<int> Conversation::tokens_of(const std::vector<ChatMessage>& messages) const {
-  if (!template_) return tokenizer_.encode(render_plain_chat(messages));
-  const auto text_of = [&](int id) {
-    return id < 0 ? std::string() : tokenizer_.spec().tokens[std::size_t(id)];
-  };
-  const std::string text =
-      template_->render(messages, true, text_of(tokenizer_.spec().bos), text_of(tokenizer_.spec().eos));
-  Tokenizer::EncodeOptions options;
-  options.add_special = false; // a template writes the begin token itself
-  return tokenizer_.encode(text, options);
-}
-
 std::vector<int> Conversation::prompt_that_fits(const ReplyOptions& options) {
   const std::size_t room = std::min(options.max_tokens, context_size() / 4);
   std::vector<ChatMessage> messages = messages_;
-  std::vector<int> prompt = tokens_of(messages);
+  std::vector<int> prompt = prompt_.tokens(messages);
   if (options.when_full == WhenFull::refuse) {
     if (prompt.size() >= context_size())
       throw Error(ErrorKind::usage, "the conversation of " + std::to_string(prompt.size()) +
@@ -67,7 +51,7 @@ std::vector<int> Conversation::prompt_that_fits(const ReplyOptions& options) {
   while (prompt.size() + room > context_size() && messages.size() >= kept + 3) {
     const auto oldest = messages.begin() + std::ptrdiff_t(kept);
     messages.erase(oldest, oldest + 2); // a question and its answer
-    prompt = tokens_of(messages);
+    prompt = prompt_.tokens(messages);
   }
   dropped_messages_ = messages_.size() - messages.size();
   return prompt;
@@ -78,7 +62,7 @@ GenerationResult Conversation::reply(const std::string& message, const ReplyOpti
   messages_.push_back({"user", message});
   try {
     ReplyOptions chosen = options;
-    if (!template_) chosen.stop_texts.push_back("\nUser:");
+    for (const std::string& text : prompt_.stop_texts()) chosen.stop_texts.push_back(text);
     GenerationResult result = run(prompt_that_fits(options), chosen, on_text, std::move(stop));
     messages_.push_back({"assistant", result.text});
     return result;

@@ -2,6 +2,7 @@
 // The Llama family's transformer on the CPU, f32 arithmetic.
 #pragma once
 
+#include <mutex>
 #include <vector>
 
 #include "core/runtime/backend.h"
@@ -25,6 +26,8 @@ struct CpuModel : public LanguageModel {
   std::unique_ptr<Sequence> new_sequence(std::size_t capacity) override;
   std::unique_ptr<SequenceBatch> new_batch(std::size_t count, std::size_t capacity) override;
   std::size_t batch_size() const override { return 64; } // a tile of the products' tokens
+  std::vector<float> step(std::span<Sequence* const> sequences, std::span<const int> tokens,
+                          std::stop_token stop) override;
   void replace_linear(std::string_view name, LinearWeights weights) override;
   std::uint64_t weight_bytes() const override;
   void observe_inputs(InputObserver chosen) override { observer = std::move(chosen); }
@@ -40,6 +43,7 @@ struct CpuModel : public LanguageModel {
   std::vector<CpuBlock> blocks;
   std::vector<float> final_norm;
   InputObserver observer;
+  std::mutex computing; // held by a sequence or a batch while it computes
 };
 
 } // namespace intarsia
