@@ -106,8 +106,7 @@ void run(const Options& options) {
   const auto running = load(model, place, control, context);
   end_progress();
   Conversation conversation(tokenizer, *running, context, options.text("--system").value_or(""));
-  if (const std::string& problem = conversation.template_problem(); !problem.empty())
-    note("the model's chat template is not used, plain User: and Assistant: lines are: " + problem);
+  if (const std::string& problem = conversation.template_problem(); !problem.empty()) note(problem);
   if (!prompt) return converse(conversation, reply);
   const OnText on_text = options.json() ? OnText() : print_piece;
   const auto result = options.has("--raw") ? conversation.complete(*prompt, reply, on_text, control.stop)

@@ -85,9 +85,7 @@ void tell(const HttpServer& server, const ServerOptions& options, bool as_json) 
   }
   log_line(fmt::format("serving {} at {} ({} responses at once, {} tokens each); Ctrl-C ends it",
                        server.model_name(), server.address() + "/v1", options.parallel, options.context));
-  if (!server.template_problem().empty())
-    log_line("the model's chat template is not used, plain User: and Assistant: lines are: " +
-             server.template_problem());
+  if (!server.template_problem().empty()) log_line("warning: " + server.template_problem());
   if (server.is_public())
     log_line(fmt::format("warning: every machine that reaches {} can use this server{}; nothing is encrypted",
                          options.host,

@@ -28,6 +28,7 @@ struct ReplyOptions {
   std::vector<std::string> stop_texts;          // an answer ends before the first of them
   std::optional<std::size_t> log_probabilities; // see GenerationRequest
   WhenFull when_full = WhenFull::drop_oldest;
+  OrderedJson template_arguments{}; // an object: enable_thinking, whatever the model's template reads
 };
 
 // Tokens that end an answer: the model's own, and the end-of-turn tokens of chat formats whose files forget
@@ -46,8 +47,7 @@ class Conversation {
   std::size_t context_size() const { return sequence_->capacity(); }
   // Messages that the model was not shown at the last reply, because the context was full.
   std::size_t dropped_messages() const { return dropped_messages_; }
-  // Why the tokenizer's chat template is not used, plain "User:" lines instead; empty: it is, or there is
-  // none.
+  // One sentence where a generic format stands in for the model's own chat template; empty: it does not.
   const std::string& template_problem() const { return prompt_.problem(); }
 
   // On an Error (the message is too long, or the template refuses it) the question is forgotten, and the
@@ -64,7 +64,7 @@ class Conversation {
                             const OnText& on_text, std::stop_token stop);
 
  private:
-  std::vector<int> prompt_that_fits(const ReplyOptions& options); // leaves room for the answer
+  ChatTokens prompt_that_fits(const ReplyOptions& options); // leaves room for the answer
   GenerationResult run(std::vector<int> prompt, const ReplyOptions& options, const OnText& on_text,
                        std::stop_token stop);
 

@@ -26,6 +26,23 @@ std::uint64_t fresh_seed() {
   return (std::uint64_t(random()) << 31 ^ random()) & INT64_MAX;
 }
 
+// Messages up to the next question go; a system message stays. False where there is nothing to leave out.
+bool drop_oldest(std::vector<ChatMessage>& messages) {
+  const auto first = messages.begin() + (messages.front().role == "system" ? 1 : 0);
+  if (first == messages.end()) return false;
+  const auto next = std::find_if(first + 1, messages.end(),
+                                 [](const ChatMessage& message) { return message.role == "user"; });
+  if (next == messages.end()) return false;
+  messages.erase(first, next);
+  return true;
+}
+
+std::size_t size_of(const ChatRequest& chat) {
+  std::size_t bytes = 0;
+  for (const ChatMessage& message : chat.messages) bytes += message.content.size();
+  return bytes;
+}
+
 } // namespace
 
 Api::Api(Scheduler& scheduler, const Tokenizer& tokenizer, const ModelConfig& config, std::string name)
@@ -62,32 +79,20 @@ void Api::refuse_long_text(std::size_t bytes, const char* field) const {
   refuse_beyond_context(bytes / longest_token_, true, field);
 }
 
-std::vector<int> Api::chat_tokens(const CompletionRequest& request) const {
-  std::vector<ChatMessage> messages = request.messages;
-  const auto size = [&] {
-    std::size_t bytes = 0;
-    for (const ChatMessage& message : messages) bytes += message.content.size();
-    return bytes;
-  };
+ChatTokens Api::chat_tokens(const CompletionRequest& request) const {
+  ChatRequest chat = request.chat;
   const std::size_t context = scheduler_.options().context;
   const std::size_t room = std::min(request.max_tokens.value_or(context), context / 4);
-  const auto drop_oldest = [&] { // up to the next question; the system message stays
-    auto first = messages.begin() + (messages.front().role == "system" ? 1 : 0);
-    auto next = std::find_if(first == messages.end() ? first : first + 1, messages.end(),
-                             [](const ChatMessage& message) { return message.role == "user"; });
-    if (next == messages.end()) return false;
-    messages.erase(first, next);
-    return true;
-  };
   if (request.drop_oldest)
-    while (size() / longest_token_ >= context && drop_oldest()) {
+    while (size_of(chat) / longest_token_ >= context && drop_oldest(chat.messages)) {
     }
-  refuse_long_text(size(), "messages");
-  std::vector<int> tokens = prompt_.tokens(messages);
+  refuse_long_text(size_of(chat), "messages");
+  ChatTokens prompt = prompt_.tokens(chat);
   if (request.drop_oldest)
-    while (tokens.size() + room > context && drop_oldest()) tokens = prompt_.tokens(messages);
-  refuse_beyond_context(tokens.size(), false, "messages");
-  return tokens;
+    while (prompt.tokens.size() + room > context && drop_oldest(chat.messages)) prompt = prompt_.tokens(chat);
+  if (prompt.tokens.empty()) throw bad_request("'messages' make an empty prompt", "messages");
+  refuse_beyond_context(prompt.tokens.size(), false, "messages");
+  return prompt;
 }
 
 std::vector<int> Api::text_tokens(const std::variant<std::string, std::vector<int>>& prompt) const {
@@ -111,9 +116,9 @@ std::vector<int> Api::text_tokens(const std::variant<std::string, std::vector<in
 Completion Api::chat(const std::string& body) {
   CompletionRequest request = chat_request(parse_body(body));
   check_model(request.model);
-  for (const std::string& text : prompt_.stop_texts()) request.stop_texts.push_back(text);
-  std::vector<int> tokens = chat_tokens(request);
-  return start(std::move(request), {std::move(tokens)}, true);
+  ChatTokens prompt = chat_tokens(request);
+  for (std::string& text : prompt.stop_texts) request.stop_texts.push_back(std::move(text));
+  return start(std::move(request), {std::move(prompt.tokens)}, true);
 }
 
 Completion Api::text(const std::string& body) {

@@ -40,7 +40,7 @@ class Api {
 
  private:
   Completion start(CompletionRequest request, std::vector<std::vector<int>> prompts, bool chat);
-  std::vector<int> chat_tokens(const CompletionRequest& request) const;
+  ChatTokens chat_tokens(const CompletionRequest& request) const;
   std::vector<int> text_tokens(const std::variant<std::string, std::vector<int>>& prompt) const;
   void refuse_beyond_context(std::size_t tokens, bool at_least, const char* field) const;
   void refuse_long_text(std::size_t bytes, const char* field) const;

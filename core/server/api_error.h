@@ -26,6 +26,13 @@ inline ApiError bad_request(const std::string& sentence, std::string field,
   return ApiError(400, std::move(code), sentence, std::move(field));
 }
 
+inline ApiError request_timeout() {
+  return ApiError(408, "request_timeout", "the request did not arrive in time");
+}
+inline ApiError header_too_large() {
+  return ApiError(431, "header_too_large", "the request's header is too large");
+}
+
 // {"error":{"message","type","param","code"}}
 OrderedJson to_json(const ApiError& error);
 

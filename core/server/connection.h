@@ -20,6 +20,7 @@ class Connection : public httplib::Stream {
   bool wait_for_request(std::chrono::milliseconds patience, const std::atomic<bool>& closing);
   void begin_request(); // its time and header are counted from here
   void header_is_read() { in_header_ = false; }
+  bool in_header() const { return in_header_; } // also where what came is no request
   bool header_too_large() const { return header_size_ > largest_header_; }
   bool timed_out() const { return timed_out_; }
   bool answered() const { return answered_; } // something of a response was written

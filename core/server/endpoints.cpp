@@ -141,8 +141,15 @@ void Endpoints::install(httplib::Server& server) {
   server.Put(".*", with_body);
   server.Patch(".*", with_body);
   server.Delete(".*", with_body);
-  server.set_error_handler([](const httplib::Request&, httplib::Response& response) { // the library's own
-    if (response.body.empty())
+  // The library's own refusals: of what is no HTTP, or stops in the middle of a header.
+  server.set_error_handler([](const httplib::Request&, httplib::Response& response) {
+    if (!response.body.empty()) return;
+    const Connection* connection = Connection::current();
+    if (connection && connection->header_too_large())
+      answer(response, header_too_large());
+    else if (connection && connection->timed_out())
+      answer(response, request_timeout());
+    else
       answer(response,
              ApiError(response.status, "bad_request", "this is no request that the server understands"));
   });
@@ -203,6 +210,8 @@ std::string Endpoints::read_body(const httplib::Request& request,
   const ApiError too_large(413, "request_too_large",
                            fmt::format("the request body is larger than the {} bytes that this server takes",
                                        options_.largest_body));
+  if (request.is_multipart_form_data())
+    throw ApiError(415, "unsupported_media_type", "the request body must be JSON, not a form");
   if (request.has_header("Content-Length") &&
       std::strtoull(request.get_header_value("Content-Length").c_str(), nullptr, 10) > options_.largest_body)
     throw too_large;
@@ -216,7 +225,7 @@ std::string Endpoints::read_body(const httplib::Request& request,
   if (!fits) throw too_large; // it came in chunks, or compressed
   if (whole) return body;
   if (const Connection* connection = Connection::current(); connection && connection->timed_out())
-    throw ApiError(408, "request_timeout", "the request did not arrive in time");
+    throw request_timeout();
   throw ApiError(400, "bad_request", "the request's body did not arrive as its header says");
 }
 
@@ -302,7 +311,7 @@ struct EventStream {
       Piece prefix;
       prefix.choice = i;
       prefix.text = completion.prefixes[i];
-      if (!completion.request.messages.empty())
+      if (!completion.request.chat.messages.empty())
         events += event(completion.writer.opening(i));
       else if (!prefix.text.empty())
         events += event(completion.writer.piece(prefix));
@@ -312,7 +321,7 @@ struct EventStream {
   std::string next(Piece piece) {
     if (piece.error) std::rethrow_exception(piece.error);
     if (piece.last) add_to(usage, piece, completion.request.choices);
-    if (!piece.last || completion.request.messages.empty()) return event(completion.writer.piece(piece));
+    if (!piece.last || completion.request.chat.messages.empty()) return event(completion.writer.piece(piece));
     // A chat's last chunk has a reason and no text.
     std::string events;
     Piece text = piece;

@@ -59,7 +59,7 @@ class HttpServer {
   bool is_public() const;
   // How clients name the model.
   const std::string& model_name() const;
-  // For people: why the model's own chat template is not used; empty: it is.
+  // One sentence where a generic format stands in for the model's own chat template; empty: it does not.
   const std::string& template_problem() const;
   ServerStatus status() const;
 

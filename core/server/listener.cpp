@@ -62,12 +62,11 @@ bool Listener::serve_one(Connection& connection) {
   const bool good = process_request(connection, false, closed, nullptr);
   if (!good && !connection.answered()) {
     if (connection.header_too_large())
-      answer_by_hand(connection, "431 Request Header Fields Too Large",
-                     ApiError(431, "header_too_large", "the request's header is too large"));
+      answer_by_hand(connection, "431 Request Header Fields Too Large", header_too_large());
     else if (connection.timed_out())
-      answer_by_hand(connection, "408 Request Timeout",
-                     ApiError(408, "request_timeout", "the request did not arrive in time"));
+      answer_by_hand(connection, "408 Request Timeout", request_timeout());
   }
+  if (connection.in_header()) connection.close_after_response(); // nobody knows where another would begin
   return good && !closed && !closing_;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/server/openai_request.h"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <set>
@@ -185,6 +186,34 @@ std::string content_of(const Json& content, const std::string& where) {
   return text;
 }
 
+// Templates want the arguments of a call as an object; OpenAI's clients send them as text.
+OrderedJson tool_calls_of(const Json& calls, const std::string& where) {
+  const std::string field = where + ".tool_calls";
+  if (!calls.is_array()) throw bad_request("'" + field + "' must be a list", field, "invalid_type");
+  OrderedJson result = OrderedJson::array();
+  for (const Json& call : calls) {
+    if (!call.is_object() || !call.contains("function") || !call["function"].is_object())
+      throw bad_request("'" + field + "' has an entry without a function", field);
+    OrderedJson copy = call;
+    OrderedJson& function = copy["function"];
+    if (function.contains("arguments") && function["arguments"].is_string()) {
+      const auto arguments = OrderedJson::parse(function["arguments"].get<std::string>(), nullptr, false);
+      if (arguments.is_object()) function["arguments"] = arguments;
+    }
+    result.push_back(std::move(copy));
+  }
+  return result;
+}
+
+// A list of objects, or nothing.
+OrderedJson objects_of(const Json* list, const std::string& name) {
+  if (!list || (list->is_array() && list->empty())) return nullptr;
+  const bool good = list->is_array() && std::all_of(list->begin(), list->end(),
+                                                    [](const Json& entry) { return entry.is_object(); });
+  if (!good) throw bad_request("'" + name + "' must be a list of objects", name, "invalid_type");
+  return *list;
+}
+
 ChatMessage message_of(const Json& json, const std::string& where) {
   if (!json.is_object()) throw bad_request("'" + where + "' must be an object", where, "invalid_type");
   Fields fields(json);
@@ -199,11 +228,13 @@ ChatMessage message_of(const Json& json, const std::string& where) {
   if (!content && message.role != "assistant")
     throw bad_request("'" + where + ".content' is missing", where + ".content", "missing_required_parameter");
   if (content) message.content = content_of(*content, where + ".content");
-  fields.ignore({"name", "refusal", "annotations", "audio"});
-  if (const Json* calls = fields.find("tool_calls"); calls && !(calls->is_array() && calls->empty()))
-    throw bad_request("'" + where + ".tool_calls' is not supported", where + ".tool_calls",
-                      "unsupported_parameter");
-  fields.ignore({"tool_calls", "tool_call_id", "function_call"});
+  // What templates of models with tools read.
+  message.fields = OrderedJson::object();
+  for (const char* name : {"name", "tool_call_id", "reasoning_content"})
+    if (const Json* value = fields.find(name)) message.fields[name] = *value;
+  if (const Json* calls = fields.find("tool_calls"))
+    message.fields["tool_calls"] = tool_calls_of(*calls, where);
+  fields.ignore({"refusal", "annotations", "audio"});
   fields.refuse_unknown();
   return message;
 }
@@ -250,7 +281,7 @@ CompletionRequest chat_request(const Json& body) {
   if (!messages->is_array() || messages->empty())
     throw bad_request("'messages' must be a list of at least one message", "messages", "invalid_type");
   for (std::size_t i = 0; i < messages->size(); ++i)
-    request.messages.push_back(message_of((*messages)[i], "messages[" + std::to_string(i) + "]"));
+    request.chat.messages.push_back(message_of((*messages)[i], "messages[" + std::to_string(i) + "]"));
   const auto most = fields.count("max_tokens", 1, INT32_MAX);
   request.max_tokens = fields.count("max_completion_tokens", 1, INT32_MAX);
   if (!request.max_tokens) request.max_tokens = most;
@@ -270,16 +301,27 @@ CompletionRequest chat_request(const Json& body) {
                         "unsupported_parameter");
   if (const Json* modalities = fields.find("modalities"); modalities && *modalities != Json{"text"})
     throw bad_request("'modalities' may be [\"text\"] only", "modalities", "unsupported_parameter");
-  if (const Json* tools = fields.find("tools"); tools && !(tools->is_array() && tools->empty()))
-    throw bad_request("'tools' is not supported", "tools", "unsupported_parameter");
-  if (const Json* choice = fields.find("tool_choice"); choice && *choice != "none" && *choice != "auto")
-    throw bad_request("'tool_choice' may be \"none\" or \"auto\" only", "tool_choice",
-                      "unsupported_parameter");
+  request.chat.tools = objects_of(fields.find("tools"), "tools");
+  request.chat.documents = objects_of(fields.find("documents"), "documents");
+  request.chat.arguments = OrderedJson::object();
+  if (const Json* arguments = fields.find("chat_template_kwargs")) {
+    if (!arguments->is_object())
+      throw bad_request("'chat_template_kwargs' must be an object", "chat_template_kwargs", "invalid_type");
+    request.chat.arguments = *arguments;
+  }
+  if (const Json* effort = fields.find("reasoning_effort"))
+    request.chat.arguments["reasoning_effort"] = *effort;
+  if (const Json* choice = fields.find("tool_choice")) {
+    if (*choice != "none" && *choice != "auto")
+      throw bad_request("'tool_choice' may be \"none\" or \"auto\" only", "tool_choice",
+                        "unsupported_parameter");
+    if (*choice == "none") request.chat.tools = nullptr;
+  }
   fields.refuse("functions", "it is OpenAI's former name of 'tools'");
   fields.refuse("function_call", "it is OpenAI's former name of 'tool_choice'");
   fields.refuse("audio", "this model writes text only");
   fields.refuse("web_search_options", "nothing is searched here");
-  fields.ignore({"parallel_tool_calls", "reasoning_effort", "verbosity", "prediction"});
+  fields.ignore({"parallel_tool_calls", "verbosity", "prediction"});
   fields.refuse_unknown();
   return request;
 }

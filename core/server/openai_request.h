@@ -15,8 +15,8 @@ namespace intarsia::server {
 
 struct CompletionRequest {
   std::string model; // empty: whichever is there
-  // A chat's messages; or prompts, as texts or as tokens.
-  std::vector<ChatMessage> messages;
+  // What the chat template is told; or prompts, as texts or as tokens.
+  ChatRequest chat;
   std::vector<std::variant<std::string, std::vector<int>>> prompts;
 
   std::optional<std::size_t> max_tokens;

@@ -80,6 +80,11 @@ void Scheduler::work() {
   fail_all(closing_error());
 }
 
+// Of the exception in flight; one that a stop has caused is no fault of the model's.
+std::exception_ptr Scheduler::present_error() const {
+  return stop_.stop_requested() ? closing_error() : std::current_exception();
+}
+
 // False when there is an end.
 bool Scheduler::wait_for_work() {
   std::unique_lock lock(mutex_);
@@ -159,7 +164,7 @@ void Scheduler::guarded(Slot& slot, Body&& body) {
   try {
     body();
   } catch (...) {
-    if (slot.busy()) slot.fail(std::current_exception());
+    if (slot.busy()) slot.fail(present_error());
   }
   if (!slot.busy()) finish(slot);
 }
@@ -194,7 +199,7 @@ void Scheduler::decode() {
     logits = model_.step(sequences, tokens, stop_.get_token());
   } catch (...) {
     for (Slot* slot : ready) {
-      slot->fail(std::current_exception());
+      slot->fail(present_error());
       finish(*slot);
     }
     return;

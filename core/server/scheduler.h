@@ -56,6 +56,7 @@ class Scheduler {
   void decode();
   void finish(Slot& slot);
   void fail_all(std::exception_ptr error);
+  std::exception_ptr present_error() const;
   Slot& best_slot(std::span<const int> prompt);
   template <typename Body>
   void guarded(Slot& slot, Body&& body);

@@ -17,9 +17,9 @@ namespace {
 // A server of the built-in model on any free port, until it is told to end.
 class Serving {
  public:
-  explicit Serving(const QStringList& more = {}, const QByteArray& key = {}) {
+  explicit Serving(const QStringList& more = {}, const QString& variable = {}, const QString& value = {}) {
     QProcessEnvironment environment = QProcessEnvironment::systemEnvironment();
-    if (!key.isEmpty()) environment.insert("INTARSIA_API_KEY", QString::fromUtf8(key));
+    if (!variable.isEmpty()) environment.insert(variable, value);
     process_.setProcessEnvironment(environment);
     process_.start(QStringLiteral(INTARSIA_CLI),
                    QStringList{"serve", text(resources_folder() / "demo-model"), "--port", "0", "--json"} +
@@ -72,10 +72,25 @@ class TestServe : public QObject {
   }
 
   void takes_its_key_from_the_environment() {
-    Serving server({}, "sk-environment");
+    Serving server({}, "INTARSIA_API_KEY", "sk-environment");
     QVERIFY(server.told["api_key"].get<bool>());
     QCOMPARE(HttpClient(server.port()).get("/v1/models").status, 401);
     QCOMPARE(HttpClient(server.port(), "sk-environment").get("/v1/models").status, 200);
+  }
+
+  // As a GPU's: the model is in another process, and answers the same.
+  void serves_from_a_worker() {
+    const Json body{{"messages", {{{"role", "user"}, {"content", "And oak?"}}}},
+                    {"max_tokens", 12},
+                    {"temperature", 0},
+                    {"logprobs", true}};
+    Serving here, there({}, "INTARSIA_CPU_IN_WORKER", "1");
+    const Json expected = HttpClient(here.port()).post("/v1/chat/completions", body).json();
+    const Json answer = HttpClient(there.port()).post("/v1/chat/completions", body).json();
+    QVERIFY(expected["choices"][0]["message"]["content"].get<std::string>().size() > 10);
+    QVERIFY(answer["choices"] == expected["choices"]);
+    there.signal(SIGINT);
+    QCOMPARE(there.exit_code(), 0);
   }
 
   void warns_when_others_can_reach_it() {

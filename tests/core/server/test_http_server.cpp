@@ -312,6 +312,8 @@ class TestHttpServer : public QObject {
     QCOMPARE(client.get("/v1/nothing").error_code(), std::string("unknown_url"));
     QCOMPARE(client.get(chat_path).status, 405);
     QCOMPARE(client.post("/v1/models", "{}").status, 405);
+    QCOMPARE(answer_of(client.raw().Post(chat_path, "--x\r\n", "multipart/form-data; boundary=x")).status,
+             415);
     QCOMPARE(client.post("/v1/embeddings", "{\"input\":\"a\"}").status, 404);
     QCOMPARE(client.get("/" + std::string(4000, 'a')).status, 414);
     QCOMPARE(answer_of(client.raw().Options(chat_path)).status, 405); // no CORS
@@ -480,6 +482,46 @@ class TestHttpServer : public QObject {
     const HttpAnswer answer = client.post(chat_path, body);
     QCOMPARE(answer.status, 200);
     QVERIFY(answer.json()["usage"]["prompt_tokens"].get<std::size_t>() < model_.config().max_positions);
+  }
+
+  // Tools, their calls and the template's own arguments reach the model's template; what it refuses is a 400.
+  void the_template_is_told_of_tools_and_arguments() {
+    TokenizerSpec spec = model_.tokenizer->spec();
+    spec.chat_template =
+        "{% for m in messages %}{{ m.role }}={{ m.content }};{% if m.tool_calls %}{{ "
+        "m.tool_calls[0].function.arguments.wood }};{% endif %}{% endfor %}{% for t in tools %}{{ "
+        "t.function.name "
+        "}};{% endfor %}{% if enable_thinking is defined and enable_thinking is false %}no thoughts{% endif "
+        "%}"
+        "{% if messages[0].content == 'refuse me' %}{{ raise_exception('I refuse') }}{% endif %}";
+    const auto tokenizer = make_tokenizer(spec);
+    HttpServer server(*tokenizer, *language_, options());
+    server.start();
+    HttpClient client(server.port());
+    const auto prompt_tokens = [&](const Json& body) {
+      return client.post(chat_path, body).json()["usage"]["prompt_tokens"].get<std::size_t>();
+    };
+    const auto size_of = [&](const std::string& text) {
+      return tokenizer->encode(text, {false, true}).size();
+    };
+    Json body = chat_body("a", 1);
+    QCOMPARE(prompt_tokens(body), size_of("user=a;"));
+    body["chat_template_kwargs"] = {{"enable_thinking", false}};
+    QCOMPARE(prompt_tokens(body), size_of("user=a;no thoughts"));
+    body["tools"] = Json::array({{{"type", "function"}, {"function", {{"name", "hardness"}}}}});
+    QCOMPARE(prompt_tokens(body), size_of("user=a;hardness;no thoughts"));
+    body["messages"].push_back(
+        {{"role", "assistant"},
+         {"content", nullptr},
+         {"tool_calls",
+          {{{"id", "1"},
+            {"type", "function"},
+            {"function", {{"name", "hardness"}, {"arguments", "{\"wood\":\"oak\"}"}}}}}}});
+    body["messages"].push_back({{"role", "tool"}, {"tool_call_id", "1"}, {"content", "6000"}});
+    QCOMPARE(prompt_tokens(body), size_of("user=a;assistant=;oak;tool=6000;hardness;no thoughts"));
+    const HttpAnswer refused = client.post(chat_path, chat_body("refuse me"));
+    QCOMPARE(refused.status, 400);
+    QVERIFY(refused.json()["error"]["message"].get<std::string>().find("I refuse") != std::string::npos);
   }
 
   void a_longer_turn_reuses_the_one_before_and_memory_stays() {
