@@ -230,7 +230,8 @@ class TestHttpServer : public QObject {
                                           {"temperature", 0},
                                           {"logprobs", 1}})
             .json();
-    QCOMPARE(by_text["usage"]["completion_tokens"].get<int>(), 16); // OpenAI's default
+    const bool stopped = by_text["choices"][0]["finish_reason"] == "stop";
+    QVERIFY(stopped || by_text["usage"]["completion_tokens"] == 16); // OpenAI's default
     QCOMPARE(by_tokens["choices"].size(), std::size_t(2));
     QVERIFY(by_text["choices"][0]["text"].get<std::string>().ends_with(
         by_tokens["choices"][0]["text"].get<std::string>()));
@@ -489,7 +490,7 @@ class TestHttpServer : public QObject {
     TokenizerSpec spec = model_.tokenizer->spec();
     spec.chat_template =
         "{% for m in messages %}{{ m.role }}={{ m.content }};{% if m.tool_calls %}{{ "
-        "m.tool_calls[0].function.arguments.wood }};{% endif %}{% endfor %}{% for t in tools %}{{ "
+        "m.tool_calls[0].function.arguments.wood }};{% endif %}{% endfor %}{% for t in tools or [] %}{{ "
         "t.function.name "
         "}};{% endfor %}{% if enable_thinking is defined and enable_thinking is false %}no thoughts{% endif "
         "%}"
@@ -548,7 +549,9 @@ class TestHttpServer : public QObject {
     qInfo("%zu turns, %zu tokens, %zu of them reused, memory grew by %.2f MiB over the last 9,000", turns,
           tokens, reused, growth / 0x1p20);
     QVERIFY(2 * reused > tokens);
+#ifndef __SANITIZE_ADDRESS__ // which keeps what was freed
     QVERIFY(growth < 4 * 0x1p20);
+#endif
   }
 
   void starts_and_stops() {
