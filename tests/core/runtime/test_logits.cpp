@@ -145,7 +145,8 @@ class TestLogits : public QObject {
     const auto logits = coarse->new_sequence(64)->forward(golden.tokens, false, {});
     const double difference = largest_difference(logits, golden.logits);
     QVERIFY(difference > 1e-6); // it is coarser
-    QVERIFY2(difference < 0.05, qPrintable(QString::number(difference)));
+    // Of 3,840 logits with a standard deviation of 1.13, the worst: steps of 1/127 of a head's largest value.
+    QVERIFY2(difference < 0.1, qPrintable(QString::number(difference)));
   }
 
   void sequence_bytes_are_what_a_sequence_takes() {
