@@ -6,7 +6,8 @@
 set -euo pipefail
 
 engine=(g++ cmake ninja-build pkg-config git ca-certificates
-        nlohmann-json3-dev libglpk-dev libtbb-dev libhwy-dev libeigen3-dev libpcre2-dev libutf8proc-dev libfmt-dev zlib1g-dev)
+        nlohmann-json3-dev libglpk-dev libtbb-dev libhwy-dev libeigen3-dev libpcre2-dev libutf8proc-dev libfmt-dev zlib1g-dev
+        libcpp-httplib-dev)
 studio=(qt6-base-dev qt6-svg-dev libqt6svg6 libqt6opengl6-dev libgl-dev libqcustomplot-dev
         qt6-qpa-plugins fonts-dejavu-core)
 

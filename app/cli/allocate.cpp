@@ -28,6 +28,7 @@ VerbSpec spec() {
        {"--sensitivity", "FILE", "sensitivity.json (default: estimated data-free, once a model)"},
        {"--latency-table", "FILE", "latency.json of the device"},
        {"--context", "N", "tokens of context to keep memory for (default 4096, at most the model's)"},
+       {"--kv-cache", "f16|q8", "how the context is held: in f16 (default), or in 8 bits on the CPU"},
        {"--no-fusion", "", "run every layer as a kernel of its own"},
        {"--pin", "LAYER=QUANTIZER", "fix a layer's quantizer; may be given again", true},
        {"--only", "FAMILY,…", "use these families only: nuq, vq, tcq, half-tcq, f16"},
@@ -132,6 +133,7 @@ void run(const Options& options) {
   AllocationProblem problem;
   read_pins(options, problem);
   read_families(options, problem);
+  problem.kv_cache = chosen_kv_cache(options).value_or(KvPrecision::f16);
   problem.allow_fusion = !options.has("--no-fusion");
   if (const auto table = options.text("--latency-table")) problem.latency = read_latency_table(*table);
   const OpenedModel model = open_model(options.argument());

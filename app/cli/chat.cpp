@@ -11,7 +11,6 @@
 #include "app/cli/sampling_options.h"
 #include "app/cli/session.h"
 #include "app/cli/verbs.h"
-#include "core/allocation/memory_model.h"
 #include "core/base/error.h"
 #include "core/runtime/conversation.h"
 #include "core/worker/messages.h"
@@ -85,9 +84,9 @@ void converse(Conversation& conversation, ReplyOptions reply) {
 }
 
 // Only a quantized model is run as the memory model counts.
-OrderedJson predicted_memory(const OpenedModel& model, std::size_t context) {
+OrderedJson predicted_or_null(const OpenedModel& model, std::size_t context) {
   if (!model.artifact) return nullptr;
-  return plan_memory(model.config(), model.graph(), model.artifact->plan(), context).total();
+  return predicted_memory(model, context);
 }
 
 void run(const Options& options) {
@@ -98,7 +97,8 @@ void run(const Options& options) {
     if (options.has(name) && !prompt)
       throw Error(ErrorKind::usage, std::string("chat: ") + name + " needs --prompt");
   const Place place = chosen_place(options);
-  const OpenedModel model = open_model(options.argument());
+  OpenedModel model = open_model(options.argument());
+  model.kv_cache = chosen_kv_cache(options);
   const Tokenizer& tokenizer = require_tokenizer(model, options.argument());
   const std::size_t context =
       options.count_or("--context", 1, model.config().max_positions, usual_context(model));
@@ -106,8 +106,7 @@ void run(const Options& options) {
   const auto running = load(model, place, control, context);
   end_progress();
   Conversation conversation(tokenizer, *running, context, options.text("--system").value_or(""));
-  if (const std::string& problem = conversation.template_problem(); !problem.empty())
-    note("the model's chat template is not used, plain User: and Assistant: lines are: " + problem);
+  if (const std::string& problem = conversation.template_problem(); !problem.empty()) note(problem);
   if (!prompt) return converse(conversation, reply);
   const OnText on_text = options.json() ? OnText() : print_piece;
   const auto result = options.has("--raw") ? conversation.complete(*prompt, reply, on_text, control.stop)
@@ -118,7 +117,7 @@ void run(const Options& options) {
     OrderedJson json = to_json(*prompt, result);
     if (!result.stop_text.empty()) json["stop_text"] = result.stop_text;
     if (reply.log_probabilities) json["log_probabilities"] = probabilities_json(result.drawn, tokenizer);
-    json["memory"] = memory_of(place, std::array{&model}, context, predicted_memory(model, context));
+    json["memory"] = memory_of(place, std::array{&model}, context, predicted_or_null(model, context));
     print_json(json);
   }
 }
@@ -135,6 +134,7 @@ Verb chat_verb() {
        {"--system", "TEXT", "instructions that stand before the conversation"},
        {"--context", "N", "tokens the conversation has room for (default: as the plan has it, else 4096)"}}};
   for (const OptionSpec& option : sampling_options()) spec.options.push_back(option);
+  spec.options.push_back(kv_cache_option());
   spec.options.push_back(device_option());
   return {std::move(spec), run};
 }

@@ -42,6 +42,7 @@ struct Evaluation {
     context = options.count_or("--context", 2, most, std::min<std::size_t>(512, most));
     tokens = read_tokens(model, model_path, text);
     bos = window_bos(*model.tokenizer);
+    model.kv_cache = chosen_kv_cache(options);
     running = load(model, place, control, context);
   }
   OrderedJson json() const { return {{"model", model_path}, {"text", text}, {"context", context}}; }
@@ -101,6 +102,7 @@ Verb evaluate_verb() {
            {{"--text", "FILE", "text to evaluate on"},
             {"--reference", "MODEL", "measure KL divergence and top-1 agreement against this model too"},
             {"--context", "N", "tokens a window (default 512, at most the model's)"},
+            kv_cache_option(),
             device_option()}},
           run};
 }

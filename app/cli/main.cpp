@@ -19,7 +19,7 @@ using namespace intarsia::cli;
 std::vector<Verb> all_verbs() {
   return {inspect_verb(),     devices_verb(),  palette_verb(),  profile_verb(),
           sensitivity_verb(), allocate_verb(), quantize_verb(), evaluate_verb(),
-          chat_verb(),        demo_verb(),     selftest_verb()};
+          chat_verb(),        serve_verb(),    demo_verb(),     selftest_verb()};
 }
 
 void print_overview(const std::vector<Verb>& verbs, std::FILE* to) {

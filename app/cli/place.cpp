@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <fmt/format.h>
 
+#include "core/base/error.h"
 #include "core/device/memory_info.h"
 #include "core/worker/worker_jobs.h"
 #include "core/worker/worker_model.h"
@@ -18,6 +19,8 @@ Place chosen_place(const Options& options) {
 std::unique_ptr<LanguageModel> load(const OpenedModel& model, const Place& place, const JobControl& control,
                                     std::size_t context) {
   if (!place.worker) return load(model, control);
+  if (model.kv_cache == KvPrecision::q8)
+    throw Error(ErrorKind::unsupported, "the KV cache is held in q8 on the CPU only: leave --kv-cache out");
   auto loaded = load_in_worker(place.worker, model, place.device.id, control, context);
   if (!loaded->note().empty()) {
     end_progress();

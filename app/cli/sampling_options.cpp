@@ -48,7 +48,9 @@ std::vector<OptionSpec> sampling_options() {
           {"--stop", "TEXT", "end an answer before this text; may be repeated", true},
           {"--log-probabilities", "N", "with --json: of each token and the N likeliest in its place"},
           {"--when-full", "drop|refuse",
-           "a full context: leave out the oldest turns (default), or refuse the message"}};
+           "a full context: leave out the oldest turns (default), or refuse the message"},
+          {"--template-arguments", "JSON",
+           "an object that the model's chat template reads, as {\"enable_thinking\": false}"}};
 }
 
 ReplyOptions reply_options(const Options& options) {
@@ -80,6 +82,11 @@ ReplyOptions reply_options(const Options& options) {
     if (*when_full != "drop" && *when_full != "refuse")
       throw Error(ErrorKind::usage, "option --when-full is \"" + *when_full + "\", not drop or refuse");
     if (*when_full == "refuse") reply.when_full = WhenFull::refuse;
+  }
+  if (const auto arguments = options.text("--template-arguments")) {
+    reply.template_arguments = parse_json(*arguments, "option --template-arguments");
+    if (!reply.template_arguments.is_object())
+      throw Error(ErrorKind::usage, "option --template-arguments is no JSON object");
   }
   return reply;
 }

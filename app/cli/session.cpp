@@ -132,6 +132,22 @@ void print_json(const OrderedJson& json) {
 
 OptionSpec device_option() { return {"--device", "cpu|cuda:N", "device to compute on (default: cpu)"}; }
 
+OptionSpec kv_cache_option() {
+  return {"--kv-cache", "f16|q8", "how the KV cache is held on the CPU (default: as the plan has it)"};
+}
+
+std::optional<KvPrecision> chosen_kv_cache(const Options& options) {
+  const auto text = options.text("--kv-cache");
+  if (!text) return std::nullopt;
+  return parse_kv_precision(*text);
+}
+
+std::uint64_t predicted_memory(const OpenedModel& model, std::size_t context) {
+  Plan plan = model.artifact->plan();
+  if (model.kv_cache) plan.budgets.kv_cache = *model.kv_cache;
+  return plan_memory(model.config(), model.graph(), plan, context).total();
+}
+
 Device chosen_device(const Options& options) {
   Device device = find_device(options.text("--device").value_or(""));
   if (device.kind != DeviceKind::cpu)
@@ -142,10 +158,7 @@ Device chosen_device(const Options& options) {
 
 std::unique_ptr<LanguageModel> load(const OpenedModel& model, const JobControl& control) {
   const std::uint64_t f32_bytes = 2 * f16_model_bytes(model.graph(), model.config());
-  const std::uint64_t needed =
-      model.artifact
-          ? plan_memory(model.config(), model.graph(), model.artifact->plan(), usual_context(model)).total()
-          : f32_bytes;
+  const std::uint64_t needed = model.artifact ? predicted_memory(model, usual_context(model)) : f32_bytes;
   if (const std::uint64_t free = available_memory(); free != 0 && needed > free)
     throw Error(ErrorKind::resource,
                 (model.artifact ? model.artifact->path() : model.checkpoint->path()).string() + ": needs " +

@@ -2,6 +2,7 @@
 // What every verb needs: where progress goes, and the stop that Ctrl-C asks for.
 #pragma once
 
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -29,6 +30,11 @@ void print_json(const OrderedJson& json);
 // The device of --device, refused where it is no CPU, for verbs that compute in this process only.
 Device chosen_device(const Options& options);
 OptionSpec device_option();
+OptionSpec kv_cache_option();
+// What --kv-cache says; without it the plan's, else what the device does by itself.
+std::optional<KvPrecision> chosen_kv_cache(const Options& options);
+// Bytes that the artifact should take when it runs on the CPU.
+std::uint64_t predicted_memory(const OpenedModel& model, std::size_t context);
 
 // Loads for running, when memory suffices. Dense models keep their weights in f32.
 std::unique_ptr<LanguageModel> load(const OpenedModel& model, const JobControl& control);

@@ -23,6 +23,7 @@ Verb allocate_verb();
 Verb quantize_verb();
 Verb evaluate_verb();
 Verb chat_verb();
+Verb serve_verb();
 Verb demo_verb();
 Verb selftest_verb();
 

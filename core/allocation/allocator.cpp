@@ -29,7 +29,7 @@ struct Allocator::Impl {
   }
 
   ModelMemory fixed(std::size_t context) const {
-    return fixed_memory(problem.config, problem.graph, context, planned);
+    return fixed_memory(problem.config, problem.graph, context, planned, problem.kv_cache);
   }
   double fixed_bytes(std::size_t context) const { return double(fixed(context).total()); }
 
@@ -176,6 +176,7 @@ void Allocator::Impl::fill(Plan& plan, const std::vector<std::size_t>& chosen,
   }
   plan.model = problem.config.name;
   plan.budgets.context = request.context;
+  plan.budgets.kv_cache = problem.kv_cache;
   plan.budgets.latency_seconds = request.latency_seconds;
   if (const auto budget = budget_bytes(request)) plan.budgets.memory_bytes = std::uint64_t(*budget);
   plan.predicted = {loss,

@@ -3,6 +3,7 @@
 
 #include "core/palette/quantized_linear.h"
 #include "core/runtime/backend.h"
+#include "core/runtime/kv_cache.h"
 #include "core/runtime/sampler.h"
 
 namespace intarsia {
@@ -10,13 +11,14 @@ namespace {
 
 // What `intarsia chat` has in memory beside the model: code, libraries, heaps, stacks; and its tokenizer, by
 // the token. Measured on Linux with glibc at vocabularies of 8,192, 16,384, 32,768 and 49,152 tokens
-// (tests/core/runtime/test_memory_slow.cpp): 16.5, 18.2, 21.7 and 25.6 MiB.
-constexpr std::uint64_t program_bytes = 61 * (std::uint64_t(1) << 18), tokenizer_bytes_a_token = 236;
+// (tests/core/runtime/test_memory_slow.cpp): 16.5, 18.2, 21.7 and 25.6 MiB, and 4 MiB for the libraries of the
+// HTTP server since.
+constexpr std::uint64_t program_bytes = 77 * (std::uint64_t(1) << 18), tokenizer_bytes_a_token = 236;
 
 } // namespace
 
 ModelMemory fixed_memory(const ModelConfig& config, const LayerGraph& graph, std::size_t context,
-                         const std::set<std::string>& planned) {
+                         const std::set<std::string>& planned, KvPrecision kv_cache) {
   constexpr std::uint64_t half = 2, single = 4;
   ModelMemory memory;
   for (const LinearLayer* layer : graph.vocabulary_layers())
@@ -29,8 +31,10 @@ ModelMemory fixed_memory(const ModelConfig& config, const LayerGraph& graph, std
     if (inputs.insert(linear.input).second) memory.rotation_signs += rotation_sign_bytes(linear.d_in);
   }
   for (const Quantizer* member : palette()) memory.codebooks += member->codebook().size_bytes();
-  memory.kv_cache = half * 2 * config.blocks * context * config.kv_dim();
-  const CpuOptions options{true, true};
+  memory.kv_cache = KvCache::bytes(config.blocks, context, config.kv_dim(), config.head_dim, kv_cache);
+  CpuOptions options;
+  options.half_precision_weights = true;
+  options.quantized_cache = kv_cache == KvPrecision::q8;
   memory.buffers = cpu_sequence_bytes(config, context, options) - memory.kv_cache + cpu_scratch_bytes(graph) +
                    sampling_bytes(config.vocabulary);
   memory.program = program_bytes + tokenizer_bytes_a_token * config.vocabulary;
@@ -41,7 +45,7 @@ ModelMemory plan_memory(const ModelConfig& config, const LayerGraph& graph, cons
                         std::size_t context) {
   std::set<std::string> planned;
   for (const auto& [name, layer] : plan.layers) planned.insert(name);
-  ModelMemory memory = fixed_memory(config, graph, context, planned);
+  ModelMemory memory = fixed_memory(config, graph, context, planned, plan.budgets.kv_cache);
   for (const LinearLayer* layer : graph.all_layers()) {
     if (!planned.contains(layer->name)) continue;
     const QuantizerId id = plan.quantizer_of(*layer);

@@ -10,6 +10,7 @@
 #include "core/allocation/plan.h"
 #include "core/model/layer_graph.h"
 #include "core/palette/quantizer_id.h"
+#include "core/runtime/kv_precision.h"
 
 namespace intarsia {
 
@@ -30,9 +31,10 @@ struct ModelMemory {
 
 // Without the layers named in `planned`, whose bytes are counted elsewhere, and without the blocks' linears.
 ModelMemory fixed_memory(const ModelConfig& config, const LayerGraph& graph, std::size_t context,
-                         const std::set<std::string>& planned = {});
+                         const std::set<std::string>& planned = {}, KvPrecision kv_cache = KvPrecision::f16);
 
-// Everything of a planned model. On the CPU, with as many threads as this process may use.
+// Everything of a planned model, with the KV cache that the plan has room for. On the CPU, with as many
+// threads as this process may use.
 ModelMemory plan_memory(const ModelConfig& config, const LayerGraph& graph, const Plan& plan,
                         std::size_t context);
 

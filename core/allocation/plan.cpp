@@ -69,6 +69,10 @@ QuantizerId Plan::quantizer_of(const LinearLayer& layer) const {
 }
 
 OrderedJson to_json(const Plan& plan) {
+  OrderedJson budgets{{"memory_bytes", or_null(plan.budgets.memory_bytes)},
+                      {"latency_seconds", or_null(plan.budgets.latency_seconds)},
+                      {"context", plan.budgets.context}};
+  if (plan.budgets.kv_cache != KvPrecision::f16) budgets["kv_cache"] = to_string(plan.budgets.kv_cache);
   OrderedJson layers = OrderedJson::object();
   for (const auto& [name, layer] : plan.layers)
     layers[name] = {{"quantizer", to_string(layer.quantizer)}, {"kernel", layer.kernel}};
@@ -76,10 +80,7 @@ OrderedJson to_json(const Plan& plan) {
           {"model", plan.model},
           {"layers", layers},
           {"fusions", plan.fusions},
-          {"budgets",
-           {{"memory_bytes", or_null(plan.budgets.memory_bytes)},
-            {"latency_seconds", or_null(plan.budgets.latency_seconds)},
-            {"context", plan.budgets.context}}},
+          {"budgets", std::move(budgets)},
           {"predicted",
            {{"loss", plan.predicted.loss},
             {"bits_per_weight", plan.predicted.bits_per_weight},
@@ -112,6 +113,7 @@ Plan parse_plan(const Json& json, const LayerGraph& graph, const std::string& or
     if (budgets.has("memory_bytes")) plan.budgets.memory_bytes = budgets.count("memory_bytes", 0, largest);
     plan.budgets.latency_seconds = optional_number(budgets, "latency_seconds");
     plan.budgets.context = budgets.count_or("context", 0, largest, 0);
+    if (budgets.has("kv_cache")) plan.budgets.kv_cache = parse_kv_precision(budgets.string("kv_cache"));
   }
   if (root.has("predicted")) {
     const JsonObject predicted = root.object("predicted");

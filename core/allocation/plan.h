@@ -13,6 +13,7 @@
 #include "core/base/json.h"
 #include "core/model/layer_graph.h"
 #include "core/palette/quantizer_id.h"
+#include "core/runtime/kv_precision.h"
 
 namespace intarsia {
 
@@ -33,6 +34,7 @@ struct Plan {
     std::optional<std::uint64_t> memory_bytes;
     std::optional<double> latency_seconds;
     std::size_t context = 0;
+    KvPrecision kv_cache = KvPrecision::f16; // in the file only where it is q8
   } budgets;
 
   struct Predicted {

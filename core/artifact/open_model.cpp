@@ -48,7 +48,13 @@ OpenedModel open_model(const fs::path& path) {
 
 CpuOptions cpu_options(const OpenedModel& model) {
   const bool half = model.artifact != nullptr;
-  return {.half_precision_cache = half, .half_precision_weights = half};
+  CpuOptions options{.half_precision_cache = half, .half_precision_weights = half};
+  if (model.artifact) options.quantized_cache = model.artifact->plan().budgets.kv_cache == KvPrecision::q8;
+  if (model.kv_cache) {
+    options.half_precision_cache = true;
+    options.quantized_cache = *model.kv_cache == KvPrecision::q8;
+  }
+  return options;
 }
 
 fs::path built_in_model() { return resource(fs::path("demo-model") / "config.json").parent_path(); }

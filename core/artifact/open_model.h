@@ -18,6 +18,7 @@ struct OpenedModel {
   std::unique_ptr<Artifact> artifact;
   std::unique_ptr<WeightSource> dense;  // over `checkpoint`
   std::unique_ptr<Tokenizer> tokenizer; // may be null
+  std::optional<KvPrecision> kv_cache;  // chosen for running it, whatever its plan says
 
   const WeightSource& weights() const; // throws Error{input} for a bare config.json
   const ModelConfig& config() const;
@@ -30,7 +31,8 @@ std::size_t usual_context(const OpenedModel& model);
 
 OpenedModel open_model(const std::filesystem::path& path);
 
-// How the CPU holds it: an artifact's own halves stay halves, a checkpoint is run in f32.
+// How the CPU holds it: an artifact's own halves stay halves, and its KV cache is the plan's; a checkpoint is
+// run in f32.
 CpuOptions cpu_options(const OpenedModel& model);
 
 // The model that comes with Intarsia: resources/demo-model, found in the source tree or beside the installed

@@ -31,6 +31,23 @@ std::unique_ptr<SequenceBatch> LanguageModel::new_batch(std::size_t count, std::
   return std::make_unique<SeparateSequences>(*this, count, capacity);
 }
 
+std::vector<float> LanguageModel::step(std::span<Sequence* const> sequences, std::span<const int> tokens,
+                                       std::stop_token stop) {
+  std::vector<std::size_t> lengths;
+  for (const Sequence* sequence : sequences) lengths.push_back(sequence->length());
+  std::vector<float> logits;
+  try {
+    for (std::size_t i = 0; i < sequences.size(); ++i) {
+      const auto row = sequences[i]->forward(tokens.subspan(i, 1), true, stop);
+      logits.insert(logits.end(), row.begin(), row.end());
+    }
+  } catch (...) {
+    for (std::size_t i = 0; i < sequences.size(); ++i) sequences[i]->truncate(lengths[i]);
+    throw;
+  }
+  return logits;
+}
+
 const DenseProducts& LanguageModel::products() const { return cpu_products(); }
 
 } // namespace intarsia

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/base/progress.h"
+#include "core/runtime/kv_precision.h"
 #include "core/runtime/weight_source.h"
 
 namespace intarsia {
@@ -45,7 +46,8 @@ class SequenceBatch {
 using InputObserver =
     std::function<void(const std::string& input, std::span<const float> x, std::size_t tokens)>;
 
-// A model ready to run on a device. Several sequences may exist; run one at a time.
+// A model ready to run on a device. Several sequences may exist, and threads of their own may run them: they
+// compute one after another.
 class LanguageModel {
  public:
   virtual ~LanguageModel() = default;
@@ -56,6 +58,11 @@ class LanguageModel {
   virtual std::unique_ptr<SequenceBatch> new_batch(std::size_t count, std::size_t capacity);
   // So many pay in a batch; 1 where a batch is computed one sequence after another.
   virtual std::size_t batch_size() const { return 1; }
+  // Appends tokens[i] to sequences[i], which are this model's and not the same, and computes the logits of
+  // what comes next in each, [sequences, vocabulary]. On an Error none has grown. Where batch_size() is above
+  // 1 the weights are read once for all of them.
+  virtual std::vector<float> step(std::span<Sequence* const> sequences, std::span<const int> tokens,
+                                  std::stop_token stop);
   // Puts other weights in a layer's place (sensitivity, what-if). Same shape, or Error{internal}.
   virtual void replace_linear(std::string_view name, LinearWeights weights) = 0;
   // Where products with dense matrices are done best; unless a backend does better: on the CPU.
@@ -69,6 +76,10 @@ class LanguageModel {
 
 struct CpuOptions {
   bool half_precision_cache = true; // KV cache in f16 (else f32)
+  bool quantized_cache = false;     // KV cache in q8, whatever the above says
+  KvPrecision kv_cache() const {
+    return quantized_cache ? KvPrecision::q8 : half_precision_cache ? KvPrecision::f16 : KvPrecision::f32;
+  }
   // Dense linears are kept in f32, or rounded to f16 to halve memory and traffic; arithmetic is f32 either
   // way.
   bool half_precision_weights = false;

@@ -10,7 +10,7 @@ namespace intarsia {
 std::vector<int> stop_tokens_of(const ModelConfig& config, const Tokenizer& tokenizer) {
   std::vector<int> tokens = config.eos_tokens;
   if (tokenizer.spec().eos >= 0) tokens.push_back(tokenizer.spec().eos);
-  for (const char* name : {"<|im_end|>", "<|eot_id|>", "<|end|>"})
+  for (const char* name : {"<|im_end|>", "<|eot_id|>", "<|end|>", "<end_of_turn>"})
     if (const int id = tokenizer.find(name); id >= 0 && tokenizer.is_control(id)) tokens.push_back(id);
   return tokens;
 }
@@ -19,12 +19,8 @@ Conversation::Conversation(const Tokenizer& tokenizer, LanguageModel& model, std
                            std::string system)
     : tokenizer_(tokenizer)
     , sequence_(model.new_sequence(context))
+    , prompt_(tokenizer)
     , stop_tokens_(stop_tokens_of(model.config(), tokenizer)) {
-  try {
-    if (const auto& source = tokenizer.spec().chat_template; !source.empty()) template_.emplace(source);
-  } catch (const Error& error) {
-    template_problem_ = error.what();
-  }
   if (!system.empty()) messages_.push_back({"system", std::move(system)});
 }
 
@@ -38,25 +34,19 @@ void Conversation::drop_last_turn() {
   if (!messages_.empty() && messages_.back().role == "user") messages_.pop_back();
 }
 
-std::vector<int> Conversation::tokens_of(const std::vector<ChatMessage>& messages) const {
-  if (!template_) return tokenizer_.encode(render_plain_chat(messages));
-  const auto text_of = [&](int id) {
-    return id < 0 ? std::string() : tokenizer_.spec().tokens[std::size_t(id)];
-  };
-  const std::string text =
-      template_->render(messages, true, text_of(tokenizer_.spec().bos), text_of(tokenizer_.spec().eos));
-  Tokenizer::EncodeOptions options;
-  options.add_special = false; // a template writes the begin token itself
-  return tokenizer_.encode(text, options);
-}
-
-std::vector<int> Conversation::prompt_that_fits(const ReplyOptions& options) {
+ChatTokens Conversation::prompt_that_fits(const ReplyOptions& options) {
   const std::size_t room = std::min(options.max_tokens, context_size() / 4);
   std::vector<ChatMessage> messages = messages_;
-  std::vector<int> prompt = tokens_of(messages);
+  const auto rendered = [&] {
+    ChatRequest request;
+    request.messages = messages;
+    request.arguments = options.template_arguments;
+    return prompt_.tokens(std::move(request));
+  };
+  ChatTokens prompt = rendered();
   if (options.when_full == WhenFull::refuse) {
-    if (prompt.size() >= context_size())
-      throw Error(ErrorKind::usage, "the conversation of " + std::to_string(prompt.size()) +
+    if (prompt.tokens.size() >= context_size())
+      throw Error(ErrorKind::usage, "the conversation of " + std::to_string(prompt.tokens.size()) +
                                         " tokens does not fit the context of " +
                                         std::to_string(context_size()) +
                                         " tokens: drop its oldest turns or start a new one");
@@ -64,10 +54,10 @@ std::vector<int> Conversation::prompt_that_fits(const ReplyOptions& options) {
     return prompt;
   }
   const std::size_t kept = messages.front().role == "system" ? 1 : 0;
-  while (prompt.size() + room > context_size() && messages.size() >= kept + 3) {
+  while (prompt.tokens.size() + room > context_size() && messages.size() >= kept + 3) {
     const auto oldest = messages.begin() + std::ptrdiff_t(kept);
     messages.erase(oldest, oldest + 2); // a question and its answer
-    prompt = tokens_of(messages);
+    prompt = rendered();
   }
   dropped_messages_ = messages_.size() - messages.size();
   return prompt;
@@ -78,8 +68,9 @@ GenerationResult Conversation::reply(const std::string& message, const ReplyOpti
   messages_.push_back({"user", message});
   try {
     ReplyOptions chosen = options;
-    if (!template_) chosen.stop_texts.push_back("\nUser:");
-    GenerationResult result = run(prompt_that_fits(options), chosen, on_text, std::move(stop));
+    ChatTokens prompt = prompt_that_fits(options);
+    for (std::string& text : prompt.stop_texts) chosen.stop_texts.push_back(std::move(text));
+    GenerationResult result = run(std::move(prompt.tokens), chosen, on_text, std::move(stop));
     messages_.push_back({"assistant", result.text});
     return result;
   } catch (...) {

@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "core/runtime/chat_prompt.h"
 #include "core/runtime/generator.h"
-#include "core/text/chat_template.h"
 
 namespace intarsia {
 
@@ -28,6 +28,7 @@ struct ReplyOptions {
   std::vector<std::string> stop_texts;          // an answer ends before the first of them
   std::optional<std::size_t> log_probabilities; // see GenerationRequest
   WhenFull when_full = WhenFull::drop_oldest;
+  OrderedJson template_arguments{}; // an object: enable_thinking, whatever the model's template reads
 };
 
 // Tokens that end an answer: the model's own, and the end-of-turn tokens of chat formats whose files forget
@@ -46,9 +47,8 @@ class Conversation {
   std::size_t context_size() const { return sequence_->capacity(); }
   // Messages that the model was not shown at the last reply, because the context was full.
   std::size_t dropped_messages() const { return dropped_messages_; }
-  // Why the tokenizer's chat template is not used, plain "User:" lines instead; empty: it is, or there is
-  // none.
-  const std::string& template_problem() const { return template_problem_; }
+  // One sentence where a generic format stands in for the model's own chat template; empty: it does not.
+  const std::string& template_problem() const { return prompt_.problem(); }
 
   // On an Error (the message is too long, or the template refuses it) the question is forgotten, and the
   // conversation can go on.
@@ -64,18 +64,16 @@ class Conversation {
                             const OnText& on_text, std::stop_token stop);
 
  private:
-  std::vector<int> tokens_of(const std::vector<ChatMessage>& messages) const;
-  std::vector<int> prompt_that_fits(const ReplyOptions& options); // leaves room for the answer
+  ChatTokens prompt_that_fits(const ReplyOptions& options); // leaves room for the answer
   GenerationResult run(std::vector<int> prompt, const ReplyOptions& options, const OnText& on_text,
                        std::stop_token stop);
 
   const Tokenizer& tokenizer_;
   std::unique_ptr<Sequence> sequence_;
-  std::optional<ChatTemplate> template_;
+  ChatPrompt prompt_;
   std::vector<ChatMessage> messages_;
   std::vector<int> cached_tokens_, stop_tokens_;
   std::size_t dropped_messages_ = 0;
-  std::string template_problem_;
 };
 
 } // namespace intarsia

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/runtime/cpu_batch.h"
 
+#include <mutex>
+
 #include "core/base/error.h"
 
 namespace intarsia {
@@ -8,8 +10,8 @@ namespace intarsia {
 CpuBatch::CpuBatch(CpuModel& model, std::size_t count, std::size_t capacity)
     : model_(model)
     , capacity_(capacity)
-    , caches_(count, KvCache(model.config_.blocks, capacity, model.config_.kv_dim(),
-                             model.options.half_precision_cache))
+    , caches_(count, KvCache(model.config_.blocks, capacity, model.config_.kv_dim(), model.config_.head_dim,
+                             model.options.kv_cache()))
     , forward_(model, count, capacity) {
   for (KvCache& cache : caches_) places_.push_back({&cache, 0});
 }
@@ -18,6 +20,7 @@ std::vector<float> CpuBatch::step(std::span<const int> tokens, std::stop_token s
   if (tokens.size() != caches_.size() || places_.empty() || places_[0].position == capacity_)
     throw Error(ErrorKind::internal, "a batch was given a step that it has no room for");
   for (const int token : tokens) forward_.check_token(token);
+  const std::lock_guard lock(model_.computing);
   forward_.embed(tokens);
   forward_.run_blocks(places_, stop);
   for (TokenPlace& place : places_) ++place.position;

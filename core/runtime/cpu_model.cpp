@@ -118,6 +118,13 @@ std::unique_ptr<SequenceBatch> CpuModel::new_batch(std::size_t count, std::size_
   return std::make_unique<CpuBatch>(*this, count, capacity);
 }
 
+std::vector<float> CpuModel::step(std::span<Sequence* const> sequences, std::span<const int> tokens,
+                                  std::stop_token stop) {
+  std::vector<CpuSequence*> own;
+  for (Sequence* sequence : sequences) own.push_back(&dynamic_cast<CpuSequence&>(*sequence));
+  return CpuSequence::step(own, tokens, stop);
+}
+
 std::uint64_t CpuModel::weight_bytes() const {
   std::uint64_t bytes = embedding.bytes() + head_.bytes() + final_norm.size() * sizeof(float);
   for (const CpuBlock& block : blocks) {

@@ -2,6 +2,7 @@
 // A transformer on the CPU, f32 arithmetic. What a family has beyond Llama stands in the config.
 #pragma once
 
+#include <mutex>
 #include <vector>
 
 #include "core/runtime/backend.h"
@@ -33,6 +34,8 @@ struct CpuModel : public LanguageModel {
   std::unique_ptr<Sequence> new_sequence(std::size_t capacity) override;
   std::unique_ptr<SequenceBatch> new_batch(std::size_t count, std::size_t capacity) override;
   std::size_t batch_size() const override { return 64; } // a tile of the products' tokens
+  std::vector<float> step(std::span<Sequence* const> sequences, std::span<const int> tokens,
+                          std::stop_token stop) override;
   void replace_linear(std::string_view name, LinearWeights weights) override;
   std::uint64_t weight_bytes() const override;
   void observe_inputs(InputObserver chosen) override { observer = std::move(chosen); }
@@ -47,6 +50,7 @@ struct CpuModel : public LanguageModel {
   std::vector<CpuBlock> blocks;
   std::vector<float> final_norm;
   InputObserver observer;
+  std::mutex computing; // held by a sequence or a batch while it computes
 };
 
 } // namespace intarsia

@@ -2,6 +2,7 @@
 #include "core/runtime/cpu_sequence.h"
 
 #include <algorithm>
+#include <mutex>
 
 #include "core/base/error.h"
 
@@ -14,7 +15,7 @@ constexpr std::size_t tokens_per_chunk =
 } // namespace
 
 std::uint64_t cpu_sequence_bytes(const ModelConfig& config, std::size_t context, const CpuOptions& options) {
-  return KvCache::bytes(config.blocks, context, config.kv_dim(), options.half_precision_cache) +
+  return KvCache::bytes(config.blocks, context, config.kv_dim(), config.head_dim, options.kv_cache()) +
          CpuForward::bytes(config, std::min(context, tokens_per_chunk), context);
 }
 
@@ -22,7 +23,8 @@ CpuSequence::CpuSequence(CpuModel& model, std::size_t capacity)
     : model_(model)
     , capacity_(capacity)
     , chunk_(std::min(capacity, tokens_per_chunk))
-    , cache_(model.config_.blocks, capacity, model.config_.kv_dim(), model.options.half_precision_cache)
+    , cache_(model.config_.blocks, capacity, model.config_.kv_dim(), model.config_.head_dim,
+             model.options.kv_cache())
     , forward_(model, chunk_, capacity) {}
 
 void CpuSequence::truncate(std::size_t length) { length_ = std::min(length_, length); }
@@ -41,6 +43,7 @@ std::vector<float> CpuSequence::forward(std::span<const int> tokens, bool last_o
   std::vector<float> out(last_only ? vocabulary : tokens.size() * vocabulary);
   for (std::size_t start = 0; start < tokens.size(); start += chunk_) {
     const auto part = tokens.subspan(start, std::min(chunk_, tokens.size() - start));
+    const std::lock_guard lock(model_.computing);
     run_chunk(part, stop);
     if (!last_only)
       forward_.logits(0, part.size(), std::span(out).subspan(start * vocabulary, part.size() * vocabulary));
@@ -48,6 +51,44 @@ std::vector<float> CpuSequence::forward(std::span<const int> tokens, bool last_o
       forward_.logits(part.size() - 1, 1, out);
   }
   return out;
+}
+
+std::vector<float> CpuSequence::step(std::span<CpuSequence* const> sequences, std::span<const int> tokens,
+                                     std::stop_token stop) {
+  std::vector<float> logits;
+  std::size_t most = tokens.size(); // at once: what the buffers have room for
+  for (const CpuSequence* sequence : sequences) most = std::min(most, sequence->chunk_);
+  std::size_t start = 0;
+  try {
+    for (std::size_t count = 0; start < tokens.size(); start += count) {
+      count = std::min(most, tokens.size() - start);
+      const auto some = step_some(sequences.subspan(start, count), tokens.subspan(start, count), stop);
+      logits.insert(logits.end(), some.begin(), some.end());
+    }
+  } catch (...) {
+    for (CpuSequence* sequence : sequences.first(start)) --sequence->length_;
+    throw;
+  }
+  return logits;
+}
+
+// In the buffers of the one with the largest capacity.
+std::vector<float> CpuSequence::step_some(std::span<CpuSequence* const> sequences,
+                                          std::span<const int> tokens, std::stop_token stop) {
+  CpuSequence* host = sequences[0];
+  for (std::size_t i = 0; i < sequences.size(); ++i) {
+    sequences[i]->check(tokens.subspan(i, 1));
+    if (sequences[i]->capacity_ > host->capacity_) host = sequences[i];
+  }
+  host->places_.clear();
+  for (CpuSequence* sequence : sequences) host->places_.push_back({&sequence->cache_, sequence->length_});
+  std::vector<float> logits(tokens.size() * host->model_.config_.vocabulary);
+  const std::lock_guard lock(host->model_.computing);
+  host->forward_.embed(tokens);
+  host->forward_.run_blocks(host->places_, stop);
+  host->forward_.logits(0, tokens.size(), logits);
+  for (CpuSequence* sequence : sequences) ++sequence->length_;
+  return logits;
 }
 
 std::span<const TokenPlace> CpuSequence::places(std::size_t first, std::size_t count) {

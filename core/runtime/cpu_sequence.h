@@ -17,8 +17,13 @@ class CpuSequence : public Sequence {
   std::size_t capacity() const override { return capacity_; }
   void truncate(std::size_t length) override;
   std::vector<float> forward(std::span<const int> tokens, bool last_only, std::stop_token stop) override;
+  // See LanguageModel::step.
+  static std::vector<float> step(std::span<CpuSequence* const> sequences, std::span<const int> tokens,
+                                 std::stop_token stop);
 
  private:
+  static std::vector<float> step_some(std::span<CpuSequence* const> sequences, std::span<const int> tokens,
+                                      std::stop_token stop);
   void check(std::span<const int> tokens) const;
   void run_chunk(std::span<const int> tokens, std::stop_token stop);
   std::span<const TokenPlace> places(std::size_t first, std::size_t count);

@@ -1,16 +1,22 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Keys and values of the tokens seen so far, [block][token][kv_dim], in binary16 or f32.
+// Keys and values of the tokens seen so far, [block][token][kv_dim].
 #pragma once
 
 #include <cstdint>
 #include <span>
 #include <vector>
 
+#include "core/runtime/kv_precision.h"
+
 namespace intarsia {
 
 class KvCache {
  public:
-  KvCache(std::size_t blocks, std::size_t capacity, std::size_t kv_dim, bool half_precision);
+  // `kv_dim` is a whole number of heads of `head_dim`.
+  KvCache(std::size_t blocks, std::size_t capacity, std::size_t kv_dim, std::size_t head_dim,
+          KvPrecision precision);
+  KvCache(std::size_t blocks, std::size_t capacity, std::size_t kv_dim, bool half_precision)
+      : KvCache(blocks, capacity, kv_dim, kv_dim, half_precision ? KvPrecision::f16 : KvPrecision::f32) {}
 
   void store(std::size_t block, std::size_t token, std::span<const float> key, std::span<const float> value);
   // Products of a query head with the keys of tokens 0 … count-1; `offset` is the head's place within kv_dim.
@@ -21,18 +27,23 @@ class KvCache {
                   std::span<float> out) const;
 
   static std::uint64_t bytes(std::size_t blocks, std::size_t capacity, std::size_t kv_dim,
-                             bool half_precision) {
-    return std::uint64_t(2) * blocks * capacity * kv_dim * (half_precision ? 2 : 4);
-  }
+                             std::size_t head_dim, KvPrecision precision);
 
  private:
-  std::size_t index(std::size_t block, std::size_t token) const {
-    return (block * capacity_ + token) * kv_dim_;
-  }
+  // One of the three is used, by the precision.
+  struct Store {
+    std::vector<float> single;
+    std::vector<std::uint16_t> half, scales; // scales: a head's of a token each
+    std::vector<std::int8_t> codes;
+  };
+  void resize(Store& store) const;
+  void put(Store& store, std::size_t row, std::span<const float> values) const;
+  std::size_t row(std::size_t block, std::size_t token) const { return block * capacity_ + token; }
+  std::size_t heads() const { return kv_dim_ / head_dim_; }
 
-  std::size_t capacity_, kv_dim_;
-  std::vector<std::uint16_t> half_keys_, half_values_;
-  std::vector<float> keys_, values_;
+  std::size_t blocks_, capacity_, kv_dim_, head_dim_;
+  KvPrecision precision_;
+  Store keys_, values_;
 };
 
 } // namespace intarsia

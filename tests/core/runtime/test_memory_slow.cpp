@@ -12,12 +12,12 @@ namespace fs = std::filesystem;
 namespace {
 
 // The peak that `intarsia chat` reports: a prompt longer than a chunk, then token by token.
-Json run_chat(const fs::path& artifact, std::size_t context) {
+Json run_chat(const fs::path& artifact, std::size_t context, const QString& kv_cache) {
   std::string prompt;
   for (int i = 0; i < 100; ++i) prompt += "Let it fit. ";
   const auto result = test::run_cli({"chat", QString::fromStdString(artifact.string()), "--raw", "--prompt",
                                      QString::fromStdString(prompt).left(400), "--max-tokens", "8",
-                                     "--context", QString::number(context), "--json"},
+                                     "--context", QString::number(context), "--kv-cache", kv_cache, "--json"},
                                     300000);
   return result.exit_code == 0 ? Json::parse(result.out) : Json();
 }
@@ -54,14 +54,16 @@ class TestMemory : public QObject {
       for (const LinearLayer* layer : checkpoint->graph().vocabulary_layers())
         plan.layers[layer->name] = {parse_quantizer_id(vocabulary_quantizer.toStdString()), "cpu"};
     quantize_model(*checkpoint, plan, base / "small", {}, {});
-    for (const std::size_t context : {512, 2048, 8192}) {
-      const Json chat = run_chat(base / "small", context);
+    for (const auto& [context, kv_cache] :
+         {std::pair{512, "f16"}, {2048, "f16"}, {8192, "f16"}, {8192, "q8"}}) {
+      const Json chat = run_chat(base / "small", std::size_t(context), kv_cache);
       QVERIFY(!chat.is_null());
       QVERIFY(chat["prompt_tokens"].get<int>() > 128);
       const double predicted = chat["memory"]["predicted_bytes"].get<double>();
       const double measured = chat["memory"]["peak_bytes"].get<double>();
-      qInfo("%s, %zu tokens: predicted %.2f MiB, measured %.2f MiB, ratio %.4f", QTest::currentDataTag(),
-            context, predicted / 0x1p20, measured / 0x1p20, predicted / measured);
+      qInfo("%s, %d tokens, KV cache in %s: predicted %.2f MiB, measured %.2f MiB, ratio %.4f",
+            QTest::currentDataTag(), context, kv_cache, predicted / 0x1p20, measured / 0x1p20,
+            predicted / measured);
       QVERIFY(predicted >= measured);
       QVERIFY(predicted <= 1.03 * measured);
     }

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/runtime/chat_prompt.h"
+
+#include "core/base/error.h"
+
+namespace intarsia {
+
+ChatPrompt::ChatPrompt(const Tokenizer& tokenizer)
+    : tokenizer_(tokenizer)
+    , format_(tokenizer.spec()) {
+  ChatRequest plainest;
+  plainest.messages = {{"user", "Hello"}};
+  try {
+    problem_ = format_.render(std::move(plainest)).notice;
+  } catch (const Error&) { // it refuses this; others it may take
+  }
+}
+
+ChatTokens ChatPrompt::tokens(ChatRequest request) const {
+  const RenderedChat rendered = format_.render(std::move(request));
+  Tokenizer::EncodeOptions options;
+  options.add_special = rendered.add_special;
+  ChatTokens result{tokenizer_.encode(rendered.text, options), {}};
+  if (!rendered.stop_text.empty()) result.stop_texts.push_back(rendered.stop_text);
+  return result;
+}
+
+} // namespace intarsia

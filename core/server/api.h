@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What the server's endpoints do, apart from HTTP: from a request's body to generations, and what the server
+// tells of itself.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/runtime/chat_prompt.h"
+#include "core/server/openai_request.h"
+#include "core/server/openai_response.h"
+#include "core/server/scheduler.h"
+
+namespace intarsia::server {
+
+// A completion on its way: its generations are in the scheduler.
+struct Completion {
+  CompletionRequest request;
+  std::vector<std::string> prefixes; // by choice: what stands before the text ("echo")
+  std::shared_ptr<Ticket> ticket;
+  ResponseWriter writer;
+};
+
+class Api {
+ public:
+  // All must outlive it. `name`: the model's, as clients give it.
+  Api(Scheduler& scheduler, const Tokenizer& tokenizer, const ModelConfig& config, std::string name);
+
+  // Bodies as they came. Throw ApiError; 429 with retry_after where too many wait.
+  Completion chat(const std::string& body);
+  Completion text(const std::string& body);
+  OrderedJson tokenize(const std::string& body) const;
+  OrderedJson detokenize(const std::string& body) const;
+
+  OrderedJson models() const;
+  OrderedJson model(const std::string& name) const;
+  const std::string& name() const { return name_; }
+  const ChatPrompt& prompt() const { return prompt_; }
+
+ private:
+  Completion start(CompletionRequest request, std::vector<std::vector<int>> prompts, bool chat);
+  ChatTokens chat_tokens(const CompletionRequest& request) const;
+  std::vector<int> text_tokens(const std::variant<std::string, std::vector<int>>& prompt) const;
+  void refuse_beyond_context(std::size_t tokens, bool at_least, const char* field) const;
+  void refuse_long_text(std::size_t bytes, const char* field) const;
+  void check_model(const std::string& asked) const;
+
+  Scheduler& scheduler_;
+  const Tokenizer& tokenizer_;
+  const ModelConfig& config_;
+  const std::string name_;
+  const std::int64_t created_;
+  const ChatPrompt prompt_;
+  const std::vector<int> stop_tokens_;
+  std::size_t longest_token_ = 1; // bytes
+};
+
+} // namespace intarsia::server

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What a client is told when its request cannot be served, in the shape of OpenAI's API.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+#include "core/base/json.h"
+
+namespace intarsia::server {
+
+struct ApiError : std::runtime_error {
+  ApiError(int http_status, std::string error_code, const std::string& sentence, std::string field = "")
+      : std::runtime_error(sentence)
+      , status(http_status)
+      , code(std::move(error_code))
+      , param(std::move(field)) {}
+
+  int status;
+  std::string code, param;     // param: the field at fault; empty: none
+  std::size_t retry_after = 0; // seconds; 0: not said
+};
+
+inline ApiError bad_request(const std::string& sentence, std::string field,
+                            std::string code = "invalid_value") {
+  return ApiError(400, std::move(code), sentence, std::move(field));
+}
+
+inline ApiError request_timeout() {
+  return ApiError(408, "request_timeout", "the request did not arrive in time");
+}
+inline ApiError header_too_large() {
+  return ApiError(431, "header_too_large", "the request's header is too large");
+}
+
+// {"error":{"message","type","param","code"}}
+OrderedJson to_json(const ApiError& error);
+
+// Of the exception in flight: an ApiError as it is, Error{usage|input|unsupported} as 400, the rest as 500.
+ApiError current_api_error();
+
+} // namespace intarsia::server

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// One client's socket with bounds that the HTTP library does not have: how long a request may take to arrive,
+// how large its header may be, and whether the client is still there.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <httplib.h>
+
+namespace intarsia::server {
+
+class Connection : public httplib::Stream {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  Connection(socket_t socket, std::chrono::milliseconds request_timeout, std::size_t largest_header);
+  ~Connection() override;
+
+  // Waits for the beginning of a request; false when none comes, or `closing` becomes true.
+  bool wait_for_request(std::chrono::milliseconds patience, const std::atomic<bool>& closing);
+  void begin_request(); // its time and header are counted from here
+  void header_is_read() { in_header_ = false; }
+  bool in_header() const { return in_header_; } // also where what came is no request
+  bool header_too_large() const { return header_size_ > largest_header_; }
+  bool timed_out() const { return timed_out_; }
+  bool answered() const { return answered_; } // something of a response was written
+  // The client has closed its side, or the connection is broken.
+  bool client_is_gone() const;
+  // After a request whose body was not read: the connection cannot serve another.
+  void close_after_response() { reusable_ = false; }
+  bool reusable() const { return reusable_; }
+  // Ends so that what was written arrives, though the client may still be sending.
+  void linger();
+
+  bool is_readable() const override;
+  bool is_writable() const override;
+  ssize_t read(char* to, std::size_t size) override;
+  ssize_t write(const char* from, std::size_t size) override;
+  void get_remote_ip_and_port(std::string& ip, int& port) const override;
+  void get_local_ip_and_port(std::string& ip, int& port) const override;
+  socket_t socket() const override { return socket_; }
+  using httplib::Stream::write;
+
+  // The one that this thread serves; null outside of a request.
+  static Connection*& current();
+
+ private:
+  bool wait(short events, Clock::time_point until) const;
+  ssize_t fill();
+
+  const socket_t socket_;
+  const std::chrono::milliseconds request_timeout_;
+  const std::size_t largest_header_;
+  Clock::time_point deadline_;
+  std::array<char, 16384> buffer_;
+  std::size_t begin_ = 0, end_ = 0, header_size_ = 0;
+  bool in_header_ = true, timed_out_ = false, answered_ = false, reusable_ = true;
+};
+
+} // namespace intarsia::server

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/server/ticket.h"
+
+namespace intarsia::server {
+
+std::optional<Piece> Ticket::next(std::chrono::milliseconds patience) {
+  std::unique_lock lock(mutex_);
+  if (!came_.wait_for(lock, patience, [&] { return !pieces_.empty(); })) return std::nullopt;
+  Piece piece = std::move(pieces_.front());
+  pieces_.pop_front();
+  if (piece.last) ++last_taken_;
+  return piece;
+}
+
+bool Ticket::finished() const {
+  const std::lock_guard lock(mutex_);
+  return last_taken_ == choices_;
+}
+
+void Ticket::put(Piece piece) {
+  const std::lock_guard lock(mutex_);
+  pieces_.push_back(std::move(piece));
+  came_.notify_one();
+}
+
+} // namespace intarsia::server
