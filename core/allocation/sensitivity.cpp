@@ -8,8 +8,8 @@
 #include "core/allocation/clipped_mean.h"
 #include "core/allocation/fisher.h"
 #include "core/base/error.h"
-#include "core/base/parallel.h"
 #include "core/base/random.h"
+#include "core/runtime/model_samples.h"
 
 namespace intarsia {
 namespace {
@@ -17,46 +17,14 @@ namespace {
 // Of the whole work, for progress: sampling computes every token once, the way there and back three times.
 constexpr double sampling_share = 0.25;
 
-// From the whole distribution, which needs no order as a Sampler's does.
-int draw(std::span<const float> logits, Random& random) {
-  const float largest = *std::max_element(logits.begin(), logits.end());
-  std::vector<float> weights(logits.size());
-  double sum = 0;
-  for (std::size_t i = 0; i < logits.size(); ++i) sum += double(weights[i] = std::exp(logits[i] - largest));
-  double left = random.uniform() * sum;
-  std::size_t token = 0;
-  while (token + 1 < weights.size() && (left -= double(weights[token])) >= 0) ++token;
-  return int(token);
-}
-
-// One token at random to begin with: after several the model would read gibberish, and a few layers answer
-// that with losses no text ever sees.
-std::vector<Tokens> sample_from_model(LanguageModel& model, const SensitivityOptions& options,
-                                      const JobControl& control) {
-  const std::size_t vocabulary = model.config().vocabulary, length = options.sequence_length;
-  Random random(seed_for(options.seed, "data-free sequences"));
-  std::vector<Random> randoms;
-  std::vector<Tokens> sequences;
-  for (std::size_t i = 0; i < options.samples; ++i) {
-    randoms.emplace_back(random.next());
-    sequences.push_back({int(random.below(vocabulary))});
-  }
-  for (std::size_t first = 0; first < sequences.size(); first += model.batch_size()) {
-    const auto part =
-        std::span(sequences).subspan(first, std::min(model.batch_size(), sequences.size() - first));
-    const auto batch = model.new_batch(part.size(), length);
-    for (std::size_t step = 1; step < length; ++step) {
-      const double done = double(first) + double(part.size() * step) / double(length);
-      control.report("sampling texts", sampling_share * done / double(sequences.size()), 1);
-      Tokens last;
-      for (const Tokens& sequence : part) last.push_back(sequence.back());
-      const auto logits = batch->step(last, control.stop);
-      parallel_for(part.size(), [&](std::size_t i) {
-        part[i].push_back(draw(std::span(logits).subspan(i * vocabulary, vocabulary), randoms[first + i]));
-      });
-    }
-  }
-  return sequences;
+std::vector<Tokens> sample_texts(LanguageModel& model, const SensitivityOptions& options,
+                                 const JobControl& control) {
+  const JobControl first_part{[&](const Progress& progress) {
+                                control.report(progress.stage,
+                                               sampling_share * progress.done / progress.total, 1);
+                              },
+                              control.stop};
+  return sample_from_model(model, {options.samples, options.sequence_length, options.seed, {}}, first_part);
 }
 
 std::vector<Tokens> cut_from_text(std::span<const int> text, const SensitivityOptions& options) {
@@ -85,7 +53,7 @@ Sensitivity estimate_sensitivity(LanguageModel& model, const WeightSource& weigh
       model_name, text_tokens.empty() ? "data-free" : "text", options.samples, options.seed, 0, {}, {}};
   const auto start = std::chrono::steady_clock::now();
   const auto sequences =
-      text_tokens.empty() ? sample_from_model(model, options, control) : cut_from_text(text_tokens, options);
+      text_tokens.empty() ? sample_texts(model, options, control) : cut_from_text(text_tokens, options);
   const JobControl behind_sampling{
       [&](const Progress& progress) {
         control.report(progress.stage, sampling_share + (1 - sampling_share) * progress.done / progress.total,

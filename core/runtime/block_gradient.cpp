@@ -116,6 +116,13 @@ void BlockGradient::backward(std::span<float> gradient, const Visitor& visit) {
   rms_norm_backward(entering_, input_norm_, epsilon_, d_normed, gradient);
 }
 
+void BlockGradient::visit_inputs(const InputVisitor& visit) const {
+  visit(at(LinearRole::q).layer->input, input_);
+  visit(at(LinearRole::o).layer->input, attention_);
+  visit(at(LinearRole::gate).layer->input, mlp_input_);
+  visit(at(LinearRole::down).layer->input, product_);
+}
+
 void BlockGradient::pull(LinearRole role, std::span<const float> x, std::span<const float> dy,
                          std::span<float> dx, const Visitor& visit) const {
   visit(*at(role).layer, at(role).weights, x, dy);

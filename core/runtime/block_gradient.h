@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "core/base/progress.h"
@@ -29,6 +30,11 @@ class BlockGradient {
   // gradient: of the loss by the residual stream behind the block; becomes that before it. Visits every
   // linear of the block once.
   void backward(std::span<float> gradient, const Visitor& visit);
+
+  // What the linears read in the last forward(), in the order of execution: LinearLayer::input, x [tokens,
+  // d_in].
+  using InputVisitor = std::function<void(const std::string& input, std::span<const float> x)>;
+  void visit_inputs(const InputVisitor& visit) const;
 
  private:
   struct Linear {

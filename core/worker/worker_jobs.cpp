@@ -83,9 +83,9 @@ void quantize_in_worker(WorkerClient& client, const std::string& device,
                       {"out", std::filesystem::absolute(out).string()},
                       {"seed", options.seed},
                       {"resume", options.resume}};
-  if (!options.calibration.empty())
-    request["calibration"] = {{"tokens", options.calibration}, {"most", options.calibration_tokens}};
+  if (options.calibration) request["calibration"] = to_json(*options.calibration);
   client.call(std::move(request), control, [&](const JsonObject& event) {
+    if (options.on_note && event.has("note")) options.on_note(event.string("note"));
     if (options.on_layer && event.has("layer")) options.on_layer(layer_from(event.object("layer")));
   });
 }

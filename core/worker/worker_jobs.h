@@ -34,9 +34,9 @@ std::uint64_t peak_memory_in_worker(WorkerClient& client, const std::string& dev
 struct WorkerQuantizeOptions {
   std::uint64_t seed = 1;
   bool resume = false;
-  std::vector<int> calibration; // tokens of a text; empty: none
-  std::size_t calibration_tokens = CalibrationOptions().tokens;
-  std::function<void(const LayerDone&)> on_layer; // called from this thread; may be empty
+  std::optional<CalibrationChoice> calibration;    // as in QuantizeOptions
+  std::function<void(const LayerDone&)> on_layer;  // called from this thread; may be empty
+  std::function<void(const std::string&)> on_note; // the same
 };
 
 // As quantize_model(), in a worker, on "cpu" or "cuda:N".
