@@ -12,11 +12,24 @@
 namespace intarsia {
 
 // As perplexity() and divergence(), for models anywhere.
-PerplexityResult perplexity_anywhere(LanguageModel& model, std::span<const int> tokens, std::size_t context,
-                                     int bos, const JobControl& control);
+PerplexityResult perplexity_anywhere(LanguageModel& model, const EvaluationText& text,
+                                     const EvaluationOptions& options, const JobControl& control);
 DivergenceResult divergence_anywhere(LanguageModel& model, LanguageModel& reference,
-                                     std::span<const int> tokens, std::size_t context, int bos,
+                                     const EvaluationText& text, const EvaluationOptions& options,
                                      const JobControl& control);
+
+// Of tokens that are one document.
+inline PerplexityResult perplexity_anywhere(LanguageModel& model, std::span<const int> tokens,
+                                            std::size_t context, int bos, const JobControl& control) {
+  return perplexity_anywhere(model, EvaluationText{{tokens.begin(), tokens.end()}, {0}, bos}, {context, 0},
+                             control);
+}
+inline DivergenceResult divergence_anywhere(LanguageModel& model, LanguageModel& reference,
+                                            std::span<const int> tokens, std::size_t context, int bos,
+                                            const JobControl& control) {
+  return divergence_anywhere(model, reference, EvaluationText{{tokens.begin(), tokens.end()}, {0}, bos},
+                             {context, 0}, control);
+}
 
 // As estimate_sensitivity(), in a worker, on "cpu" or "cuda:N". `path` is the checkpoint's or the artifact's,
 // which the worker opens itself.

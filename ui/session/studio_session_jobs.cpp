@@ -13,7 +13,7 @@ namespace {
 
 std::filesystem::path to_path(const QString& path) { return path.toStdString(); }
 
-constexpr std::size_t quality_window = 256; // tokens
+constexpr EvaluationOptions quality_options{.context = 512, .most_tokens = 4096};
 
 RunningModel load_to_chat(const Place& place, std::shared_ptr<const OpenedModel> opened,
                           const JobControl& control) {
@@ -21,26 +21,16 @@ RunningModel load_to_chat(const Place& place, std::shared_ptr<const OpenedModel>
   return {std::move(opened), std::move(model)};
 }
 
-std::vector<int> tokens_to_measure_on(const OpenedModel& opened, const std::filesystem::path& text) {
-  constexpr std::size_t most_tokens = 4096;
-  Tokenizer::EncodeOptions plain;
-  plain.add_special = false;
-  auto tokens = opened.tokenizer->encode(read_text_file(text), plain);
-  tokens.resize(std::min(tokens.size(), most_tokens));
-  return tokens;
-}
-
 // Beside the original, where there is one.
-Quality quality_of(const RunningModel& quantized, const RunningModel& original, std::span<const int> tokens,
+Quality quality_of(const RunningModel& quantized, const RunningModel& original, const EvaluationText& text,
                    const JobControl& control) {
   Quality quality;
   if (!original) {
     quality.quantized_perplexity =
-        perplexity_anywhere(*quantized.model, tokens, quality_window, -1, control).perplexity;
+        perplexity_anywhere(*quantized.model, text, quality_options, control).perplexity;
     return quality;
   }
-  const auto result =
-      divergence_anywhere(*quantized.model, *original.model, tokens, quality_window, -1, control);
+  const auto result = divergence_anywhere(*quantized.model, *original.model, text, quality_options, control);
   quality.original_perplexity = result.reference.perplexity;
   quality.quantized_perplexity = result.model.perplexity;
   quality.kl = result.mean_kl;
@@ -110,15 +100,15 @@ void StudioSession::measure_quality(const RunningModel& quantized,
   quality_runner_.start([this, text, quantized, workplace, opened = model_,
                          original = loads_original ? RunningModel() : original_](
                             const JobControl& control) mutable -> JobRunner::Finish {
-    const auto tokens = tokens_to_measure_on(*opened, text);
+    const EvaluationText measured = evaluation_text(*opened->tokenizer, read_text_file(text));
     QString no_original;
     if (!original) try {
-        original = {opened, load_at(workplace->get(), *opened, quality_window, control)};
+        original = {opened, load_at(workplace->get(), *opened, quality_options.context, control)};
       } catch (const Error& error) { // it may be too large for the device: measure what can be
         if (error.kind() == ErrorKind::cancelled || !lives(*quantized.model)) throw;
         no_original = QString::fromUtf8(error.what());
       }
-    Quality quality = quality_of(quantized, original, tokens, control);
+    Quality quality = quality_of(quantized, original, measured, control);
     quality.text = QString::fromStdString(text.string());
     quality.no_original = no_original;
     return [this, quality] {
