@@ -24,7 +24,15 @@ struct Sensitivity {
   double seconds = 0;                            // that the estimate took; 0 when unknown
   std::map<std::string, double> layers;          // a_l by layer name, nats a token per unit of D
   std::map<std::string, double> standard_errors; // same keys; empty when unknown (an imported file)
+  // f_l by layer of the blocks (core/allocation/feedback_factors.h): with feedback its loss is a_l f_l D_l.
+  // Empty when unknown.
+  std::map<std::string, double> feedback;
+  bool calibrated = false; // `layers` are a_l f_l: for plans that will be rounded with feedback
 };
+
+// The same for rounding with feedback: layers and standard errors times f_l. As it is where these are
+// unknown, or it is calibrated already.
+Sensitivity for_calibrated(Sensitivity sensitivity);
 
 struct SensitivityOptions {
   std::size_t samples = 256;        // test sequences: what scatters is the text

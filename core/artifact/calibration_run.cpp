@@ -59,7 +59,6 @@ bool CalibrationRun::must_sample() const { return own_ && !own_->find(); }
 
 // Null, and noted, where the model does not fit.
 std::unique_ptr<LanguageModel> CalibrationRun::load(const JobControl& control) {
-  if (options_.load) return options_.load(control);
   const std::uint64_t halves = f16_model_bytes(checkpoint_.graph(), checkpoint_.config()),
                       free = free_memory();
   if (free != 0 && halves > free) {
@@ -74,7 +73,8 @@ std::unique_ptr<LanguageModel> CalibrationRun::load(const JobControl& control) {
 std::optional<CalibrationText> CalibrationRun::text(const JobControl& control) {
   if (!own_) return given_text(choice_, checkpoint_.config());
   if (auto known = own_->find()) return known;
-  if (!model_) model_ = load(control);
+  if (!model_)
+    model_ = load({[&](const Progress& progress) { control.report(progress.stage, 0, 1); }, control.stop});
   if (!model_) return std::nullopt;
   return own_->write(*model_, control);
 }
@@ -92,7 +92,9 @@ bool CalibrationRun::fits(std::size_t tokens, bool asymmetric) {
 }
 
 void CalibrationRun::start(std::size_t first_block, const JobControl& control) {
-  if (options_.load) model_ = options_.load(control); // its products are needed whatever text there is
+  const JobControl loading{[&](const Progress& progress) { control.report(progress.stage, 0, 1); },
+                           control.stop};
+  if (options_.load) model_ = options_.load(loading); // its products are needed whatever text there is
   auto found = text(control);
   if (!found) return keep_record();
   text_ = std::move(*found);
@@ -113,11 +115,14 @@ void CalibrationRun::start(std::size_t first_block, const JobControl& control) {
 
 std::shared_ptr<const HessianFactor> CalibrationRun::factor(const LinearLayer& layer,
                                                             const Rotation& rotation) {
+  if (layer.input == failed_input_) return nullptr;
   try {
     return calibration_->factor(layer, rotation);
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::input) throw;
-    note(layer.name + " was rounded without feedback: " + error.what());
+    if (failed_input_.empty())
+      note(layer.name + " and what reads such inputs is rounded without feedback: " + error.what());
+    failed_input_ = layer.input;
     return nullptr;
   }
 }

@@ -54,6 +54,7 @@ class CalibrationRun {
   CalibrationText text_;
   bool asymmetric_ = true;
   std::unique_ptr<Calibration> calibration_;
+  std::string failed_input_; // whose moments were not finite
   std::vector<std::string> notes_;
 };
 

@@ -71,6 +71,17 @@ void HessianFactor::correct_for(std::vector<float> drift, const Rotation& rotati
   correction_ = std::move(drift);
 }
 
+double HessianFactor::feedback_factor(std::size_t block_columns) const {
+  double all = 0, within = 0;
+  for (std::size_t j = 0; j < dimension_; ++j)
+    for (std::size_t i = 0; i <= j; ++i) {
+      const double square = double(column(j)[i]) * column(j)[i];
+      all += square;
+      if (i >= j / block_columns * block_columns) within += square;
+    }
+  return all > 0 ? within / all : 1;
+}
+
 void HessianFactor::shift(std::span<float> rows) const {
   if (!shifts()) return;
   const std::size_t n = dimension_, count = rows.size() / n;

@@ -23,6 +23,9 @@ class HessianFactor {
   HessianFactor(std::vector<float> moment, const Rotation& rotation, std::vector<float> drift = {});
 
   std::size_t dimension() const { return dimension_; }
+  // The loss of rounding with feedback in blocks of so many columns, over that without, for a quantizer whose
+  // errors are white: sum_k |U_kk|^2 / |U|^2 over the diagonal blocks (QuIP, arXiv 2307.13304, theorem 1).
+  double feedback_factor(std::size_t block_columns) const;
   bool shifts() const { return !correction_.empty(); }
   // Rotated weights [rows, dimension] become those that give the original's outputs from the quantized
   // model's inputs. Nothing changes without a drift.

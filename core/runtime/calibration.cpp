@@ -45,9 +45,6 @@ Calibration::Calibration(const WeightSource& original, std::vector<std::vector<i
   for (const auto& sequence : sequences_)
     if (sequence.size() != length_)
       throw Error(ErrorKind::internal, "calibration sequences of unequal length");
-  for (const auto& [input, weights] : options_.weights)
-    if (weights.size() != tokens())
-      throw Error(ErrorKind::internal, "token weights of another text for " + input);
   embed();
 }
 
@@ -109,15 +106,9 @@ void Calibration::read_block(const JobControl& control) {
                    const auto stream = std::span(behind).subspan(token * hidden, x.size());
                    std::copy(x.begin(), x.end(), stream.begin());
                    block.forward(stream, length_);
-                   const std::size_t count = x.size() / hidden;
-                   const auto weights = [&](const std::string& input) {
-                     const auto found = options_.weights.find(input);
-                     return found == options_.weights.end() ? std::span<const float>()
-                                                            : std::span(found->second).subspan(token, count);
-                   };
                    if (!drifts)
                      return block.visit_inputs([&](const std::string& input, std::span<const float> values) {
-                       moments_.at(input).squares.add(values, values, weights(input));
+                       moments_.at(input).squares.add(values, values);
                      });
                    block.visit_inputs([&](const std::string& input, std::span<const float> values) {
                      differences[input].assign(values.begin(), values.end());
@@ -127,8 +118,8 @@ void Calibration::read_block(const JobControl& control) {
                    block.visit_inputs([&](const std::string& input, std::span<const float> values) {
                      auto& difference = differences.at(input);
                      for (std::size_t i = 0; i < values.size(); ++i) difference[i] -= values[i];
-                     moments_.at(input).squares.add(values, values, weights(input));
-                     moments_.at(input).drift->add(difference, values, weights(input));
+                     moments_.at(input).squares.add(values, values);
+                     moments_.at(input).drift->add(difference, values);
                    });
                  });
   if (options_.asymmetric && quantized_stream_.empty()) quantized_stream_ = original_stream_;

@@ -18,12 +18,8 @@
 
 namespace intarsia {
 
-// By LinearLayer::input: how much each token counts in its moments, in the order of the sequences; mean 1.
-using TokenWeights = std::map<std::string, std::vector<float>>;
-
 struct CalibrationOptions {
   bool asymmetric = true; // else both streams are the original's, and targets are the weights
-  TokenWeights weights;   // empty: all tokens count alike
 };
 
 class Calibration {

@@ -2,7 +2,6 @@
 #include "core/runtime/moment_sum.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "core/base/parallel.h"
 #include "core/tensor/kernels.h"
@@ -26,13 +25,10 @@ std::uint64_t MomentSum::bytes(std::size_t dimension, bool symmetric) {
   return sizeof(float) * std::uint64_t(dimension) * (dimension + tokens_at_once * (symmetric ? 1 : 2));
 }
 
-// Where symmetric, both sides are scaled by the root of the weight.
-void MomentSum::add(std::span<const float> a, std::span<const float> b, std::span<const float> weights) {
+void MomentSum::add(std::span<const float> a, std::span<const float> b) {
   const std::size_t tokens = a.size() / dimension_;
   for (std::size_t t = 0; t < tokens; ++t) {
-    const float weight = weights.empty() ? 1 : weights[t], left = symmetric_ ? std::sqrt(weight) : weight;
-    for (std::size_t i = 0; i < dimension_; ++i)
-      left_[i * tokens_at_once + count_] = left * a[t * dimension_ + i];
+    for (std::size_t i = 0; i < dimension_; ++i) left_[i * tokens_at_once + count_] = a[t * dimension_ + i];
     if (!symmetric_)
       for (std::size_t i = 0; i < dimension_; ++i)
         right_[i * tokens_at_once + count_] = b[t * dimension_ + i];

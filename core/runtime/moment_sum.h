@@ -9,14 +9,14 @@
 
 namespace intarsia {
 
-// sum_t w_t a_t b_t^T of vectors of equal dimension; of a_t = b_t half the work. On all cores; the result
+// sum_t a_t b_t^T of vectors of equal dimension; of a_t = b_t half the work. On all cores; the result
 // does not depend on their number.
 class MomentSum {
  public:
   MomentSum(std::size_t dimension, bool symmetric);
 
-  // a, b: [tokens, dimension] (the same rows where symmetric); weights: one a token, or none for 1.
-  void add(std::span<const float> a, std::span<const float> b, std::span<const float> weights);
+  // a, b: [tokens, dimension]; the same rows where symmetric.
+  void add(std::span<const float> a, std::span<const float> b);
   // Row-major [dimension, dimension]; given away, so call it once.
   std::vector<float> finish();
 

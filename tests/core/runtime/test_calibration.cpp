@@ -111,7 +111,7 @@ class TestCalibration : public QObject {
       sequence->truncate(0);
       sequence->forward(tokens, true, {});
     }
-    Calibration calibration = make({.asymmetric = false, .weights = {}});
+    Calibration calibration = make({.asymmetric = false});
     QCOMPARE(calibration.tokens(), std::size_t(1500));
     const Factors factors = all_factors(calibration, *source_);
     QCOMPARE(factors.size(), std::size_t(8)); // two blocks, four inputs each
@@ -126,33 +126,18 @@ class TestCalibration : public QObject {
   }
 
   void asymmetric_is_symmetric_while_nothing_is_quantized() {
-    Calibration plain = make({.asymmetric = false, .weights = {}}), asymmetric = make();
+    Calibration plain = make({.asymmetric = false}), asymmetric = make();
     QVERIFY(same(all_factors(plain, *source_), all_factors(asymmetric, *source_)));
   }
 
   void later_blocks_read_what_quantized_ones_give() {
     const Disturbed quantized(*source_, 0.02f);
-    Calibration plain = make({.asymmetric = false, .weights = {}}), asymmetric = make();
+    Calibration plain = make({.asymmetric = false}), asymmetric = make();
     const Factors before = all_factors(plain, quantized), after = all_factors(asymmetric, quantized);
     for (const LinearLayer& layer : source_->graph().linears) {
       QCOMPARE(same_factor(*before.at(layer.input), *after.at(layer.input)), layer.block == 0);
       QCOMPARE(after.at(layer.input)->shifts(), layer.block == 1);
     }
-  }
-
-  void equal_token_weights_change_nothing() {
-    TokenWeights ones, unequal;
-    for (const LinearLayer& layer : source_->graph().linears) {
-      ones[layer.input].assign(1500, 1.f);
-      unequal[layer.input].assign(1500, 1.f);
-      unequal[layer.input][7] = 9;
-    }
-    const Disturbed quantized(*source_, 0.02f);
-    Calibration none = make(), equal = make({.asymmetric = true, .weights = ones});
-    Calibration other = make({.asymmetric = true, .weights = unequal});
-    const Factors expected = all_factors(none, quantized);
-    QVERIFY(same(expected, all_factors(equal, quantized)));
-    QVERIFY(!same(expected, all_factors(other, quantized)));
   }
 
   void the_number_of_threads_does_not_matter() {
@@ -207,7 +192,7 @@ class TestCalibration : public QObject {
       damaged[at] = char(damaged[at] ^ 0x10);
       QVERIFY(refused(damaged));
     }
-    Calibration symmetric = make({.asymmetric = false, .weights = {}});
+    Calibration symmetric = make({.asymmetric = false});
     QVERIFY(!symmetric.restore(path("good")));
   }
 
