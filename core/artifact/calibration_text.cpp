@@ -8,6 +8,7 @@
 #include "core/base/error.h"
 #include "core/checkpoint/content_identity.h"
 #include "core/checkpoint/model_cache.h"
+#include "core/evaluation/evaluation.h"
 #include "core/runtime/model_samples.h"
 
 namespace intarsia {
@@ -51,8 +52,9 @@ OwnText::OwnText(const Checkpoint& checkpoint, const CalibrationChoice& choice)
     , length_(std::min(own_length, checkpoint.config().max_positions)) {
   count_ = std::max<std::size_t>(1, choice.tokens / length_);
   // Where every text begins with a begin token, models keep much of their attention on it.
-  if (const auto spec = checkpoint.tokenizer(); spec && spec->add_bos && spec->bos >= 0)
-    prefix_.push_back(spec->bos);
+  if (auto spec = checkpoint.tokenizer())
+    if (const int begin = begin_token(*make_tokenizer(std::move(*spec))); begin >= 0)
+      prefix_.push_back(begin);
   const std::string settings =
       fmt::format("{} {} {} {} {:08x}", sampling_version, count_, length_, seed_, checksum_of(prefix_));
   places_ =

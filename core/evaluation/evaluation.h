@@ -21,6 +21,9 @@ struct EvaluationText {
   int bos = -1;                          // put before every window that does not begin with it; -1: nothing
 };
 
+// The token that the tokenizer puts before a text by itself; -1 where it puts none or several.
+int begin_token(const Tokenizer& tokenizer);
+
 // Documents begin where the text has the tokenizer's begin token; in a text without any, behind its end
 // tokens; in a text without these either, behind lines "<|endoftext|>", which are left out.
 EvaluationText evaluation_text(const Tokenizer& tokenizer, const std::string& text);

@@ -32,10 +32,18 @@ void encode_parts(const Tokenizer& tokenizer, std::string_view from, EvaluationT
 
 } // namespace
 
+int begin_token(const Tokenizer& tokenizer) {
+  Tokenizer::EncodeOptions plain;
+  plain.add_special = false;
+  const auto with = tokenizer.encode("a"), without = tokenizer.encode("a", plain);
+  const bool begins = with.size() > without.size() && !without.empty() && with[1] == without[0];
+  return begins ? with[0] : -1;
+}
+
 EvaluationText evaluation_text(const Tokenizer& tokenizer, const std::string& from) {
   const TokenizerSpec& spec = tokenizer.spec();
   EvaluationText text;
-  text.bos = spec.add_bos ? spec.bos : -1;
+  text.bos = begin_token(tokenizer);
   Tokenizer::EncodeOptions plain;
   plain.add_special = false;
   const bool known = std::find(spec.tokens.begin(), spec.tokens.end(), separator) != spec.tokens.end();
