@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "cuda/cublas_folders.h"
 #include "cuda/linears.h"
 
 namespace intarsia::cuda {
@@ -22,17 +23,27 @@ using GemmEx = cublasStatus_t (*)(cublasHandle_t, cublasOperation_t, cublasOpera
                                   const void*, void*, cudaDataType, int, cublasComputeType_t,
                                   cublasGemmAlgo_t);
 
-// The one it was built with, then its neighbours: what is called here is the same in them. Then where
-// NVIDIA's installer puts it, as that need not be the loader's path. It stays loaded: CUDA's libraries leave
-// threads and code registered with the driver.
+// The one it was built with, then its neighbours: what is called here is the same in them. It stays loaded:
+// CUDA's libraries leave threads and code registered with the driver.
+void* open_cublas_in(const std::filesystem::path& folder) {
+  const auto open = [&](const std::string& name) {
+    return dlopen((folder / name).c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+  };
+  for (const int version : {CUBLAS_VER_MAJOR, 13, 12}) {
+    // libcublas needs its neighbour, which the loader finds by name once it is loaded.
+    if (!folder.empty()) open("libcublasLt.so." + std::to_string(version));
+    if (void* found = open("libcublas.so." + std::to_string(version))) return found;
+  }
+  return nullptr;
+}
+
 void* open_cublas() {
-  for (const char* folder : {"", "/usr/local/cuda/lib64/"})
-    for (const int version : {CUBLAS_VER_MAJOR, 13, 12})
-      if (void* found = dlopen((folder + ("libcublas.so." + std::to_string(version))).c_str(),
-                               RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE))
-        return found;
+  if (void* found = open_cublas_in({})) return found; // the loader's own path
+  for (const std::filesystem::path& folder : cublas_folders(surroundings()))
+    if (void* found = open_cublas_in(folder)) return found;
   throw std::runtime_error("cuBLAS (libcublas.so." + std::to_string(CUBLAS_VER_MAJOR) +
-                           ") cannot be loaded: install it, or add its folder to LD_LIBRARY_PATH");
+                           ") cannot be loaded: install it (pip install nvidia-cublas), or add its folder to "
+                           "LD_LIBRARY_PATH");
 }
 
 } // namespace

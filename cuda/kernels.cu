@@ -135,14 +135,14 @@ void launch_attention(const float* q, std::size_t stride, int tokens, const int*
 }
 
 void launch_argmax(const float* logits, int rows, int count, int* tokens, cudaStream_t stream) {
-  start("choosing the likeliest token", &argmax_rows, dim3(unsigned(rows)), 1024,
-        sizeof(unsigned) * reduce_scratch, stream, logits, count, tokens);
+  start("choosing the likeliest token", &argmax_rows, dim3(unsigned(rows)), 1024, argmax_shared_bytes(),
+        stream, logits, count, tokens);
 }
 
 void launch_sample(const float* logits, int rows, int count, const SampleSettings& settings,
                    const double* draws, int* tokens, cudaStream_t stream) {
-  start("drawing a token", &sample_rows, dim3(unsigned(rows)), 1024, sampling_shared_bytes(1024), stream,
-        logits, count, Sampling{settings.temperature, settings.top_p, settings.top_k}, draws, tokens);
+  start("drawing a token", &sample_rows, dim3(unsigned(rows)), 1024, sampling_shared_bytes(), stream, logits,
+        count, Sampling{settings.temperature, settings.top_p, settings.top_k}, draws, tokens);
 }
 
 void launch_penalise(float* logits, const int* tokens, int listed, float penalty, cudaStream_t stream) {

@@ -20,6 +20,16 @@ struct LinearLaunch {
   int threads;
 };
 
+// Rows of tiles a block computes. Two read the activations half as often, but there must be enough blocks
+// that the last ones do not leave much of the device idle.
+inline int choose_height(std::span<const DeviceLinear> group, KernelPath path, int multiprocessors) {
+  constexpr int blocks_each = 4;
+  if (path == KernelPath::cuda_core || group[0].quantizer.family == QuantizerFamily::f16) return 1;
+  int blocks = 0;
+  for (const DeviceLinear& linear : group) blocks += (linear.d_out + 31) / 32;
+  return blocks >= blocks_each * multiprocessors ? 2 : 1;
+}
+
 // Blocks compute 16 tiles_high rows. The caller says what was checked: at most most_fused linears alike.
 inline LinearLaunch plan_group(std::span<const DeviceLinear> linears, const Half* x, int batch,
                                std::span<const LinearOutput> outputs, int tiles_high) {

@@ -17,16 +17,6 @@ int multiprocessors() {
   return count;
 }
 
-// Blocks of two rows of tiles read the activations half as often, but there must be enough of them that the
-// last ones do not leave much of the device idle.
-constexpr int blocks_each = 4;
-int choose_height(std::span<const DeviceLinear> group, KernelPath path) {
-  if (path == KernelPath::cuda_core || group[0].quantizer.family == QuantizerFamily::f16) return 1;
-  int blocks = 0;
-  for (const DeviceLinear& linear : group) blocks += (linear.d_out + 31) / 32;
-  return blocks >= blocks_each * multiprocessors() ? 2 : 1;
-}
-
 void refuse_unlike(std::span<const DeviceLinear> group, std::span<const LinearOutput> outputs, int batch,
                    KernelPath path) {
   if (group.empty() || group.size() > most_fused || outputs.size() != group.size())
@@ -59,7 +49,7 @@ void launch_linear_group(std::span<const DeviceLinear> group, const Half* x, int
                          std::span<const LinearOutput> outputs, KernelPath path, cudaStream_t stream) {
   refuse_unlike(group, outputs, batch, path);
   const QuantizerId id = group[0].quantizer;
-  const int tiles_high = choose_height(group, path);
+  const int tiles_high = choose_height(group, path, multiprocessors());
   LinearLaunch launch = plan_group(group, x, batch, outputs, tiles_high);
   if (id.family == QuantizerFamily::f16) {
     if (batch <= 8)

@@ -43,6 +43,7 @@ struct CudaModel : public LanguageModel {
   std::unique_ptr<Sequence> new_sequence(std::size_t capacity) override;
   void replace_linear(std::string_view name, LinearWeights weights) override;
   std::uint64_t weight_bytes() const override { return weights.bytes(); }
+  std::string note() const override { return why_no_gemm; }
   void observe_inputs(InputObserver chosen) override { observer = std::move(chosen); }
   const DenseProducts& products() const override;
 
@@ -64,7 +65,7 @@ struct CudaModel : public LanguageModel {
   std::vector<CudaBlock> blocks;
   const float *final_norm = nullptr, *rope_frequencies = nullptr;
   std::unique_ptr<Gemm> gemm; // null where cuBLAS is not there: prompts go through in small steps
-  std::string why_no_gemm;
+  std::string why_no_gemm;    // and what that means
   std::optional<CudaProducts> dense_products; // none without cuBLAS
   InputObserver observer;
   std::uint64_t version = 0; // grows when a linear is replaced: captured graphs are void then

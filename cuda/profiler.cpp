@@ -7,6 +7,7 @@
 
 #include "core/base/error.h"
 #include "core/base/random.h"
+#include "core/runtime/unsupported_on_cuda.h"
 #include "cuda/arena.h"
 #include "cuda/decode_graph.h"
 #include "cuda/linears.h"
@@ -55,8 +56,14 @@ class Pool {
  public:
   Pool(const Stream& stream, const std::vector<ProfileGroup>& shapes)
       : arena_(plan(shapes), "the profiler") {
-    for (const char* name : {"codes", "scales", "books", "x"})
+    for (const char* name : {"codes", "scales", "x"})
       fill(arena_.at<std::byte>(name), arena_.plan().part(name).bytes, stream);
+  }
+  // The next groups are of this quantizer: its own codebook, so that what is multiplied is of its usual size.
+  void choose(const Quantizer& quantizer, const Stream& stream) const {
+    const auto book = quantizer.codebook();
+    copy_to_device(arena_.at<float>("books"), std::span<const float>(book), stream, "uploading a codebook");
+    stream.wait();
   }
 
   std::uint64_t code_bytes() const { return arena_.plan().part("codes").bytes; }
@@ -238,6 +245,7 @@ double constant_seconds(const Stream& stream, const ModelConfig& config, const P
 
 LatencyTable profile(int device, const ModelConfig& config, const LayerGraph& graph,
                      const ProfileOptions& options, const JobControl& control) {
+  require_cuda_support(config);
   const Stream stream(device);
   LatencyTable table;
   table.device_kind = "cuda";
@@ -252,6 +260,7 @@ LatencyTable profile(int device, const ModelConfig& config, const LayerGraph& gr
         const std::string stage = to_string(member->id()) + ", " + std::to_string(shape.d_in) + " x " +
                                   std::to_string(shape.d_out());
         control.report(stage, done++, total);
+        pool.choose(*member, stream);
         for (const KernelPath path : {KernelPath::tensor_core, KernelPath::cuda_core}) {
           if (!supports(member->id(), path, 1)) continue;
           const Timing timing = time_group(stream, pool, shape, member->id(), path, options);

@@ -27,8 +27,13 @@ KernelCheck run_kernel(const SelftestKernel& kernel, const Stream& stream, const
 std::vector<KernelCheck> selftest(int device, const SelftestOptions& options, const JobControl& control) {
   const Stream stream(device);
   std::vector<SelftestKernel> kernels;
-  add_kernel_cases(kernels);
-  add_linear_cases(kernels);
+  if (options.real_shapes) {
+    add_real_kernel_cases(kernels, options.divided_by);
+    add_real_linear_cases(kernels, options.divided_by);
+  } else {
+    add_kernel_cases(kernels);
+    add_linear_cases(kernels);
+  }
   std::vector<KernelCheck> results;
   for (const SelftestKernel& kernel : kernels) {
     control.throw_if_stopped();

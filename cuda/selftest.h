@@ -14,6 +14,10 @@ namespace intarsia::cuda {
 struct SelftestOptions {
   std::uint64_t seed = 0;
   int cases = 8; // of each kernel
+  // The largest shapes that models of 8B, 70B and 135M weights give the kernels, in place of small random
+  // ones; a test on the host divides them.
+  bool real_shapes = false;
+  int divided_by = 1;
 };
 
 // A fault on the device ends it: the results so far are lost, and the error says at which kernel.

@@ -129,5 +129,8 @@ struct SelftestKernel {
 // In a file each: what surrounds the linears, and the linears.
 void add_kernel_cases(std::vector<SelftestKernel>& kernels);
 void add_linear_cases(std::vector<SelftestKernel>& kernels);
+// The same of shapes of real models, divided.
+void add_real_kernel_cases(std::vector<SelftestKernel>& kernels, int divided_by);
+void add_real_linear_cases(std::vector<SelftestKernel>& kernels, int divided_by);
 
 } // namespace intarsia::cuda

@@ -110,8 +110,8 @@ void norm(Bench& bench) {
 // With what comes before it: 0 nothing, 1 RMSNorm, 2 SwiGLU.
 template <typename Out, int before>
 void rotate(Bench& bench) {
-  const std::size_t widths[] = {1, 60, 40, 256, 1536, 3072, 4096, 11008, 14336, 777};
-  const std::size_t width = widths[bench.between(0, 9)];
+  const std::size_t widths[] = {1, 60, 40, 256, 576, 1536, 3072, 4096, 8192, 11008, 14336, 28672, 777};
+  const std::size_t width = widths[bench.between(0, int(std::size(widths)) - 1)];
   const int rows = bench.between(1, 9);
   const Rotation rotation(width, bench.random.next());
   const RotationSplit split = split_rotation(rotation);
@@ -206,11 +206,9 @@ std::vector<float> attended(const float* query, const std::vector<Half>& keys,
 }
 
 template <typename Out>
-void attention(Bench& bench) {
-  const Heads heads = some_heads(bench);
+void attention(Bench& bench, const Heads& heads, int tokens, int capacity) {
   const std::size_t dim = std::size_t(heads.head_dim), q_dim = std::size_t(heads.heads) * dim,
                     kv_dim = std::size_t(heads.kv_heads) * dim;
-  const int tokens = bench.between(1, 6), capacity = bench.between(1, 700);
   const Input<Half> keys(bench, bench.numbers<Half>(std::size_t(capacity) * kv_dim)),
       values(bench, bench.numbers<Half>(std::size_t(capacity) * kv_dim));
   const Input<float> q(bench, bench.gaussian(std::size_t(tokens) * q_dim));
@@ -235,12 +233,17 @@ void attention(Bench& bench) {
   out.compare(expected);
   scratch.read();
 }
+template <typename Out>
+void attention(Bench& bench) {
+  const Heads heads = some_heads(bench);
+  const int tokens = bench.between(1, 6);
+  attention<Out>(bench, heads, tokens, bench.between(1, 700));
+}
 
 // --- sampling
 // -----------------------------------------------------------------------------------------------
 
-void argmax(Bench& bench) {
-  const int rows = bench.between(1, 4), count = bench.between(1, 150000);
+void argmax(Bench& bench, int rows, int count) {
   const Input<float> logits(bench, bench.gaussian(std::size_t(rows) * std::size_t(count)));
   const Output<int> tokens(bench, std::size_t(rows));
   launch_argmax(logits.get(), rows, count, tokens.get(), bench.stream);
@@ -249,6 +252,11 @@ void argmax(Bench& bench) {
     const auto begin = logits.host.begin() + std::ptrdiff_t(row) * count;
     bench.compare(got[std::size_t(row)], double(std::max_element(begin, begin + count) - begin), 1);
   }
+}
+
+void argmax(Bench& bench) {
+  const int rows = bench.between(1, 4);
+  argmax(bench, rows, bench.between(1, 150000));
 }
 
 // How far the draw lies outside the token's interval, of all that is kept.
@@ -272,8 +280,7 @@ double misplaced(std::vector<float> logits, const SampleSettings& settings, doub
   return std::max({0.0, sums[rank] - place, place - sums[rank + 1]}) / sums[kept];
 }
 
-void sample(Bench& bench) {
-  const int rows = bench.between(1, 3), count = bench.between(2, 40000);
+void sample(Bench& bench, int rows, int count) {
   const SampleSettings settings{float(0.2 + bench.random.uniform()), 0.3 + 0.7 * bench.random.uniform(),
                                 bench.between(0, 1) * bench.between(1, 100)};
   const Input<float> logits(bench, bench.gaussian(std::size_t(rows) * std::size_t(count)));
@@ -288,6 +295,11 @@ void sample(Bench& bench) {
     bench.compare(
         misplaced({begin, begin + count}, settings, numbers[std::size_t(row)], got[std::size_t(row)]), 0, 1);
   }
+}
+
+void sample(Bench& bench) {
+  const int rows = bench.between(1, 3);
+  sample(bench, rows, bench.between(2, 40000));
 }
 
 void penalise(Bench& bench) {
@@ -325,12 +337,29 @@ void add_kernel_cases(std::vector<SelftestKernel>& kernels) {
                                         {"rotate_gated, f32", single, rotate<float, 2>},
                                         {"rotate_gated, f16", half, rotate<Half, 2>},
                                         {"rope_and_store", half, rope},
-                                        {"attention, f32", 1e-4, attention<float>},
-                                        {"attention, f16", half, attention<Half>},
-                                        {"argmax", 0, argmax},
-                                        {"sample", 1e-4, sample},
+                                        {"attention, f32", 1e-4, [](Bench& b) { attention<float>(b); }},
+                                        {"attention, f16", half, [](Bench& b) { attention<Half>(b); }},
+                                        {"argmax", 0, [](Bench& b) { argmax(b); }},
+                                        {"sample", 1e-4, [](Bench& b) { sample(b); }},
                                         {"penalise", single, penalise}};
   kernels.insert(kernels.end(), all.begin(), all.end());
+}
+
+void add_real_kernel_cases(std::vector<SelftestKernel>& kernels, int divided_by) {
+  const struct {
+    const char* model;
+    Heads heads;
+    int vocabulary;
+  } models[] = {{"8B", {32, 8, 128}, 128256}, {"70B", {64, 8, 128}, 128256}, {"135M", {9, 3, 64}, 49152}};
+  for (const auto& model : models) {
+    const Heads heads = model.heads;
+    const int context = 8192 / divided_by, vocabulary = model.vocabulary / divided_by;
+    const std::string name = std::string(", ") + model.model;
+    kernels.push_back(
+        {"attention" + name, half, [=](Bench& bench) { attention<Half>(bench, heads, 2, context); }});
+    kernels.push_back({"argmax" + name, 0, [=](Bench& bench) { argmax(bench, 8, vocabulary); }});
+    kernels.push_back({"sample" + name, 1e-4, [=](Bench& bench) { sample(bench, 4, vocabulary); }});
+  }
 }
 
 } // namespace intarsia::cuda

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <map>
+
 #include "cuda/linears.h"
 #include "cuda/selftest_bench.h"
 
@@ -31,9 +33,11 @@ struct Uploaded {
   Uploaded(Bench& bench, QuantizerId id, std::size_t rows, std::size_t columns)
       : layer(random_linear(bench, id, rows, columns))
       , codes(bench, device_codes(layer))
-      , scales(bench, layer.row_scales)
-      , weights(rows * columns) {
-    decode_rows(layer, 0, rows, weights);
+      , scales(bench, layer.row_scales) {}
+  std::vector<float> weights() const {
+    std::vector<float> all(layer.shape.rows * layer.shape.columns);
+    decode_rows(layer, 0, layer.shape.rows, all);
+    return all;
   }
   DeviceLinear device(const Input<float>& book) const {
     const bool coded = layer.quantizer.family != QuantizerFamily::f16;
@@ -44,7 +48,6 @@ struct Uploaded {
   QuantizedLinear layer;
   Input<std::byte> codes;
   Input<std::uint16_t> scales;
-  std::vector<float> weights;
 };
 
 Input<float> book_of(Bench& bench, QuantizerId id) {
@@ -89,8 +92,40 @@ void group(Bench& bench, QuantizerId id, KernelPath path) {
   }
   launch_linear_group(device, x.get(), batch, outputs, path, bench.stream);
   for (std::size_t i = 0; i < members; ++i)
-    compare_product(bench, results[i]->read(), outputs[i].stride, linears[i]->weights, x.host,
+    compare_product(bench, results[i]->read(), outputs[i].stride, linears[i]->weights(), x.host,
                     std::size_t(batch), d_in);
+}
+
+// A fused group of a real model's size; a few runs of rows are looked at, the first and the last among them.
+void real_group(Bench& bench, QuantizerId id, const std::vector<std::size_t>& rows, std::size_t d_in,
+                int batch) {
+  const Input<float> book = book_of(bench, id);
+  const Input<Half> x(bench, bench.numbers<Half>(std::size_t(batch) * d_in));
+  std::vector<std::unique_ptr<Uploaded>> linears;
+  std::vector<std::unique_ptr<Output<float>>> results;
+  std::vector<DeviceLinear> device;
+  std::vector<LinearOutput> outputs;
+  for (const std::size_t d_out : rows) {
+    linears.push_back(std::make_unique<Uploaded>(bench, id, d_out, d_in));
+    results.push_back(std::make_unique<Output<float>>(bench, std::size_t(batch) * d_out));
+    device.push_back(linears.back()->device(book));
+    outputs.push_back({results.back()->get(), d_out});
+  }
+  launch_linear_group(device, x.get(), batch, outputs, KernelPath::tensor_core, bench.stream);
+  const std::size_t run = std::max<std::size_t>(quantizer(id).row_granularity(), 16);
+  for (std::size_t i = 0; i < linears.size(); ++i) {
+    const std::vector<float> y = results[i]->read();
+    const std::size_t runs = (rows[i] + run - 1) / run;
+    for (const std::size_t chosen : {std::size_t(0), std::size_t(bench.random.below(runs)), runs - 1}) {
+      const std::size_t first = chosen * run, count = std::min(run, rows[i] - first);
+      std::vector<float> weights(count * d_in), part;
+      decode_rows(linears[i]->layer, first, count, weights);
+      for (std::size_t t = 0; t < std::size_t(batch); ++t)
+        part.insert(part.end(), y.begin() + std::ptrdiff_t(t * rows[i] + first),
+                    y.begin() + std::ptrdiff_t(t * rows[i] + first + count));
+      compare_product(bench, part, count, weights, x.host, std::size_t(batch), d_in);
+    }
+  }
 }
 
 void decode(Bench& bench, QuantizerId id) {
@@ -103,9 +138,10 @@ void decode(Bench& bench, QuantizerId id) {
   const Output<Half> out(bench, count * stride);
   launch_decode_rows(linear.device(book), int(first), int(count), out.get(), stride, bench.stream);
   const auto got = out.read();
+  const std::vector<float> weights = linear.weights();
   for (std::size_t r = 0; r < count; ++r)
     for (std::size_t k = 0; k < d_in; ++k)
-      bench.compare(double(number(got[r * stride + k])), double(linear.weights[(first + r) * d_in + k]), 4);
+      bench.compare(double(number(got[r * stride + k])), double(weights[(first + r) * d_in + k]), 4);
 }
 
 void gemm(Bench& bench) {
@@ -133,6 +169,35 @@ void add_linear_cases(std::vector<SelftestKernel>& kernels) {
     kernels.push_back({to_string(id) + ", decode", 1e-3, [id](Bench& bench) { decode(bench, id); }});
   }
   kernels.push_back({"cuBLAS", tolerance, gemm});
+}
+
+// Of each family the quantizer next to three bits.
+void add_real_linear_cases(std::vector<SelftestKernel>& kernels, int divided_by) {
+  const struct {
+    const char* name;
+    std::vector<std::size_t> rows;
+    std::size_t d_in;
+  } shapes[] = {{"8B gate+up", {14336, 14336}, 4096}, {"8B q+k+v", {4096, 1024, 1024}, 4096},
+                {"8B down", {4096}, 14336},           {"70B gate+up", {28672, 28672}, 8192},
+                {"70B down", {8192}, 28672},          {"135M q+k+v", {576, 192, 192}, 576},
+                {"135M gate+up", {1536, 1536}, 576},  {"135M down", {576}, 1536}};
+  std::map<QuantizerFamily, QuantizerId> chosen;
+  for (const Quantizer* member : palette()) {
+    const auto [place, fresh] = chosen.try_emplace(member->id().family, member->id());
+    const auto off = [](QuantizerId id) { return std::abs(id.quarter_bits - 12); };
+    if (!fresh && off(member->id()) < off(place->second)) place->second = member->id();
+  }
+  for (const auto& [_, id] : chosen)
+    for (const auto& shape : shapes)
+      for (const int batch : {1, 8, most_decode_rows}) {
+        std::vector<std::size_t> rows;
+        for (const std::size_t count : shape.rows) rows.push_back(count / std::size_t(divided_by));
+        kernels.push_back({shape.name + (", " + to_string(id)) + ", batch " + std::to_string(batch),
+                           tolerance,
+                           [id = id, rows, d_in = shape.d_in / std::size_t(divided_by), batch](Bench& bench) {
+                             real_group(bench, id, rows, d_in, batch);
+                           }});
+      }
 }
 
 } // namespace intarsia::cuda

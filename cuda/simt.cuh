@@ -10,7 +10,8 @@
 //   thread_index().x, block_index().x .y .z, block_dim().x, grid_dim().x .y .z, lane(), warp()
 //   block_barrier(), warp_barrier(), device_fence()
 //   shuffle(v, lane), shuffle_xor(v, mask), shuffle_down(v, delta); any(p), all(p), ballot(p)
-//   atomic_add(float*, unsigned*, unsigned long long*), atomic_max(unsigned*), each returning what was there
+//   atomic_add(unsigned*), atomic_max(unsigned*), each returning what was there; others are loops in shared
+//   memory (compare, swap, try again), so there are none
 //   shared_memory<T>()        the block's one dynamic shared buffer, 16-byte aligned; kernels carve it up
 //   Half2, make_half2, low, high, half2_add, half2_mul, half2_fma: rounded to binary16 once each;
 //   pack, low_bits, high_bits of its two patterns

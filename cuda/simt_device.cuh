@@ -42,11 +42,7 @@ INTARSIA_DEVICE bool any(bool vote) { return __any_sync(whole_warp, vote) != 0; 
 INTARSIA_DEVICE bool all(bool vote) { return __all_sync(whole_warp, vote) != 0; }
 INTARSIA_DEVICE unsigned ballot(bool vote) { return __ballot_sync(whole_warp, vote); }
 
-INTARSIA_DEVICE float atomic_add(float* to, float value) { return atomicAdd(to, value); }
 INTARSIA_DEVICE unsigned atomic_add(unsigned* to, unsigned value) { return atomicAdd(to, value); }
-INTARSIA_DEVICE unsigned long long atomic_add(unsigned long long* to, unsigned long long value) {
-  return atomicAdd(to, value);
-}
 INTARSIA_DEVICE unsigned atomic_max(unsigned* to, unsigned value) { return atomicMax(to, value); }
 
 extern __shared__ uint4 shared_buffer[];

@@ -22,6 +22,18 @@ void allow_shared_memory(void (*kernel)(Parameters...), std::size_t bytes, const
           name);
 }
 
+// Blocks with much shared memory: a multiprocessor gives it all that it has, so that shared memory is not
+// what limits how many of them it holds. The others leave the split as they find it, as a change of it has to
+// wait until the multiprocessor is empty.
+constexpr std::size_t much_shared_memory = 8 * 1024;
+template <typename... Parameters>
+void prefer_shared_memory(void (*kernel)(Parameters...), std::size_t bytes, const char* name) {
+  if (bytes >= much_shared_memory)
+    check(cudaFuncSetAttribute(kernel, cudaFuncAttributePreferredSharedMemoryCarveout,
+                               cudaSharedmemCarveoutMaxShared),
+          name);
+}
+
 template <typename... Parameters, typename... Arguments>
 void start(const char* name, void (*kernel)(Parameters...), dim3 grid, int threads, std::size_t shared_bytes,
            cudaStream_t stream, Arguments... arguments) {
@@ -29,6 +41,7 @@ void start(const char* name, void (*kernel)(Parameters...), dim3 grid, int threa
   if (shared_bytes > simt::shared_memory_limit)
     throw std::runtime_error(std::string("the shape is too large for the kernel ") + name);
   allow_shared_memory(kernel, shared_bytes, name);
+  prefer_shared_memory(kernel, shared_bytes, name);
   kernel<<<grid, unsigned(threads), shared_bytes, stream>>>(arguments...);
   check(cudaGetLastError(), name);
 }

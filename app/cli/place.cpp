@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/cli/place.h"
 
+#include <cstdio>
+#include <fmt/format.h>
+
 #include "core/device/memory_info.h"
 #include "core/worker/worker_jobs.h"
 #include "core/worker/worker_model.h"
@@ -15,7 +18,12 @@ Place chosen_place(const Options& options) {
 std::unique_ptr<LanguageModel> load(const OpenedModel& model, const Place& place, const JobControl& control,
                                     std::size_t context) {
   if (!place.worker) return load(model, control);
-  return load_in_worker(place.worker, model, place.device.id, control, context);
+  auto loaded = load_in_worker(place.worker, model, place.device.id, control, context);
+  if (!loaded->note().empty()) {
+    end_progress();
+    fmt::print(stderr, "intarsia: {}: {}\n", place.device.id, loaded->note());
+  }
+  return loaded;
 }
 
 OrderedJson memory_of(const Place& place, std::span<const OpenedModel* const> models, std::size_t context,

@@ -16,9 +16,14 @@ namespace {
 
 constexpr int usual_cases = 8;
 
-std::vector<KernelCheck> run_checks(const Place& place, std::uint64_t seed, int cases) {
+std::vector<KernelCheck> run_checks(const Place& place, std::uint64_t seed, int cases, bool real_shapes) {
+  if (real_shapes && place.device.kind != DeviceKind::cuda)
+    throw Error(ErrorKind::usage,
+                "selftest: the shapes of real models are tested on a GPU only: choose one with "
+                "--device");
   if (!place.worker) return check_cpu_kernels(seed, cases);
-  auto checks = selftest_in_worker(*place.worker, place.device.id, seed, cases, make_control("testing"));
+  auto checks =
+      selftest_in_worker(*place.worker, place.device.id, seed, cases, make_control("testing"), real_shapes);
   end_progress();
   return checks;
 }
@@ -51,7 +56,8 @@ void run(const Options& options) {
   const Place place = chosen_place(options);
   const bool gpu = place.device.kind == DeviceKind::cuda;
   const std::uint64_t seed = options.count_or("--seed", 0, INT64_MAX, std::random_device()());
-  const auto checks = run_checks(place, seed, int(options.count_or("--cases", 1, 10000, usual_cases)));
+  const auto checks = run_checks(place, seed, int(options.count_or("--cases", 1, 10000, usual_cases)),
+                                 options.has("--real-shapes"));
   const auto wrong =
       std::count_if(checks.begin(), checks.end(), [](const auto& check) { return !check.ok(); });
   if (options.json()) {
@@ -77,7 +83,8 @@ Verb selftest_verb() {
            "checks every kernel of a device against plain arithmetic",
            {device_option(),
             {"--seed", "N", "seed of shapes and inputs (default: fresh)"},
-            {"--cases", "N", "random cases of each kernel (default 8)"}}},
+            {"--cases", "N", "random cases of each kernel (default 8)"},
+            {"--real-shapes", "", "the largest shapes of models of 8B, 70B and 135M weights; on a GPU"}}},
           run};
 }
 

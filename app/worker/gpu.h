@@ -37,7 +37,9 @@ EncodeLinear gpu_encoder(int index);
 // Throws Error{resource}: no such GPU, or no driver.
 void require_gpu(int index);
 
-std::vector<KernelCheck> selftest_gpu(int index, std::uint64_t seed, int cases, const JobControl& control);
+// `real_shapes`: of large models, in place of small random ones.
+std::vector<KernelCheck> selftest_gpu(int index, std::uint64_t seed, int cases, bool real_shapes,
+                                      const JobControl& control);
 
 // Bytes of device memory that the model and one sequence of so many tokens take on any GPU: "total", "parts".
 OrderedJson gpu_memory(const WeightSource& weights, std::size_t context);

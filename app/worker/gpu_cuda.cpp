@@ -139,9 +139,10 @@ EncodeLinear gpu_encoder(int index) {
   };
 }
 
-std::vector<KernelCheck> selftest_gpu(int index, std::uint64_t seed, int cases, const JobControl& control) {
+std::vector<KernelCheck> selftest_gpu(int index, std::uint64_t seed, int cases, bool real_shapes,
+                                      const JobControl& control) {
   require_gpu(index);
-  return cuda::selftest(index, {.seed = seed, .cases = cases}, control);
+  return cuda::selftest(index, {.seed = seed, .cases = cases, .real_shapes = real_shapes}, control);
 }
 
 OrderedJson gpu_memory(const WeightSource& weights, std::size_t context) {

@@ -30,7 +30,7 @@ EncodeLinear gpu_encoder(int) { throw Error(ErrorKind::unsupported, problem); }
 
 void require_gpu(int) { throw Error(ErrorKind::unsupported, problem); }
 
-std::vector<KernelCheck> selftest_gpu(int, std::uint64_t, int, const JobControl&) {
+std::vector<KernelCheck> selftest_gpu(int, std::uint64_t, int, bool, const JobControl&) {
   throw Error(ErrorKind::unsupported, problem);
 }
 

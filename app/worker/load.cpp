@@ -17,6 +17,7 @@ Job load_job() {
             OrderedJson result{{"model", 0},
                                {"vocabulary", loaded.model->config().vocabulary},
                                {"weight_bytes", loaded.model->weight_bytes()}};
+            if (const std::string note = loaded.model->note(); !note.empty()) result["note"] = note;
             if (device.gpu) result["memory"] = gpu_usage(device.index);
             result["model"] = context.models.add(std::move(loaded));
             return JobResult{std::move(result), {}};

@@ -4,6 +4,7 @@
 #include "app/worker/device_choice.h"
 #include "app/worker/gpu.h"
 #include "app/worker/jobs.h"
+#include "core/base/error.h"
 #include "core/tensor/selftest.h"
 
 namespace intarsia::worker {
@@ -24,7 +25,10 @@ JobResult run(const JsonObject& request, JobContext& context) {
   const DeviceChoice device = device_from(request);
   const std::uint64_t seed = request.count_or("seed", 0, INT64_MAX, 0);
   const int cases = int(request.count_or("cases", 1, most_cases, usual_cases));
-  const auto checks = device.gpu ? selftest_gpu(device.index, seed, cases, context.control())
+  const bool real_shapes = request.boolean_or("real_shapes", false);
+  if (real_shapes && !device.gpu)
+    throw Error(ErrorKind::usage, "the shapes of real models are tested on a GPU only");
+  const auto checks = device.gpu ? selftest_gpu(device.index, seed, cases, real_shapes, context.control())
                                  : check_cpu_kernels(seed, cases);
   OrderedJson list = OrderedJson::array();
   bool good = true;
@@ -37,6 +41,6 @@ JobResult run(const JsonObject& request, JobContext& context) {
 
 } // namespace
 
-Job selftest_job() { return {{"device", "seed", "cases"}, run}; }
+Job selftest_job() { return {{"device", "seed", "cases", "real_shapes"}, run}; }
 
 } // namespace intarsia::worker

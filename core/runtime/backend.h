@@ -61,6 +61,8 @@ class LanguageModel {
   // Where products with dense matrices are done best; unless a backend does better: on the CPU.
   virtual const DenseProducts& products() const;
   virtual std::uint64_t weight_bytes() const = 0; // resident bytes of all weights
+  // What the user should know of how it runs on this device, a sentence; empty where there is nothing.
+  virtual std::string note() const { return {}; }
   // Called on the computing thread with every input of every block, until an empty one takes its place.
   virtual void observe_inputs(InputObserver observer) = 0;
 };

@@ -53,12 +53,13 @@ Calibration::~Calibration() = default;
 void Calibration::embed() {
   const DenseLinear embedding = to_dense(original_.linear(original_.graph().embedding));
   const std::size_t hidden = embedding.shape.columns;
+  const float multiplier = float(original_.config().embedding_multiplier);
   original_stream_.clear();
   original_stream_.reserve(tokens() * hidden);
   for (const auto& sequence : sequences_)
     for (const int token : sequence) {
       const auto row = std::span(embedding.weights).subspan(std::size_t(token) * hidden, hidden);
-      original_stream_.insert(original_stream_.end(), row.begin(), row.end());
+      for (const float value : row) original_stream_.push_back(multiplier * value);
     }
   quantized_stream_.clear();
 }
@@ -96,7 +97,7 @@ void Calibration::read_block(const JobControl& control) {
       moments_.emplace(layer.input,
                        Moments{MomentSum(layer.d_in, true),
                                drifts ? std::make_unique<MomentSum>(layer.d_in, false) : nullptr});
-  BlockGradient block(original_, next_, products_, control);
+  BlockGradient block(original_, next_, products_, control, length_);
   // A stop in the middle must not leave the stream half behind the block.
   std::vector<float> behind(original_stream_.size()), scratch;
   std::map<std::string, std::vector<float>> differences;
@@ -145,7 +146,7 @@ void Calibration::pass_block(const WeightSource& quantized, const JobControl& co
   factor_.reset();
   factored_input_.clear();
   const auto run = [&](const WeightSource& source, std::vector<float>& stream, const char* stage) {
-    BlockGradient block(source, next_, products_, control);
+    BlockGradient block(source, next_, products_, control, length_);
     std::vector<float> behind = stream;
     const std::size_t hidden = original_.config().hidden;
     for_each_chunk(control, stage, [&](std::size_t token, std::span<float> x, std::span<float>) {

@@ -1,12 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/text/utf8.h"
 
-#include <algorithm>
-#include <cstdlib>
-#include <memory>
-#include <new>
-#include <utf8proc.h>
-
 namespace intarsia {
 namespace {
 
@@ -72,20 +66,6 @@ std::string to_valid_utf8(std::string_view text) {
     position += character.length;
   }
   return out;
-}
-
-std::string to_nfc(std::string_view text) {
-  const bool ascii =
-      std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
-  if (ascii) return std::string(text);
-  utf8proc_uint8_t* mapped = nullptr;
-  const auto options = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE);
-  const utf8proc_ssize_t length = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
-                                               utf8proc_ssize_t(text.size()), &mapped, options);
-  const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> owner(mapped, &std::free);
-  if (length == UTF8PROC_ERROR_NOMEM) throw std::bad_alloc();
-  if (length < 0) return std::string(text); // not valid UTF-8: leave it as it is
-  return std::string(reinterpret_cast<const char*>(mapped), std::size_t(length));
 }
 
 } // namespace intarsia

@@ -18,7 +18,5 @@ Utf8Character read_utf8(std::string_view text, std::size_t position);
 void append_utf8(char32_t code_point, std::string& out);
 // The text with every invalid byte replaced by U+FFFD.
 std::string to_valid_utf8(std::string_view text);
-// Normalisation form C of valid UTF-8.
-std::string to_nfc(std::string_view text);
 
 } // namespace intarsia

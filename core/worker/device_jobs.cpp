@@ -109,9 +109,11 @@ LatencyTable profile_in_worker(WorkerClient& client, const std::string& device,
 }
 
 std::vector<KernelCheck> selftest_in_worker(WorkerClient& client, const std::string& device,
-                                            std::uint64_t seed, int cases, const JobControl& control) {
-  const auto answer =
-      client.call({{"do", "selftest"}, {"device", device}, {"seed", seed}, {"cases", cases}}, control);
+                                            std::uint64_t seed, int cases, const JobControl& control,
+                                            bool real_shapes) {
+  OrderedJson request{{"do", "selftest"}, {"device", device}, {"seed", seed}, {"cases", cases}};
+  if (real_shapes) request["real_shapes"] = true;
+  const auto answer = client.call(std::move(request), control);
   std::vector<KernelCheck> checks;
   for (const Json& entry : JsonObject(answer.result, answer_name)["kernels"]) {
     const JsonObject fields(entry, answer_name);

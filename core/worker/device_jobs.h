@@ -24,7 +24,9 @@ DeviceList with_worker_devices(DeviceList list, const Json& answer);
 LatencyTable profile_in_worker(WorkerClient& client, const std::string& device,
                                const std::filesystem::path& model, const JobControl& control);
 
+// `real_shapes`: the largest that models of 8B, 70B and 135M weights have, on a GPU.
 std::vector<KernelCheck> selftest_in_worker(WorkerClient& client, const std::string& device,
-                                            std::uint64_t seed, int cases, const JobControl& control);
+                                            std::uint64_t seed, int cases, const JobControl& control,
+                                            bool real_shapes = false);
 
 } // namespace intarsia

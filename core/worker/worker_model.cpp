@@ -17,6 +17,7 @@ WorkerModel::WorkerModel(std::shared_ptr<WorkerClient> client, const WorkerAnswe
   const JsonObject result(loaded.result, "the worker's answer");
   handle_ = result.count("model", 1, largest_request_id);
   weight_bytes_ = result.count("weight_bytes", 0, INT64_MAX);
+  note_ = result.string_or("note", "");
   if (result.count("vocabulary", 1, INT32_MAX) != config_.vocabulary)
     throw Error(ErrorKind::internal, "the worker has loaded another model than it was asked for");
 }

@@ -20,6 +20,7 @@ class WorkerModel : public LanguageModel {
   const LayerGraph& graph() const override { return graph_; }
   std::unique_ptr<Sequence> new_sequence(std::size_t capacity) override;
   std::uint64_t weight_bytes() const override { return weight_bytes_; }
+  std::string note() const override { return note_; }
   // Calibration needs these, and is part of a job of its own: Error{unsupported}.
   void replace_linear(std::string_view name, LinearWeights weights) override;
   void observe_inputs(InputObserver observer) override;
@@ -36,6 +37,7 @@ class WorkerModel : public LanguageModel {
  private:
   std::shared_ptr<WorkerClient> client_;
   std::uint64_t life_, handle_ = 0, weight_bytes_ = 0;
+  std::string note_;
   ModelConfig config_;
   LayerGraph graph_;
 };

@@ -31,6 +31,12 @@ class TestSelftest : public QObject {
     QVERIFY(json["ok"].get<bool>() && json["kernels"].size() == 6 && json["seed"] == 1);
   }
 
+  void real_shapes_need_a_gpu() {
+    const CliResult result = run_cli({"selftest", "--device", "cpu", "--real-shapes"});
+    QCOMPARE(result.exit_code, 2);
+    QVERIFY2(result.err.find("on a GPU only") != std::string::npos, result.err.c_str());
+  }
+
   void in_a_worker_it_is_the_same() {
     const auto at_home = run_cli({"selftest", "--device", "cpu", "--seed", "1", "--json"}).out;
     qputenv("INTARSIA_CPU_IN_WORKER", "1");

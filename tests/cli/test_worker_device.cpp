@@ -41,6 +41,23 @@ class TestWorkerDevice : public QObject {
     });
   }
 
+  void what_the_worker_notes_is_shown() {
+    const fs::path program = path("noting");
+    write_file(program,
+               std::string("#!/bin/sh\n") + INTARSIA_WORKER +
+                   " | sed -u 's/\"result\":{\"model\":/\"result\":{\"note\":\"no cuBLAS\",\"model\":/'\n");
+    fs::permissions(program, fs::perms::owner_all);
+    qputenv("INTARSIA_CPU_IN_WORKER", "1");
+    const QStringList chat{"chat", model_, "--prompt", "Is ebony a hard wood?", "--seed", "3"};
+    const CliResult without = run_cli(chat);
+    qputenv("INTARSIA_WORKER", QByteArray::fromStdString(program.string()));
+    const CliResult with = run_cli(chat);
+    QCOMPARE(with.exit_code, 0);
+    QCOMPARE(with.out, without.out);
+    QVERIFY2(with.err.find("intarsia: cpu: no cuBLAS\n") != std::string::npos, with.err.c_str());
+    QVERIFY(without.err.find("cuBLAS") == std::string::npos);
+  }
+
   void evaluate_measures_the_same() {
     both_ways([&] {
       Json json = run_json({"evaluate", model_, "--text", heldout_, "--reference", model_, "--threads", "1"});

@@ -145,6 +145,11 @@ class TestBackend : public QObject {
     fake::state().cublas_there = false;
     verify_agrees(open_model(tests_folder() / "golden/runtime/gqa"));
     QCOMPARE(fake::state().gemms, std::size_t(0));
+    const auto model = cuda::load_on_cuda(0, open_model(tests_folder() / "golden/runtime/gqa").weights(), {});
+    QVERIFY2(model->note().find("libcublas is not there") != std::string::npos, model->note().c_str());
+    fake::state().cublas_there = true;
+    QCOMPARE(cuda::load_on_cuda(0, open_model(tests_folder() / "golden/runtime/gqa").weights(), {})->note(),
+             std::string());
   }
 
   void fused_linears_are_one_launch() {
@@ -518,6 +523,18 @@ class TestBackend : public QObject {
     for (const KernelCheck& check : cuda::selftest(0, {.seed = 3, .cases = 2}, {}))
       if (!check.ok()) wrong.push_back(check.kernel);
     QCOMPARE(wrong, (std::vector<std::string>{"swiglu, f32", "swiglu, f16"}));
+  }
+
+  void the_selftest_of_real_shapes() {
+    const auto checks = cuda::selftest(0, {.seed = 3, .cases = 1, .real_shapes = true, .divided_by = 32}, {});
+    for (const KernelCheck& check : checks) {
+      const std::string said = check.kernel + ": " + std::to_string(check.worst) + " " + check.problem;
+      QVERIFY2(check.ok() && check.cases == 1, said.c_str());
+    }
+    for (const char* name : {"70B gate+up, tcq-3, batch 16", "8B down, f16, batch 1", "attention, 135M"})
+      QVERIFY2(
+          std::any_of(checks.begin(), checks.end(), [&](const auto& each) { return each.kernel == name; }),
+          name);
   }
 
   void the_profiler_times_every_shape() {

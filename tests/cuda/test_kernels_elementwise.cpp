@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <limits>
+
 #include "cuda/kernels/elementwise.cuh"
 #include "tests/cuda/kernel_test.h"
 
@@ -48,6 +50,22 @@ class TestKernelsElementwise : public QObject {
     QVERIFY(swiglu_agrees<float>(3, 37, 37, 2));
     QVERIFY(swiglu_agrees<float>(3, 37, 90, 1));
     QVERIFY(swiglu_agrees<std::uint16_t>(2, 129, 130, 7));
+  }
+
+  // Gates of large activations exceed binary16 where no rotation spreads them.
+  void halves_stay_finite_and_show_damage() {
+    const float infinity = std::numeric_limits<float>::infinity(),
+                nan = std::numeric_limits<float>::quiet_NaN();
+    Buffer<float> in({400, 400, 65504, 1, 1, 1, 300, -300, 1, infinity, nan, 65519});
+    Buffer<std::uint16_t> out(6);
+    launch_checked(&kernels::swiglu<std::uint16_t>, {1}, 32, 0, {written(out)}, in.data(), in.data() + 6,
+                   std::size_t(6), 6, std::size_t(6), out.data());
+    QCOMPARE(half_to_float(out[0]), 65504.f);
+    QCOMPARE(half_to_float(out[1]), -65504.f);
+    QCOMPARE(half_to_float(out[2]), 65504.f);
+    QCOMPARE(half_to_float(out[3]), infinity);
+    QVERIFY(std::isnan(half_to_float(out[4])));
+    QVERIFY(half_to_float(out[5]) < 65504.f);
   }
 
   void the_residual_grows() {

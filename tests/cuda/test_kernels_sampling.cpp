@@ -16,9 +16,8 @@ constexpr float infinity = std::numeric_limits<float>::infinity();
 std::vector<int> argmax(const std::vector<float>& logits, int count, unsigned threads) {
   Buffer<float> in(logits);
   Buffer<int> tokens(logits.size() / std::size_t(count));
-  launch_checked(&kernels::argmax_rows, {unsigned(tokens.size())}, threads,
-                 sizeof(unsigned) * kernels::reduce_scratch, {written(tokens)}, in.data(), count,
-                 tokens.data());
+  launch_checked(&kernels::argmax_rows, {unsigned(tokens.size())}, threads, kernels::argmax_shared_bytes(),
+                 {written(tokens)}, in.data(), count, tokens.data());
   return {tokens.begin(), tokens.end()};
 }
 
@@ -35,7 +34,7 @@ std::vector<int> sample(const std::vector<float>& logits, int count, const Setti
   Buffer<double> random(draws);
   Buffer<int> tokens(draws.size());
   launch_checked(&kernels::sample_rows, {unsigned(draws.size())}, settings.threads,
-                 kernels::sampling_shared_bytes(int(settings.threads)), {written(tokens)}, in.data(), count,
+                 kernels::sampling_shared_bytes(), {written(tokens)}, in.data(), count,
                  kernels::Sampling{settings.temperature, settings.top_p, settings.top_k}, random.data(),
                  tokens.data());
   return {tokens.begin(), tokens.end()};
@@ -111,6 +110,20 @@ class TestKernelsSampling : public QObject {
     launch_checked(&kernels::penalise_tokens, {1}, 32, 0, {updated(logits)}, logits.data(), tokens.data(),
                    int(seen.size()), 1.3f);
     QVERIFY(close(logits, expected, 0));
+  }
+
+  // More tokens of one weight than shared memory gathers: they are looked through in place.
+  void many_alike() {
+    static_assert(kernels::most_gathered < 3000);
+    QVERIFY(agrees(3000, 3, {1, 1, 0, 128}, 0, true));
+    QVERIFY(agrees(3000, 3, {1, 0.5, 2500, 128}, 0, true));
+    QVERIFY(agrees(3000, 2, {100, 0.9, 0, 128}, 0.1f, false));
+  }
+
+  void temperatures_at_the_ends() {
+    QVERIFY(agrees(211, 5, {100, 1}, 5, false));
+    QVERIFY(agrees(211, 5, {1e-3f, 1}, 5, false));
+    QCOMPARE(sample({1, 2, 2, -3e38f, 3e38f, 0}, 3, {1e-40f, 1}, {0.4, 0.9}), std::vector<int>({1, 1}));
   }
 
   void draws_at_the_ends() {

@@ -2,11 +2,14 @@
 // Linears of Llama-3.1-8B with random codes: microseconds of each quantizer, path and batch, and the share of
 // the copy bandwidth measured in the same run that the codes are read at. Then prefill: decode and GEMM
 // against the GEMM alone.
-//   bench_linears [--json] [--prefill]
+//   bench_linears [--json] [--batches 1,8] [ID …]   decode; of each quantizer named, or of a few
+//   bench_linears [--json] --prefill                prompts of 1,024 tokens
+//   bench_linears --once                            five launches, for a profiler that counts what they do
 // Launches go out as one CUDA graph, as in a decode step, over copies that exceed the device's cache.
 #include <algorithm>
 #include <cstdio>
-#include <cstring>
+#include <cstdlib>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -35,9 +38,54 @@ const Layer layers[] = {{"q+k+v", {4096, 1024, 1024}, 4096},
                         {"o", {4096}, 4096},
                         {"gate+up", {14336, 14336}, 4096},
                         {"down", {4096}, 14336}};
-const char* const quantizers[] = {"nuq-2", "nuq-3", "nuq-4", "nuq-6",         "nuq-8",
-                                  "vq-2",  "vq-3",  "vq-4",  "vq-6",          "tcq-2",
-                                  "tcq-3", "tcq-4", "tcq-5", "half-tcq-3.25", "f16"};
+constexpr int prompt_tokens = 1024;
+
+struct Options {
+  bool json = false, prefill = false, once = false;
+  std::vector<int> batches{1, 2, 4, 8, 16};
+  std::vector<QuantizerId> quantizers;
+};
+
+// Those of whole bits between 2 and 4 that the palette has, and f16.
+std::vector<QuantizerId> usual_quantizers() {
+  std::vector<QuantizerId> ids;
+  for (const Quantizer* member : palette()) {
+    const QuantizerId id = member->id();
+    const bool wanted = id.family == QuantizerFamily::tcq ? id.quarter_bits % 4 == 0 && id.quarter_bits <= 16
+                        : id.family == QuantizerFamily::f16 ? true
+                                                            : id.quarter_bits == 12;
+    if (wanted) ids.push_back(id);
+  }
+  return ids;
+}
+
+Options parse(int count, char** words) {
+  Options options;
+  for (int i = 1; i < count; ++i) {
+    const std::string word = words[i];
+    if (word == "--json") {
+      options.json = true;
+    } else if (word == "--prefill") {
+      options.prefill = true;
+    } else if (word == "--once") {
+      options.once = true;
+    } else if (word == "--batches" && i + 1 < count) {
+      options.batches.clear();
+      for (const char* at = words[++i]; *at;) {
+        char* end = nullptr;
+        const long batch = std::strtol(at, &end, 10);
+        if (end == at || batch < 1 || batch > most_decode_rows)
+          throw std::invalid_argument("--batches takes numbers from 1 to 16 with commas between them");
+        options.batches.push_back(int(batch));
+        at = *end == ',' ? end + 1 : end;
+      }
+    } else {
+      options.quantizers.push_back(parse_quantizer_id(word));
+    }
+  }
+  if (options.quantizers.empty()) options.quantizers = usual_quantizers();
+  return options;
+}
 
 class Stream {
  public:
@@ -141,6 +189,10 @@ class Group {
       launch_linear_group(groups_[std::size_t(i) % groups_.size()], x_.get(), batch, outputs_, path, stream);
     });
   }
+  void once(KernelPath path, int batch, const Stream& stream) const {
+    launch_linear_group(groups_[0], x_.get(), batch, outputs_, path, stream);
+    check(cudaStreamSynchronize(stream), "multiplying");
+  }
   std::uint64_t code_bytes() const { return code_bytes_; }
   const DeviceLinear& first() const { return groups_[0][0]; }
 
@@ -195,24 +247,36 @@ class Report {
   bool json_, first_ = true;
 };
 
-void bench_decode(Report& report, double bandwidth, std::size_t cache_bytes, const Stream& stream) {
+void bench_decode(const Options& options, Report& report, double bandwidth, std::size_t cache_bytes,
+                  const Stream& stream) {
   for (const Layer& layer : layers)
-    for (const char* name : quantizers) {
-      const QuantizerId id = parse_quantizer_id(name);
+    for (const QuantizerId id : options.quantizers) {
       const Group group(id, layer, cache_bytes);
       for (const KernelPath path : {KernelPath::tensor_core, KernelPath::cuda_core})
-        for (const int batch : {1, 2, 4, 8, 16}) {
+        for (const int batch : options.batches) {
           if (!supports(id, path, batch) || (path == KernelPath::cuda_core && batch > 4)) continue;
           const double us = group.decode(path, batch, stream);
           const double rate = double(group.code_bytes()) / (us * 1e-6);
-          report.row(layer.name, name, kernel_path_name(path), batch, us, rate, rate / bandwidth);
+          report.row(layer.name, to_string(id), kernel_path_name(path), batch, us, rate, rate / bandwidth);
         }
     }
 }
 
+// Of each family the largest fused group at batch 1, and the first at batch 8.
+void launch_once(const Stream& stream) {
+  std::vector<QuantizerFamily> seen;
+  for (const QuantizerId id : usual_quantizers()) {
+    if (std::find(seen.begin(), seen.end(), id.family) != seen.end()) continue;
+    const Group group(id, layers[2], 0);
+    if (seen.empty()) group.once(KernelPath::tensor_core, 8, stream);
+    group.once(KernelPath::tensor_core, 1, stream);
+    seen.push_back(id.family);
+  }
+}
+
 // `ratio`: the GEMM's time alone over that of decode and GEMM.
 void bench_prefill(Report& report, std::size_t cache_bytes, const Stream& stream) {
-  constexpr int tokens = 1024;
+  constexpr int tokens = prompt_tokens;
   constexpr std::size_t workspace_bytes = std::size_t(32) << 20;
   const DeviceMemory<std::byte> workspace(workspace_bytes, "cuBLAS");
   const Gemm gemm(workspace.get(), workspace_bytes);
@@ -226,8 +290,9 @@ void bench_prefill(Report& report, std::size_t cache_bytes, const Stream& stream
       gemm.multiply(w.get(), width, rows, x.get(), width, tokens, layer.d_in, y.get(), std::size_t(rows),
                     stream);
     };
-    for (const char* name : {"nuq-4", "vq-4", "tcq-3", "tcq-4"}) {
-      const Group group(parse_quantizer_id(name), layer, cache_bytes);
+    for (const QuantizerId id : usual_quantizers()) {
+      if (id.family == QuantizerFamily::f16) continue;
+      const Group group(id, layer, cache_bytes);
       const auto decode = [&](int) { launch_decode_rows(group.first(), 0, rows, w.get(), width, stream); };
       decode(0);
       const double alone = microseconds(stream, 10, multiply);
@@ -235,7 +300,7 @@ void bench_prefill(Report& report, std::size_t cache_bytes, const Stream& stream
         decode(i);
         multiply(i);
       });
-      report.row(layer.name, name, "prefill", tokens, both,
+      report.row(layer.name, to_string(id), "prefill", tokens, both,
                  2.0 * double(rows) * double(width) / (both * 1e-6), alone / both);
     }
   }
@@ -244,24 +309,23 @@ void bench_prefill(Report& report, std::size_t cache_bytes, const Stream& stream
 } // namespace
 
 int main(int count, char** arguments) {
-  bool json = false, prefill = false;
-  for (int i = 1; i < count; ++i) {
-    json = json || std::strcmp(arguments[i], "--json") == 0;
-    prefill = prefill || std::strcmp(arguments[i], "--prefill") == 0;
-  }
-  const DeviceReport devices = query_devices();
-  if (devices.devices.empty()) {
-    std::fprintf(stderr, "bench_linears: %s\n", devices.problem.c_str());
-    return 1;
-  }
   try {
+    const Options options = parse(count, arguments);
+    const DeviceReport devices = query_devices();
+    if (devices.devices.empty()) throw std::runtime_error(devices.problem);
     const double bandwidth = measure_copy_bandwidth(0, 1024);
     int cache_bytes = 0;
     check(cudaDeviceGetAttribute(&cache_bytes, cudaDevAttrL2CacheSize, 0), "asking for the cache's size");
     const Stream stream;
-    Report report(json, bandwidth);
-    bench_decode(report, bandwidth, std::size_t(cache_bytes), stream);
-    if (prefill) bench_prefill(report, std::size_t(cache_bytes), stream);
+    if (options.once) {
+      launch_once(stream);
+      return 0;
+    }
+    Report report(options.json, bandwidth);
+    if (options.prefill)
+      bench_prefill(report, std::size_t(cache_bytes), stream);
+    else
+      bench_decode(options, report, bandwidth, std::size_t(cache_bytes), stream);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "bench_linears: %s\n", error.what());
     return 1;

@@ -1,426 +1,359 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+// Statements and scopes; expressions are in evaluate.cpp.
 #include "core/text/jinja/interpreter.h"
 
 #include <algorithm>
-#include <cmath>
+#include <utility>
 
 #include "core/base/error.h"
+#include "core/text/jinja/interpreter_holds.h"
 
 namespace intarsia::jinja {
 namespace {
 
-using Kind = Expression::Kind;
 constexpr std::size_t most_steps = 2'000'000, longest_output = std::size_t(16) << 20;
 constexpr std::size_t letters_a_step = 256, items_a_step = 16; // what long values cost
-constexpr int deepest = 600; // statements and expressions under way, inside macros too: bounds the stack
 
-enum class Flow { normal, stop, next };
-
-class Interpreter {
+class Macro : public Object {
  public:
-  explicit Interpreter(std::map<std::string, Value> variables) { scopes_.push_back(std::move(variables)); }
-
-  std::string run(const Body& body) {
-    execute(body);
-    return std::move(output_);
+  Macro(Interpreter& interpreter, const Statement& definition, Scope* home)
+      : interpreter_(interpreter)
+      , definition_(definition)
+      , home_(home) {}
+  const char* type_name() const override { return "macro"; }
+  bool callable() const override { return true; }
+  Value call(const Call& call) override {
+    return interpreter_.call_macro(definition_.signature, definition_.body, home_, name(), call);
+  }
+  Value attribute(const std::string& asked) override {
+    if (asked == "name") return name();
+    if (asked == "caller") return definition_.signature.takes_caller;
+    if (asked == "catch_varargs") return definition_.signature.takes_more;
+    if (asked == "catch_kwargs") return definition_.signature.takes_named;
+    return Undefined{asked};
   }
 
  private:
-  using Scope = std::map<std::string, Value>;
-
-  void step(int line) {
-    line_ = line ? line : line_;
-    if (++steps_ > most_steps) template_error("takes too many steps");
-    if (output_.size() > longest_output) template_error("writes too much text");
+  std::string name() const {
+    return definition_.kind == Statement::Kind::macro ? definition_.text : "caller";
   }
 
-  struct Depth {
-    explicit Depth(int& count)
-        : depth(count) {
-      if (++depth > deepest) template_error("nests or recurses too deeply");
-    }
-    ~Depth() { --depth; }
-    int& depth;
-  };
+  Interpreter& interpreter_;
+  const Statement& definition_;
+  Scope* home_;
+};
 
-  // Work on a long value counts as many steps.
-  void charge(const Value& value) {
-    if (const auto* text = value.string()) steps_ += text->size() / letters_a_step;
-    if (const auto* items = value.list()) steps_ += items->size() / items_a_step;
+// The variable "loop".
+class Loop : public Object {
+ public:
+  Loop(Interpreter& interpreter, const Statement& statement, const List& items, Scope* home,
+       std::int64_t depth)
+      : interpreter_(interpreter)
+      , statement_(statement)
+      , items_(items)
+      , home_(home)
+      , depth_(depth) {}
+  void go_to(std::size_t at) { at_ = at; }
+
+  const char* type_name() const override { return "loop"; }
+  bool callable() const override { return statement_.recursive; }
+  Value call(const Call& call) override {
+    if (!callable() || call.positional.size() != 1) return Object::call(call);
+    return interpreter_.loop_again(statement_, call.positional[0], home_, depth_ + 1);
   }
 
-  Value lookup(const std::string& name) const {
-    for (auto scope = scopes_.rbegin(); scope != scopes_.rend(); ++scope)
-      if (const auto found = scope->find(name); found != scope->end()) return found->second;
-    return {};
-  }
-
-  // --- statements ---
-
-  Flow execute(const Body& body) {
-    for (const Statement& statement : body)
-      if (const Flow flow = execute(statement); flow != Flow::normal) return flow;
-    return Flow::normal;
-  }
-
-  Flow execute(const Statement& statement) {
-    try {
-      step(statement.line);
-      const Depth depth(depth_);
-      return dispatch(statement);
-    } catch (const Error& error) {
-      const std::string sentence = error.what();
-      if (sentence.starts_with("chat template")) throw;
-      throw Error(error.kind(), "chat template, line " + std::to_string(line_) + ": " + sentence);
-    }
-  }
-
-  Flow dispatch(const Statement& statement) {
-    switch (statement.kind) {
-    case Statement::Kind::text:
-      output_ += statement.text;
-      break;
-    case Statement::Kind::output:
-      output(evaluate(*statement.expression).text());
-      break;
-    case Statement::Kind::condition:
-      return execute(evaluate(*statement.expression).truthy() ? statement.body : statement.otherwise);
-    case Statement::Kind::loop:
-      run_loop(statement);
-      break;
-    case Statement::Kind::assign:
-      assign_names(statement, evaluate(*statement.expression));
-      break;
-    case Statement::Kind::capture:
-      assign_names(statement, capture(statement.body));
-      break;
-    case Statement::Kind::macro:
-      scopes_.back()[statement.text] = make_macro(statement);
-      break;
-    case Statement::Kind::stop:
-      return Flow::stop;
-    case Statement::Kind::next:
-      return Flow::next;
-    case Statement::Kind::block:
-      return execute(statement.body);
-    }
-    return Flow::normal;
-  }
-
-  void output(const std::string& text) {
-    steps_ += text.size() / letters_a_step;
-    output_ += text;
-  }
-
-  Value capture(const Body& body) {
-    std::string outer = std::move(output_);
-    output_.clear();
-    execute(body);
-    std::string inner = std::move(output_);
-    output_ = std::move(outer);
-    return inner;
-  }
-
-  void assign_names(const Statement& statement, const Value& value) {
-    if (!statement.text.empty()) { // namespace.attribute
-      const Value object = lookup(statement.names[0]);
-      if (!object.is_namespace()) template_error("\"" + statement.names[0] + "\" is no namespace");
-      if (value.is_namespace()) template_error("a namespace cannot hold another one");
-      return assign(*object.dict(), statement.text, value);
-    }
-    bind(statement.names, value);
-  }
-
-  void bind(const std::vector<std::string>& names, const Value& value) {
-    if (names.size() == 1) {
-      scopes_.back()[names[0]] = value;
-      return;
-    }
-    const List* items = value.list();
-    if (!items || items->size() != names.size())
-      template_error("cannot unpack a " + std::string(value.type_name()));
-    for (std::size_t i = 0; i < names.size(); ++i) scopes_.back()[names[i]] = (*items)[i];
-  }
-
-  List items_of(const Value& value) const {
-    if (const List* items = value.list()) return *items;
-    List keys;
-    if (const Dict* dict = value.dict()) {
-      for (const auto& entry : *dict) keys.emplace_back(entry.first);
-      return keys;
-    }
-    if (value.is_undefined()) return {};
-    if (const auto* text = value.string()) return characters_of(*text);
-    template_error("cannot loop over a " + std::string(value.type_name()));
-  }
-
-  void run_loop(const Statement& loop) {
-    List items = items_of(evaluate(*loop.expression));
-    steps_ += items.size() / items_a_step;
-    scopes_.emplace_back();
-    if (loop.filter)
-      std::erase_if(items, [&](const Value& item) {
-        bind(loop.names, item);
-        return !evaluate(*loop.filter).truthy();
+  Value attribute(const std::string& name) override {
+    const auto i = std::int64_t(at_), count = std::int64_t(items_.size());
+    if (name == "index") return i + 1;
+    if (name == "index0") return i;
+    if (name == "revindex") return count - i;
+    if (name == "revindex0") return count - i - 1;
+    if (name == "first") return i == 0;
+    if (name == "last") return i + 1 == count;
+    if (name == "length") return count;
+    if (name == "depth") return depth_ + 1;
+    if (name == "depth0") return depth_;
+    if (name == "previtem") return i > 0 ? items_[at_ - 1] : Value(Undefined{"there is no previous item"});
+    if (name == "nextitem")
+      return i + 1 < count ? items_[at_ + 1] : Value(Undefined{"there is no next item"});
+    if (name == "cycle")
+      return make_function("cycle", [i](const Call& call) {
+        if (call.positional.empty()) template_error("loop.cycle needs an item");
+        return call.positional[std::size_t(i) % call.positional.size()];
       });
-    const auto count = std::int64_t(items.size());
-    for (std::int64_t i = 0; i < count; ++i) {
-      step(loop.line);
-      scopes_.back().clear(); // what one round sets is gone in the next
-      scopes_.back()["loop"] = loop_variable(items, i);
-      bind(loop.names, items[std::size_t(i)]);
-      if (execute(loop.body) == Flow::stop) break;
-    }
-    scopes_.pop_back();
-    if (items.empty()) execute(loop.otherwise);
+    if (name == "changed")
+      return bound_function<Loop>(
+          *this, [](Loop& self, const Call& call) -> Value { return self.changed(call.positional); });
+    return Undefined{name};
   }
 
-  static Value loop_variable(const List& items, std::int64_t i) {
-    const auto count = std::int64_t(items.size());
-    Dict loop{{"index", i + 1},        {"index0", i},
-              {"revindex", count - i}, {"revindex0", count - i - 1},
-              {"first", i == 0},       {"last", i + 1 == count},
-              {"length", count}};
-    loop.emplace_back("previtem", i > 0 ? items[std::size_t(i - 1)] : Value());
-    loop.emplace_back("nextitem", i + 1 < count ? items[std::size_t(i + 1)] : Value());
-    return loop;
+ private:
+  bool changed(const List& values) {
+    const Value now = Value::sequence(SequenceKind::tuple, values);
+    if (now.equals(last_changed_)) return false;
+    last_changed_ = now;
+    return true;
   }
 
-  Value make_macro(const Statement& macro) {
-    return make_function([this, &macro](const Call& call) {
-      Scope scope;
-      for (std::size_t i = 0; i < macro.names.size(); ++i) {
-        Value value = call.argument(i, macro.names[i]);
-        if (value.is_undefined() && macro.defaults[i]) value = evaluate(*macro.defaults[i]);
-        scope[macro.names[i]] = value;
-      }
-      scopes_.push_back(std::move(scope));
-      Value text = capture(macro.body);
-      scopes_.pop_back();
-      return text;
-    });
-  }
-
-  // --- expressions ---
-
-  Value evaluate(const Expression& e) {
-    step(e.line);
-    const Depth depth(depth_);
-    Value value = compute(e);
-    if (e.kind != Kind::literal && e.kind != Kind::name) charge(value);
-    return value;
-  }
-
-  Value compute(const Expression& e) {
-    switch (e.kind) {
-    case Kind::literal:
-      return e.value;
-    case Kind::name:
-      return lookup(e.text);
-    case Kind::list:
-      return make_list(e);
-    case Kind::dict:
-      return make_dict(e);
-    case Kind::attribute:
-      return get_attribute(evaluate(*e.operands[0]), e.text);
-    case Kind::index:
-      return get_item(evaluate(*e.operands[0]), evaluate(*e.operands[1]));
-    case Kind::slice:
-      return slice(e);
-    case Kind::call:
-      return call(e);
-    case Kind::filter: {
-      const Value value = evaluate(*e.operands[0]);
-      charge(value);
-      return apply_filter(e.text, value, arguments(e));
-    }
-    case Kind::test: {
-      const Value value = evaluate(*e.operands[0]);
-      return apply_test(e.text, value, arguments(e));
-    }
-    case Kind::unary:
-      return unary(e);
-    case Kind::binary:
-      return binary(e);
-    case Kind::condition:
-      if (evaluate(*e.operands[1]).truthy()) return evaluate(*e.operands[0]);
-      return e.operands[2] ? evaluate(*e.operands[2]) : Value();
-    }
-    return {};
-  }
-
-  Value make_list(const Expression& e) {
-    List items;
-    for (const auto& operand : e.operands) items.push_back(evaluate(*operand));
-    return items;
-  }
-
-  Value make_dict(const Expression& e) {
-    Dict dict;
-    for (std::size_t i = 0; i + 1 < e.operands.size(); i += 2)
-      assign(dict, evaluate(*e.operands[i]).text(), evaluate(*e.operands[i + 1]));
-    return dict;
-  }
-
-  Call arguments(const Expression& e) {
-    Call call;
-    for (const Argument& argument : e.arguments) {
-      if (argument.name.empty())
-        call.positional.push_back(evaluate(*argument.value));
-      else
-        call.named[argument.name] = evaluate(*argument.value);
-    }
-    return call;
-  }
-
-  Value call(const Expression& e) {
-    const Expression& target = *e.operands[0];
-    Value function;
-    if (target.kind == Kind::attribute) { // a method, unless the dictionary holds a callable of that name
-      const Value object = evaluate(*target.operands[0]);
-      function = get_attribute(object, target.text);
-      if (!function.get<std::shared_ptr<const Callable>>()) function = method_of(object, target.text);
-    } else {
-      function = evaluate(target);
-    }
-    const auto* callable = function.get<std::shared_ptr<const Callable>>();
-    if (!callable) template_error("\"" + target.text + "\" is no function this program knows");
-    return (*callable)->function(arguments(e));
-  }
-
-  Value slice(const Expression& e) {
-    const Value object = evaluate(*e.operands[0]);
-    const auto part = [&](std::size_t i) { return e.operands[i] ? evaluate(*e.operands[i]) : Value(None{}); };
-    const Value low = part(1), high = part(2), stride = part(3);
-    const std::string* text = object.string();
-    if (!object.list() && !text) template_error("cannot slice a " + std::string(object.type_name()));
-    const Value sliced = text ? Value(characters_of(*text)) : object;
-    const auto size = std::int64_t(sliced.list()->size());
-    const std::int64_t step_size = stride.is_number() ? stride.integer() : 1;
-    if (step_size == 0) template_error("a slice's step is 0");
-    const auto bound = [&](const Value& value, std::int64_t fallback) {
-      if (!value.is_number()) return fallback;
-      std::int64_t i = value.integer();
-      if (i < 0) i += size;
-      return step_size > 0 ? std::clamp<std::int64_t>(i, 0, size) : std::clamp<std::int64_t>(i, -1, size - 1);
-    };
-    const std::int64_t begin = bound(low, step_size > 0 ? 0 : size - 1),
-                       end = bound(high, step_size > 0 ? size : -1);
-    List items;
-    std::string characters;
-    for (std::int64_t i = begin; step_size > 0 ? i < end : i > end; i += step_size) {
-      const Value& item = (*sliced.list())[std::size_t(i)];
-      if (text)
-        characters += *item.string();
-      else
-        items.push_back(item);
-    }
-    return text ? Value(characters) : Value(items);
-  }
-
-  Value unary(const Expression& e) {
-    const Value value = evaluate(*e.operands[0]);
-    if (e.text == "not") return !value.truthy();
-    if (!value.is_number()) template_error("\"" + e.text + "\" needs a number");
-    if (e.text == "+") return value;
-    return value.get<double>() ? Value(-value.number()) : Value(-value.integer());
-  }
-
-  Value binary(const Expression& e) {
-    const Value left = evaluate(*e.operands[0]);
-    if (e.text == "and") return left.truthy() ? evaluate(*e.operands[1]) : left;
-    if (e.text == "or") return left.truthy() ? left : evaluate(*e.operands[1]);
-    const Value right = evaluate(*e.operands[1]);
-    if (e.text != "<" && e.text != ">") steps_ += std::min(left.weight(), right.weight()) / letters_a_step;
-    if (e.text == "==") return left.equals(right);
-    if (e.text == "!=") return !left.equals(right);
-    if (e.text == "in") return contains(right, left);
-    if (e.text == "~") return joined(left.text(), right.text());
-    if (e.text == "+" && left.string() && right.string()) return joined(*left.string(), *right.string());
-    if (e.text == "+" && left.list() && right.list()) {
-      List items = *left.list();
-      items.insert(items.end(), right.list()->begin(), right.list()->end());
-      return items;
-    }
-    if (e.text == "*" && left.string() && right.get<std::int64_t>())
-      return repeat(*left.string(), *right.get<std::int64_t>());
-    if (left.string() && right.string()) return compare(e.text, left.string()->compare(*right.string()));
-    if (!left.is_number() || !right.is_number())
-      template_error("\"" + e.text + "\" does not work between a " + left.type_name() + " and a " +
-                     right.type_name());
-    return arithmetic(e.text, left, right);
-  }
-
-  static std::string joined(const std::string& left, const std::string& right) {
-    if (left.size() + right.size() > longest_output) template_error("writes too much text");
-    return left + right;
-  }
-
-  Value repeat(const std::string& text, std::int64_t times) const {
-    if (times > 0 && text.size() > longest_output / std::size_t(times))
-      template_error("writes too much text");
-    std::string out;
-    for (std::int64_t i = 0; i < times; ++i) out += text;
-    return out;
-  }
-
-  static bool contains(const Value& container, const Value& item) {
-    if (const auto* text = container.string())
-      return item.string() && text->find(*item.string()) != std::string::npos;
-    if (const auto* dict = container.dict()) return item.string() && find(*dict, *item.string());
-    if (const auto* list = container.list())
-      return std::any_of(list->begin(), list->end(), [&](const Value& each) { return each.equals(item); });
-    return false;
-  }
-
-  static Value compare(const std::string& op, double difference) {
-    if (op == "<") return difference < 0;
-    if (op == ">") return difference > 0;
-    if (op == "<=") return difference <= 0;
-    if (op == ">=") return difference >= 0;
-    template_error("\"" + op + "\" does not work between strings");
-  }
-
-  static Value arithmetic(const std::string& op, const Value& left, const Value& right) {
-    const double a = left.number(), b = right.number();
-    if (op == "<" || op == ">" || op == "<=" || op == ">=") return compare(op, a < b ? -1 : a > b ? 1 : 0);
-    if ((op == "/" || op == "//" || op == "%") && b == 0) template_error("division by zero");
-    if (op == "/") return a / b;
-    double result = 0;
-    if (op == "+")
-      result = a + b;
-    else if (op == "-")
-      result = a - b;
-    else if (op == "*")
-      result = a * b;
-    else if (op == "//")
-      result = std::floor(a / b);
-    else
-      result = a - b * std::floor(a / b);
-    if (left.get<double>() || right.get<double>()) return result;
-    if (std::abs(result) > 9e15) template_error("a number grows too large");
-    return std::int64_t(result);
-  }
-
-  std::vector<Scope> scopes_;
-  std::string output_;
-  std::size_t steps_ = 0;
-  int line_ = 1, depth_ = 0;
+  Interpreter& interpreter_;
+  const Statement& statement_;
+  List items_; // a loop may outlive its round in a variable
+  Scope* home_;
+  std::int64_t depth_;
+  std::size_t at_ = 0;
+  Value last_changed_;
 };
 
 } // namespace
 
-Value Call::argument(std::size_t index, const std::string& name) const {
-  if (index < positional.size()) return positional[index];
-  const auto found = named.find(name);
-  return found == named.end() ? Value() : found->second;
+// A new scope; kept after its end when a macro was made that can still see it.
+class Interpreter::ScopeHold {
+ public:
+  ScopeHold(Interpreter& interpreter, Scope* parent)
+      : interpreter_(interpreter)
+      , outer_(interpreter.scope_)
+      , macros_before_(interpreter.macros_made_)
+      , scope_(std::make_unique<Scope>()) {
+    scope_->parent = parent;
+    interpreter_.scope_ = scope_.get();
+  }
+  ~ScopeHold() {
+    interpreter_.scope_ = outer_;
+    if (interpreter_.macros_made_ != macros_before_) interpreter_.kept_scopes_.push_back(std::move(scope_));
+  }
+  ScopeHold(const ScopeHold&) = delete;
+  ScopeHold& operator=(const ScopeHold&) = delete;
+
+ private:
+  Interpreter& interpreter_;
+  Scope* outer_;
+  std::size_t macros_before_;
+  std::unique_ptr<Scope> scope_;
+};
+
+Interpreter::Interpreter(std::map<std::string, Value> variables) {
+  globals_.variables = std::move(variables);
+  root_.parent = &globals_;
 }
 
-Value make_function(std::function<Value(const Call&)> function) {
-  return std::make_shared<const Callable>(Callable{std::move(function)});
+std::string Interpreter::run(const Body& body) {
+  execute(body);
+  return std::move(output_);
 }
 
-void template_error(const std::string& what) { throw Error(ErrorKind::unsupported, what); }
+void Interpreter::step(int line) {
+  line_ = line ? line : line_;
+  if (++steps_ > most_steps) template_error("takes too many steps");
+  if (output_.size() > longest_output) template_error("writes too much text");
+}
+
+void Interpreter::charge(const Value& value) {
+  if (const auto* text = value.string()) steps_ += text->size() / letters_a_step;
+  if (const auto* items = value.list()) steps_ += items->size() / items_a_step;
+}
+
+void Interpreter::write(const std::string& text) {
+  steps_ += text.size() / letters_a_step;
+  output_ += text;
+}
+
+std::string Interpreter::captured_text(const Body& body) {
+  std::string outer = std::move(output_);
+  output_.clear();
+  execute(body);
+  std::string inner = std::move(output_);
+  output_ = std::move(outer);
+  return inner;
+}
+
+Value Interpreter::lookup(const std::string& name) const {
+  for (const Scope* scope = scope_; scope; scope = scope->parent)
+    if (const auto found = scope->variables.find(name); found != scope->variables.end()) return found->second;
+  return Undefined{name};
+}
+
+Flow Interpreter::execute(const Body& body) {
+  for (const Statement& statement : body)
+    if (const Flow flow = execute(statement); flow != Flow::normal) return flow;
+  return Flow::normal;
+}
+
+Flow Interpreter::execute(const Statement& statement) {
+  try {
+    step(statement.line);
+    const DepthHold depth(depth_);
+    return dispatch(statement);
+  } catch (const Error& error) {
+    const std::string sentence = error.what();
+    if (sentence.starts_with("chat template")) throw;
+    throw Error(error.kind(), "chat template, line " + std::to_string(line_) + ": " + sentence);
+  }
+}
+
+Flow Interpreter::dispatch(const Statement& s) {
+  switch (s.kind) {
+  case Statement::Kind::text:
+    output_ += s.text;
+    break;
+  case Statement::Kind::output:
+    write(evaluate(*s.expression).text());
+    break;
+  case Statement::Kind::condition:
+    return execute(evaluate(*s.expression).truthy() ? s.body : s.otherwise);
+  case Statement::Kind::loop: {
+    const Value source = evaluate(*s.expression);
+    run_loop(s, loop_items(s, source), 0);
+    break;
+  }
+  case Statement::Kind::assign:
+    assign(s.targets[0], evaluate(*s.expression));
+    break;
+  case Statement::Kind::capture:
+  case Statement::Kind::filter: {
+    std::string text;
+    {
+      const ScopeHold inner(*this, scope_);
+      text = captured_text(s.body);
+    }
+    captured_ = std::move(text);
+    const Value value = evaluate(*s.expression);
+    if (s.kind == Statement::Kind::capture)
+      assign(s.targets[0], value);
+    else
+      write(value.text());
+    break;
+  }
+  case Statement::Kind::macro:
+    ++macros_made_;
+    scope_->variables[s.text] = std::shared_ptr<Object>(std::make_shared<Macro>(*this, s, scope_));
+    break;
+  case Statement::Kind::call:
+    run_call(s);
+    break;
+  case Statement::Kind::with:
+    return run_with(s);
+  case Statement::Kind::scope:
+    return run_in_scope(s.body, scope_);
+  case Statement::Kind::block:
+    return run_in_scope(s.body, &root_);
+  case Statement::Kind::stop:
+    return Flow::stop;
+  case Statement::Kind::next:
+    return Flow::next;
+  case Statement::Kind::refuse:
+    template_error(s.text);
+  }
+  return Flow::normal;
+}
+
+Flow Interpreter::run_in_scope(const Body& body, Scope* parent) {
+  const ScopeHold inner(*this, parent);
+  return execute(body);
+}
+
+Flow Interpreter::run_with(const Statement& with) {
+  List values; // all of them before any is bound
+  for (const ExpressionPtr& value : with.values) values.push_back(evaluate(*value));
+  const ScopeHold inner(*this, scope_);
+  for (std::size_t i = 0; i < values.size(); ++i) assign(with.targets[i], values[i]);
+  return execute(with.body);
+}
+
+void Interpreter::run_call(const Statement& s) {
+  ++macros_made_;
+  const Value caller = std::shared_ptr<Object>(std::make_shared<Macro>(*this, s, scope_));
+  write(call(*s.expression, &caller).text());
+}
+
+void Interpreter::assign(const Target& target, const Value& value) {
+  if (!target.field.empty()) {
+    const Value object = lookup(target.name);
+    if (!object.object() || !object.object()->set_attribute(target.field, value))
+      template_error("\"" + target.name + "\" is no namespace");
+    return;
+  }
+  if (target.parts.empty()) {
+    scope_->variables[target.name] = value;
+    return;
+  }
+  const List items = items_of(value);
+  if (items.size() != target.parts.size())
+    template_error("cannot unpack " + std::to_string(items.size()) + " values into " +
+                   std::to_string(target.parts.size()));
+  for (std::size_t i = 0; i < items.size(); ++i) assign(target.parts[i], items[i]);
+}
+
+List Interpreter::loop_items(const Statement& loop, const Value& source) {
+  List items = items_of(source);
+  steps_ += items.size() / items_a_step;
+  if (!loop.filter) return items;
+  List chosen;
+  for (const Value& item : items) {
+    const ScopeHold inner(*this, scope_);
+    assign(loop.targets[0], item);
+    if (evaluate(*loop.filter).truthy()) chosen.push_back(item);
+  }
+  return chosen;
+}
+
+void Interpreter::run_loop(const Statement& loop, const List& items, std::int64_t depth) {
+  if (loop.recursive) ++macros_made_; // its variable can run it again
+  const auto variable = std::make_shared<Loop>(*this, loop, items, scope_, depth);
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    step(loop.line);
+    const ScopeHold round(*this, scope_); // what one round sets is gone in the next
+    variable->go_to(i);
+    scope_->variables["loop"] = std::shared_ptr<Object>(variable);
+    assign(loop.targets[0], items[i]);
+    if (execute(loop.body) == Flow::stop) break;
+  }
+  if (items.empty()) run_in_scope(loop.otherwise, scope_);
+}
+
+Value Interpreter::loop_again(const Statement& loop, const Value& items, Scope* home, std::int64_t depth) {
+  const DepthHold hold(depth_);
+  const ScopeHold inner(*this, home);
+  std::string outer = std::exchange(output_, {});
+  run_loop(loop, loop_items(loop, items), depth);
+  return std::exchange(output_, std::move(outer));
+}
+
+Value Interpreter::call_macro(const Signature& signature, const Body& body, Scope* home,
+                              const std::string& name, const Call& call) {
+  const DepthHold hold(depth_);
+  const ScopeHold inner(*this, home);
+  const auto& parameters = signature.parameters;
+  Dict more_named;
+  List more;
+  if (call.positional.size() > parameters.size()) {
+    more.assign(call.positional.begin() + std::ptrdiff_t(parameters.size()), call.positional.end());
+    if (!signature.takes_more)
+      template_error("macro \"" + name + "\" takes not more than " + std::to_string(parameters.size()) +
+                     " arguments");
+  }
+  for (const auto& [key, value] : call.named) {
+    const auto same = [&key = key](const Parameter& parameter) { return parameter.name == key; };
+    if (std::any_of(parameters.begin(), parameters.end(), same)) continue;
+    if (key == "caller" && signature.takes_caller) continue;
+    if (!signature.takes_named) template_error("macro \"" + name + "\" takes no argument \"" + key + "\"");
+    more_named.emplace_back(key, value);
+  }
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    const Value* named = call.find_named(parameters[i].name);
+    scope_->variables[parameters[i].name] = i < call.positional.size() ? call.positional[i]
+                                            : named                    ? *named
+                                            : parameters[i].fallback   ? evaluate(*parameters[i].fallback)
+                                                                       : Value(Undefined{parameters[i].name});
+  }
+  if (signature.takes_more)
+    scope_->variables["varargs"] = Value::sequence(SequenceKind::tuple, std::move(more));
+  if (signature.takes_named) scope_->variables["kwargs"] = std::move(more_named);
+  if (signature.takes_caller) {
+    const Value* caller = call.find_named("caller");
+    scope_->variables["caller"] = caller ? *caller : Value(Undefined{"caller"});
+  }
+  return captured_text(body);
+}
 
 std::string render(const Body& body, std::map<std::string, Value> variables) {
   return Interpreter(std::move(variables)).run(body);

@@ -116,10 +116,8 @@ inline unsigned ballot(bool mine, Here at = Here::current()) { return host::vote
 // --- memory
 // -------------------------------------------------------------------------------------------------
 
-template <typename T>
-requires(std::is_same_v<T, float> || std::is_same_v<T, unsigned> || std::is_same_v<T, unsigned long long>) T
-    atomic_add(T* to, T value) {
-  const T before = *to;
+inline unsigned atomic_add(unsigned* to, unsigned value) {
+  const unsigned before = *to;
   *to = before + value;
   return before;
 }
