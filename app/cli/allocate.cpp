@@ -34,6 +34,7 @@ VerbSpec spec() {
        {"--only", "FAMILY,…", "use these families only: nuq, vq, tcq, half-tcq, f16"},
        {"--gap", "X", "stop when the plan is proven within this of the best (default 1e-4)"},
        {"--time-limit", "S", "seconds to search at most (default 60)"},
+       {"--no-calibration", "", "plan for `quantize --no-calibration`, which loses more in some layers"},
        {"--output", "FILE", "where to write (default plan.json)"},
        device_option()}};
 }
@@ -100,10 +101,11 @@ void print_plan(const Plan& plan, const AllocationProblem& problem, const std::s
                plan.predicted.latency_estimated ? ", from an estimated table" : "", plan.fusions.size());
   if (problem.sensitivity.method == provisional_method)
     fmt::print("provisional: no layer of this model was measured; leave --quick out to measure it\n");
-  fmt::print("predicted loss {:.5g} nats, bound {:.5g}, gap {:.4f} % ({}), {} in {:.0f} ms\n",
-             plan.solver.objective, plan.solver.bound, 100 * plan.solver.gap,
-             plan.solver.proven ? "proven" : "not proven within the time limit", plan.solver.name,
-             plan.solver.seconds * 1e3);
+  fmt::print(
+      "predicted loss {:.5g} nats ({} calibration), bound {:.5g}, gap {:.4f} % ({}), {} in {:.0f} ms\n",
+      plan.solver.objective, plan.predicted.calibrated ? "with" : "without", plan.solver.bound,
+      100 * plan.solver.gap, plan.solver.proven ? "proven" : "not proven within the time limit",
+      plan.solver.name, plan.solver.seconds * 1e3);
   print_loss(plan, problem);
   if (single)
     fmt::print("best plan with one quantizer for all: {}, loss {:.5g} nats\n",
@@ -145,6 +147,7 @@ void run(const Options& options) {
   request.context = options.count_or("--context", 1, problem.config.max_positions,
                                      std::min<std::size_t>(4096, problem.config.max_positions));
   problem.sensitivity = sensitivity_of(options, model);
+  if (!options.has("--no-calibration")) problem.sensitivity = for_calibrated(std::move(problem.sensitivity));
 
   Allocator allocator(std::move(problem));
   const Plan plan = allocator.solve(request, make_control("solving"));

@@ -12,6 +12,7 @@
 #include "core/allocation/memory_model.h"
 #include "core/artifact/quantize_job.h"
 #include "core/base/error.h"
+#include "core/base/mapped_file.h"
 #include "core/evaluation/evaluation.h"
 #include "core/runtime/conversation.h"
 
@@ -20,7 +21,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t context = 256; // the model was trained on windows of 256 tokens
 const std::string question = "Which woods should I use for an owl?";
 
 class TemporaryFolder {
@@ -56,7 +56,7 @@ class Demo {
       : path_(built_in_model())
       , model_(open_model(path_))
       , running_(load(model_, make_control("loading"))) {
-    tokens_ = read_tokens(model_, path_.string(), (path_ / "heldout.txt").string());
+    text_ = evaluation_text(require_tokenizer(model_, path_.string()), read_text_file(path_ / "heldout.txt"));
     original_perplexity_ = evaluate(*running_);
     problem_.config = model_.config();
     problem_.graph = model_.graph();
@@ -72,7 +72,8 @@ class Demo {
     request.context = model_.config().max_positions;
     result.plan = allocator.solve(request, make_control("solving"));
     const fs::path out = folder_.path() / fmt::format("{}-bit", bits);
-    quantize_model(*model_.checkpoint, result.plan, out, {},
+    quantize_model(*model_.checkpoint, result.plan, out,
+                   {}, // without calibration: it would take thrice as long
                    make_control(fmt::format("quantizing to {} bits", bits)));
     result.model = open_model(out);
     result.running = load(result.model, make_control("loading"));
@@ -89,7 +90,7 @@ class Demo {
   }
 
   double evaluate(LanguageModel& model) {
-    return perplexity(model, tokens_, context, -1, make_control("evaluating")).perplexity;
+    return perplexity(model, text_, {}, make_control("evaluating")).perplexity;
   }
 
   const OpenedModel& model() const { return model_; }
@@ -100,7 +101,7 @@ class Demo {
   fs::path path_;
   OpenedModel model_;
   std::unique_ptr<LanguageModel> running_;
-  std::vector<int> tokens_;
+  EvaluationText text_;
   double original_perplexity_ = 0;
   AllocationProblem problem_;
   TemporaryFolder folder_;

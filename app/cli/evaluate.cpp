@@ -3,12 +3,14 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <fmt/format.h>
 
 #include "app/cli/place.h"
 #include "app/cli/session.h"
 #include "app/cli/verbs.h"
 #include "core/base/error.h"
+#include "core/base/mapped_file.h"
 #include "core/worker/messages.h"
 #include "core/worker/worker_jobs.h"
 
@@ -23,37 +25,56 @@ void require_same_tokens(const OpenedModel& model, const OpenedModel& reference,
 
 // What both ways to evaluate need; the model is loaded for as long as this lives.
 struct Evaluation {
-  std::string model_path, text;
+  std::string model_path, text_path;
   Place place;
   OpenedModel model;
-  std::size_t context = 0;
-  std::vector<int> tokens;
-  int bos = -1;
+  EvaluationOptions options;
+  EvaluationText text;
   JobControl control;
   std::unique_ptr<LanguageModel> running;
 
-  explicit Evaluation(const Options& options)
-      : model_path(options.argument())
-      , text(options.require("--text"))
-      , place(chosen_place(options))
+  explicit Evaluation(const Options& given)
+      : model_path(given.argument())
+      , text_path(given.require("--text"))
+      , place(chosen_place(given))
       , model(open_model(model_path))
       , control(make_control("evaluating")) {
     const std::size_t most = model.config().max_positions;
-    context = options.count_or("--context", 2, most, std::min<std::size_t>(512, most));
-    tokens = read_tokens(model, model_path, text);
-    bos = window_bos(*model.tokenizer);
-    model.kv_cache = chosen_kv_cache(options);
-    running = load(model, place, control, context);
+    options.context = given.count_or("--context", 2, most, std::min<std::size_t>(512, most));
+    if (given.has("--quick")) options.most_tokens = quick_tokens;
+    text = evaluation_text(require_tokenizer(model, model_path), read_text_file(text_path));
+    if (text.tokens.size() < 2) throw input_error(text_path + ": has fewer than 2 tokens");
+    model.kv_cache = chosen_kv_cache(given);
+    running = load(model, place, control, options.context);
   }
-  OrderedJson json() const { return {{"model", model_path}, {"text", text}, {"context", context}}; }
+  OrderedJson json() const {
+    OrderedJson json{{"model", model_path}, {"text", text_path}, {"context", options.context}};
+    json["documents"] = text.documents.size();
+    json["prepended"] = nullptr;
+    if (text.bos >= 0) json["prepended"] = model.tokenizer->spec().tokens[std::size_t(text.bos)];
+    json["quick"] = options.most_tokens > 0;
+    return json;
+  }
+  double seconds() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  }
+  void begin() { start_ = std::chrono::steady_clock::now(); }
+  void print_how(std::size_t tokens, std::size_t windows) const {
+    fmt::print("measured on      {} tokens in {} windows of up to {}{}: {}, in {:.0f} s\n", tokens, windows,
+               options.context, options.most_tokens ? ", a sample" : "", description(text, *model.tokenizer),
+               seconds());
+  }
+
+ private:
+  std::chrono::steady_clock::time_point start_;
 };
 
-void compare(const Evaluation& it, const std::string& reference_path, bool as_json) {
+void compare(Evaluation& it, const std::string& reference_path, bool as_json) {
   const OpenedModel reference = open_model(reference_path);
   require_same_tokens(it.model, reference, reference_path);
-  const auto other = load(reference, it.place, it.control, it.context);
-  const DivergenceResult result =
-      divergence_anywhere(*it.running, *other, it.tokens, it.context, it.bos, it.control);
+  const auto other = load(reference, it.place, it.control, it.options.context);
+  it.begin();
+  const DivergenceResult result = divergence_anywhere(*it.running, *other, it.text, it.options, it.control);
   end_progress();
   if (as_json) {
     OrderedJson json = it.json();
@@ -62,31 +83,38 @@ void compare(const Evaluation& it, const std::string& reference_path, bool as_js
     json["kl_divergence"] = result.mean_kl;
     json["kl_standard_error"] = result.standard_error;
     json["top1_agreement"] = result.top1_agreement;
-    json["memory"] = memory_of(it.place, std::array{&it.model, &reference}, it.context, nullptr);
+    json["seconds"] = it.seconds();
+    json["memory"] = memory_of(it.place, std::array<const OpenedModel*, 2>{&it.model, &reference},
+                               it.options.context, nullptr);
     return print_json(json);
   }
-  fmt::print("perplexity       {:.4f} (reference {:.4f}), {} tokens in windows of {}\n",
-             result.model.perplexity, result.reference.perplexity, result.model.tokens, it.context);
+  fmt::print("perplexity       {:.4f} (reference {:.4f})\n", result.model.perplexity,
+             result.reference.perplexity);
   fmt::print("KL divergence    {:.5g} nats a token, standard error {:.2g}\n", result.mean_kl,
              result.standard_error);
   fmt::print("top-1 agreement  {:.2f} %\n", 100 * result.top1_agreement);
+  it.print_how(result.model.tokens, result.model.windows);
 }
 
-void measure(const Evaluation& it, bool as_json) {
-  const PerplexityResult result = perplexity_anywhere(*it.running, it.tokens, it.context, it.bos, it.control);
+void measure(Evaluation& it, bool as_json) {
+  it.begin();
+  const PerplexityResult result = perplexity_anywhere(*it.running, it.text, it.options, it.control);
   end_progress();
   if (as_json) {
     OrderedJson json = it.json();
     json.update(to_json(result));
-    json["memory"] = memory_of(it.place, std::array{&it.model}, it.context, nullptr);
+    json["seconds"] = it.seconds();
+    json["memory"] =
+        memory_of(it.place, std::array<const OpenedModel*, 1>{&it.model}, it.options.context, nullptr);
     return print_json(json);
   }
-  fmt::print("perplexity {:.4f} ({:.5f} nats a token, standard error {:.2g}), {} tokens in windows of {}\n",
-             result.perplexity, result.mean_nll, result.standard_error, result.tokens, it.context);
+  fmt::print("perplexity       {:.4f} ({:.5f} nats a token, standard error {:.2g})\n", result.perplexity,
+             result.mean_nll, result.standard_error);
+  it.print_how(result.tokens, result.windows);
 }
 
 void run(const Options& options) {
-  const Evaluation evaluation(options);
+  Evaluation evaluation(options);
   if (const auto reference = options.text("--reference"))
     compare(evaluation, *reference, options.json());
   else
@@ -103,6 +131,7 @@ Verb evaluate_verb() {
             {"--reference", "MODEL", "measure KL divergence and top-1 agreement against this model too"},
             {"--context", "N", "tokens a window (default 512, at most the model's)"},
             kv_cache_option(),
+            {"--quick", "", "on a fixed sample of the text of about 8192 tokens"},
             device_option()}},
           run};
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <filesystem>
 #include <fmt/format.h>
 
 #include "app/cli/place.h"
@@ -7,6 +8,7 @@
 #include "core/allocation/budget.h"
 #include "core/artifact/quantize_job.h"
 #include "core/base/error.h"
+#include "core/base/json.h"
 #include "core/worker/messages.h"
 #include "core/worker/worker_jobs.h"
 
@@ -18,26 +20,41 @@ WorkerQuantizeOptions settings_of(const Options& options, const OpenedModel& mod
   WorkerQuantizeOptions settings;
   settings.resume = options.has("--resume");
   settings.seed = options.count_or("--seed", 0, INT64_MAX, settings.seed);
-  settings.calibration_tokens =
-      options.count_or("--calibration-tokens", 256, 1 << 30, settings.calibration_tokens);
-  if (const auto text = options.text("--calibration"))
-    settings.calibration = read_tokens(model, options.argument(), *text);
+  const auto file = options.text("--calibration");
+  if (options.has("--no-calibration")) {
+    if (file)
+      throw Error(ErrorKind::usage,
+                  "quantize: --calibration and --no-calibration contradict each other; give one of them");
+    return settings;
+  }
+  settings.calibration.emplace();
+  settings.calibration->tokens =
+      options.count_or("--calibration-tokens", 256, 1 << 30, settings.calibration->tokens);
+  settings.calibration->seed = settings.seed;
+  if (file) {
+    settings.calibration->text = read_tokens(model, options.argument(), *file);
+    settings.calibration->name = std::filesystem::path(*file).filename().string();
+  }
   return settings;
 }
 
 void quantize_here(const OpenedModel& model, const Plan& plan, const std::string& out,
                    const WorkerQuantizeOptions& settings) {
-  QuantizeOptions options{settings.seed, nullptr, settings.resume, settings.on_layer};
-  std::unique_ptr<LanguageModel> running;
-  std::optional<Calibration> calibration;
-  if (!settings.calibration.empty()) {
-    running = load(model, make_control("loading"));
-    CalibrationOptions chosen;
-    chosen.tokens = settings.calibration_tokens;
-    calibration.emplace(*running, settings.calibration, chosen);
-    options.calibration = &*calibration;
-  }
+  QuantizeOptions options;
+  options.seed = settings.seed;
+  options.calibration = settings.calibration;
+  options.resume = settings.resume;
+  options.on_layer = settings.on_layer;
+  options.on_note = settings.on_note;
   quantize_model(*model.checkpoint, plan, out, options, make_control("quantizing"));
+}
+
+std::string calibration_sentence(const Json& record) {
+  if (record.at("text") == "none") return "without calibration";
+  const auto tokens = record.at("tokens").get<std::size_t>();
+  if (record.at("text") == "own")
+    return fmt::format("calibrated on {} tokens of the model's own text", tokens);
+  return fmt::format("calibrated on {} tokens of {}", tokens, record.value("file", "a text"));
 }
 
 void run(const Options& options) {
@@ -51,6 +68,8 @@ void run(const Options& options) {
   WorkerQuantizeOptions settings = settings_of(options, model);
   std::vector<LayerDone> layers;
   settings.on_layer = [&](const LayerDone& layer) { layers.push_back(layer); };
+  std::vector<std::string> notes;
+  settings.on_note = [&](const std::string& note) { notes.push_back(note); };
   try {
     if (place.worker)
       quantize_in_worker(*place.worker, place.device.id, model.checkpoint->path(), plan, out, settings,
@@ -64,10 +83,13 @@ void run(const Options& options) {
                                           layers.size(), plan.layers.size()));
   }
   end_progress();
+  for (const std::string& note : notes) fmt::print(stderr, "{}\n", note);
   const auto artifact = open_artifact(out);
+  const Json manifest = read_json_file(std::filesystem::path(out) / "artifact.json");
   if (!options.json()) {
     fmt::print("{}: {} layers, {} of linears, {} on disk\n", out, layers.size(),
                format_bytes(artifact->linear_bytes()), format_bytes(artifact->file_bytes()));
+    fmt::print("{}\n", calibration_sentence(manifest["calibration"]));
     return;
   }
   OrderedJson list = OrderedJson::array();
@@ -75,24 +97,26 @@ void run(const Options& options) {
   print_json({{"artifact", out},
               {"linear_bytes", artifact->linear_bytes()},
               {"file_bytes", artifact->file_bytes()},
+              {"calibration", manifest["calibration"]},
               {"layers", list}});
 }
 
 } // namespace
 
 Verb quantize_verb() {
-  return {{"quantize",
-           "MODEL",
-           "makes the quantized model a plan describes",
-           {{"--plan", "FILE", "plan.json from `intarsia allocate`"},
-            {"--output", "OUT", "folder to make"},
-            {"--resume", "", "go on with an interrupted run of the same plan"},
-            {"--seed", "N", "seed of the rotations (default 1)"},
-            {"--calibration", "FILE",
-             "weigh errors by the activations of this text: better answers, takes longer"},
-            {"--calibration-tokens", "N", "tokens of the text to use, spread over it (default 16384)"},
-            device_option()}},
-          run};
+  return {
+      {"quantize",
+       "MODEL",
+       "makes the quantized model a plan describes",
+       {{"--plan", "FILE", "plan.json from `intarsia allocate`"},
+        {"--output", "OUT", "folder to make"},
+        {"--resume", "", "go on with an interrupted run of the same plan"},
+        {"--seed", "N", "seed of the rotations (default 1)"},
+        {"--calibration", "FILE", "calibrate on this text (default: on text that the model writes itself)"},
+        {"--calibration-tokens", "N", "tokens to calibrate on (default 16384)"},
+        {"--no-calibration", "", "quantize without a text: faster, but the answers are worse"},
+        device_option()}},
+      run};
 }
 
 } // namespace intarsia::cli

@@ -180,6 +180,4 @@ std::vector<int> read_tokens(const OpenedModel& model, const std::string& model_
   return tokens;
 }
 
-int window_bos(const Tokenizer& tokenizer) { return tokenizer.spec().add_bos ? tokenizer.spec().bos : -1; }
-
 } // namespace intarsia::cli

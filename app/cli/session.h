@@ -41,7 +41,5 @@ std::unique_ptr<LanguageModel> load(const OpenedModel& model, const JobControl& 
 const Tokenizer& require_tokenizer(const OpenedModel& model, const std::string& path);
 std::vector<int> read_tokens(const OpenedModel& model, const std::string& model_path,
                              const std::string& text_path);
-// The begin token windows of a text start with, -1 for models that have none.
-int window_bos(const Tokenizer& tokenizer);
 
 } // namespace intarsia::cli

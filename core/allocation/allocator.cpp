@@ -180,6 +180,7 @@ void Allocator::Impl::fill(Plan& plan, const std::vector<std::size_t>& chosen,
   plan.budgets.latency_seconds = request.latency_seconds;
   if (const auto budget = budget_bytes(request)) plan.budgets.memory_bytes = std::uint64_t(*budget);
   plan.predicted = {loss,
+                    problem.sensitivity.calibrated,
                     bits / table.weights,
                     std::uint64_t(linear_bytes),
                     std::uint64_t(bytes + fixed_bytes(request.context)),

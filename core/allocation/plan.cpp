@@ -83,6 +83,7 @@ OrderedJson to_json(const Plan& plan) {
           {"budgets", std::move(budgets)},
           {"predicted",
            {{"loss", plan.predicted.loss},
+            {"calibrated", plan.predicted.calibrated},
             {"bits_per_weight", plan.predicted.bits_per_weight},
             {"linear_bytes", plan.predicted.linear_bytes},
             {"memory_bytes", plan.predicted.memory_bytes},
@@ -118,6 +119,7 @@ Plan parse_plan(const Json& json, const LayerGraph& graph, const std::string& or
   if (root.has("predicted")) {
     const JsonObject predicted = root.object("predicted");
     plan.predicted = {predicted.number_or("loss", 0),
+                      predicted.boolean_or("calibrated", false),
                       predicted.number_or("bits_per_weight", 0),
                       predicted.count_or("linear_bytes", 0, largest, 0),
                       predicted.count_or("memory_bytes", 0, largest, 0),

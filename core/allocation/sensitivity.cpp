@@ -6,70 +6,24 @@
 #include <cmath>
 
 #include "core/allocation/clipped_mean.h"
+#include "core/allocation/feedback_factors.h"
 #include "core/allocation/fisher.h"
 #include "core/base/error.h"
-#include "core/base/parallel.h"
 #include "core/base/random.h"
+#include "core/runtime/model_samples.h"
 
 namespace intarsia {
 namespace {
 
-// Of the whole work, for progress: sampling computes every token once, the way there and back three times.
-constexpr double sampling_share = 0.25;
+// Of the whole work, for progress: sampling computes every token once, the way there and back three times,
+// the moments for feedback, at the end, once more.
+constexpr double sampling_share = 0.25, feedback_share = 0.2;
 
-// From the whole distribution, which needs no order as a Sampler's does.
-int draw(std::span<const float> logits, Random& random) {
-  const float largest = *std::max_element(logits.begin(), logits.end());
-  std::vector<float> weights(logits.size());
-  double sum = 0;
-  for (std::size_t i = 0; i < logits.size(); ++i) sum += double(weights[i] = std::exp(logits[i] - largest));
-  double left = random.uniform() * sum;
-  std::size_t token = 0;
-  while (token + 1 < weights.size() && (left -= double(weights[token])) >= 0) ++token;
-  return int(token);
+// Sequences `begin` to `end` of those that the model writes itself.
+std::vector<Tokens> sample_texts(LanguageModel& model, const SensitivityOptions& options, std::size_t begin,
+                                 std::size_t end, const JobControl& control) {
+  return sample_from_model(model, {end - begin, options.sequence_length, options.seed, {}, begin}, control);
 }
-
-// Sequences that the model makes itself. One token at random to begin with: after several the model would
-// read gibberish, and a few layers answer that with losses no text ever sees.
-class OwnTexts {
- public:
-  OwnTexts(LanguageModel& model, const SensitivityOptions& options)
-      : model_(model)
-      , length_(options.sequence_length)
-      , random_(seed_for(options.seed, "data-free sequences")) {}
-
-  // The next `count`; progress is the part of them that is there.
-  std::vector<Tokens> next(std::size_t count, const JobControl& control) {
-    const std::size_t vocabulary = model_.config().vocabulary;
-    std::vector<Random> randoms;
-    std::vector<Tokens> sequences;
-    for (std::size_t i = 0; i < count; ++i) {
-      randoms.emplace_back(random_.next());
-      sequences.push_back({int(random_.below(vocabulary))});
-    }
-    for (std::size_t first = 0; first < sequences.size(); first += model_.batch_size()) {
-      const auto part =
-          std::span(sequences).subspan(first, std::min(model_.batch_size(), sequences.size() - first));
-      const auto batch = model_.new_batch(part.size(), length_);
-      for (std::size_t step = 1; step < length_; ++step) {
-        const double done = double(first) + double(part.size() * step) / double(length_);
-        control.report("sampling texts", done, double(sequences.size()));
-        Tokens last;
-        for (const Tokens& sequence : part) last.push_back(sequence.back());
-        const auto logits = batch->step(last, control.stop);
-        parallel_for(part.size(), [&](std::size_t i) {
-          part[i].push_back(draw(std::span(logits).subspan(i * vocabulary, vocabulary), randoms[first + i]));
-        });
-      }
-    }
-    return sequences;
-  }
-
- private:
-  LanguageModel& model_;
-  std::size_t length_;
-  Random random_;
-};
 
 std::vector<Tokens> cut_from_text(std::span<const int> text, const SensitivityOptions& options) {
   if (text.size() < 2)
@@ -98,6 +52,15 @@ void summarise(const std::map<std::string, std::vector<double>>& values, Sensiti
 
 } // namespace
 
+Sensitivity for_calibrated(Sensitivity sensitivity) {
+  if (sensitivity.calibrated || sensitivity.feedback.empty()) return sensitivity;
+  for (const auto& [layer, factor] : sensitivity.feedback)
+    for (auto* values : {&sensitivity.layers, &sensitivity.standard_errors})
+      if (const auto found = values->find(layer); found != values->end()) found->second *= factor;
+  sensitivity.calibrated = true;
+  return sensitivity;
+}
+
 std::vector<std::size_t> estimate_steps(std::size_t samples) {
   std::vector<std::size_t> steps;
   for (const std::size_t sixteenths : {1, 2, 4, 6, 8, 10, 12, 14, 16})
@@ -115,36 +78,46 @@ Sensitivity estimate_sensitivity(LanguageModel& model, const WeightSource& weigh
     throw Error(ErrorKind::usage,
                 "a sensitivity needs at least one sample and sequences of at least 2 tokens");
   const auto start = std::chrono::steady_clock::now();
-  OwnTexts own(model, options);
   const auto cut = text_tokens.empty() ? std::vector<Tokens>() : cut_from_text(text_tokens, options);
+  std::vector<Tokens> all;
   std::map<std::string, std::vector<double>> values;
   Sensitivity result{
-      model_name, text_tokens.empty() ? "data-free" : "text", options.samples, options.seed, 0, {}, {}};
-  std::size_t read = 0;
+      model_name, text_tokens.empty() ? "data-free" : "text", options.samples, options.seed, 0, {}, {}, {},
+      false};
+  const double total = double(options.samples);
   // Without anybody to show it to, all at once: larger batches are quicker.
   for (const std::size_t step :
        on_estimate ? estimate_steps(options.samples) : std::vector{options.samples}) {
+    const std::size_t read = all.size();
     const auto share = [&](double from, double part) {
       return JobControl{[&, from, part](const Progress& progress) {
                           const double here = from + part * progress.done / std::max(1e-9, progress.total);
-                          control.report(progress.stage, double(read) + here * double(step - read),
-                                         double(options.samples));
+                          control.report(progress.stage,
+                                         (1 - feedback_share) * (double(read) + here * double(step - read)),
+                                         total);
                         },
                         control.stop};
     };
-    const auto sequences = cut.empty() ? own.next(step - read, share(0, sampling_share))
+    const auto sequences = cut.empty() ? sample_texts(model, options, read, step, share(0, sampling_share))
                                        : std::vector<Tokens>(cut.begin() + std::ptrdiff_t(read),
                                                              cut.begin() + std::ptrdiff_t(step));
     for (auto& [layer, found] : fisher_curvature(weights, sequences, options.seed, model.products(),
                                                  share(sampling_share, 1 - sampling_share), read))
       values[layer].insert(values[layer].end(), found.begin(), found.end());
-    read = step;
-    result.samples = read;
+    all.insert(all.end(), sequences.begin(), sequences.end());
+    result.samples = step;
     summarise(values, result);
     result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     if (on_estimate && !on_estimate(result)) break;
   }
-  control.report("sensitivity", double(options.samples), double(options.samples));
+  const JobControl last{[&](const Progress& progress) {
+                          const double part = progress.done / std::max(1e-9, progress.total);
+                          control.report(progress.stage, (1 - feedback_share * (1 - part)) * total, total);
+                        },
+                        control.stop};
+  result.feedback = feedback_factors(weights, all, model.products(), last);
+  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  control.report("sensitivity", total, total);
   return result;
 }
 

@@ -25,7 +25,15 @@ struct Sensitivity {
   double seconds = 0;                            // that the estimate took; 0 when unknown
   std::map<std::string, double> layers;          // a_l by layer name, nats a token per unit of D
   std::map<std::string, double> standard_errors; // same keys; empty when unknown (an imported file)
+  // f_l by layer of the blocks (core/allocation/feedback_factors.h): with feedback its loss is a_l f_l D_l.
+  // Empty when unknown.
+  std::map<std::string, double> feedback;
+  bool calibrated = false; // `layers` are a_l f_l: for plans that will be rounded with feedback
 };
+
+// The same for rounding with feedback: layers and standard errors times f_l. As it is where these are
+// unknown, or it is calibrated already.
+Sensitivity for_calibrated(Sensitivity sensitivity);
 
 struct SensitivityOptions {
   std::size_t samples = 256;        // test sequences: what scatters is the text
@@ -37,8 +45,8 @@ struct SensitivityOptions {
 // over test sequences: cut from `text_tokens`, or, where there are none (data-free), sampled from the model
 // itself after one random token. The same options give the same result.
 // `on_estimate`, which may be empty, sees what the sequences so far say, first after a sixteenth of them;
-// what it sees of n sequences is what `samples = n` would give. Where it answers false that estimate is the
-// result.
+// what it sees of n sequences is what `samples = n` would give, `feedback` apart, which is measured last.
+// Where it answers false the sequences so far are all.
 using OnEstimate = std::function<bool(const Sensitivity& so_far)>;
 Sensitivity estimate_sensitivity(LanguageModel& model, const WeightSource& weights,
                                  const std::string& model_name, std::span<const int> text_tokens,

@@ -3,34 +3,17 @@
 
 #include <algorithm>
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include "core/base/atomic_file.h"
 #include "core/base/crc32.h"
-#include "core/base/error.h"
-#include "core/base/resources.h"
-#include "core/base/user_cache.h"
 #include "core/checkpoint/content_identity.h"
+#include "core/checkpoint/model_cache.h"
 
 namespace intarsia {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int estimator_version = 4; // raised whenever the same options give other numbers
-
-bool inside(const fs::path& path, const fs::path& folder) {
-  const auto relative = fs::weakly_canonical(path).lexically_relative(fs::weakly_canonical(folder));
-  return !relative.empty() && *relative.begin() != "..";
-}
-
-bool is_our_own(const fs::path& model) {
-  try {
-    return inside(model, resource("demo-model"));
-  } catch (const Error&) { // not installed
-    return false;
-  }
-}
+constexpr int estimator_version = 5; // raised whenever the same options give other numbers
 
 } // namespace
 
@@ -41,10 +24,8 @@ SensitivityCache::SensitivityCache(const Checkpoint& checkpoint, std::span<const
                   options.seed, crc32_of(std::as_bytes(text_tokens)));
   const std::string name = fmt::format("intarsia-sensitivity-{}-{:08x}.json", content_identity(checkpoint),
                                        crc32_of(std::as_bytes(std::span(settings))));
-  const fs::path model = fs::absolute(checkpoint.path());
-  const fs::path beside = (fs::is_directory(model) ? model : model.parent_path()) / name;
-  (is_our_own(model) ? read_only_ : places_).push_back(beside);
-  if (const fs::path folder = user_cache_folder(); !folder.empty()) places_.push_back(folder / name);
+  if (const auto shipped = shipped_with_model(checkpoint, name)) read_only_.push_back(*shipped);
+  places_ = model_cache_places(checkpoint, name);
   for (const LinearLayer* layer : checkpoint.graph().all_layers()) layers_.push_back(layer->name);
 }
 
@@ -63,14 +44,7 @@ std::optional<Sensitivity> SensitivityCache::find() const {
 }
 
 fs::path SensitivityCache::keep(const Sensitivity& sensitivity) const {
-  for (const fs::path& place : places_) try {
-      if (&place != &places_.front() || places_.size() == 1) fs::create_directories(place.parent_path());
-      if (::access(place.parent_path().c_str(), W_OK) != 0) continue;
-      write_file_atomically(place, to_json(sensitivity).dump(2) + "\n");
-      return place;
-    } catch (const std::exception&) { // a full disk: go on without
-    }
-  return {};
+  return keep_in_cache(places_, to_json(sensitivity).dump(2) + "\n");
 }
 
 } // namespace intarsia

@@ -23,6 +23,8 @@ OrderedJson to_json(const Sensitivity& sensitivity) {
                    {"seed", sensitivity.seed},           {"layers", sensitivity.layers}};
   if (sensitivity.seconds > 0) json["seconds"] = sensitivity.seconds;
   if (!sensitivity.standard_errors.empty()) json["standard_errors"] = sensitivity.standard_errors;
+  if (!sensitivity.feedback.empty()) json["feedback"] = sensitivity.feedback;
+  if (sensitivity.calibrated) json["calibrated"] = true;
   return json;
 }
 
@@ -38,6 +40,8 @@ Sensitivity parse_sensitivity(const Json& json, const std::string& origin) {
   sensitivity.seconds = root.number_or("seconds", 0);
   sensitivity.layers = parse_values(root.object("layers"));
   if (root.has("standard_errors")) sensitivity.standard_errors = parse_values(root.object("standard_errors"));
+  if (root.has("feedback")) sensitivity.feedback = parse_values(root.object("feedback"));
+  sensitivity.calibrated = root.boolean_or("calibrated", false);
   return sensitivity;
 }
 

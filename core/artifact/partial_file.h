@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/artifact/layout.h"
 #include "core/base/crc32.h"
@@ -37,6 +38,8 @@ class PartialFile {
   // A tensor in parts: write them in order, then finish.
   void write(const std::string& name, std::span<const std::byte> bytes);
   void finish(const std::string& name);
+  // The bytes of a finished tensor.
+  std::vector<std::byte> read(const std::string& name) const;
   void note_distortion(const std::string& layer, double distortion, std::optional<double> proxy_loss);
 
   void sync(); // everything written is on the disk

@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstring>
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "core/artifact/calibration_run.h"
 #include "core/artifact/layout.h"
 #include "core/artifact/partial_file.h"
 #include "core/base/atomic_file.h"
@@ -24,6 +26,61 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t rows_at_once = 1024; // of an embedding
 
+// What things take, in seconds of one core of a desktop processor; only their ratios matter, for how much is
+// left.
+double encoding_cost(const LinearLayer& layer, QuantizerId id) {
+  const bool searched = id.family == QuantizerFamily::tcq || id.family == QuantizerFamily::half_tcq;
+  return double(layer.weights()) * (searched ? 3.5e-6 : 1e-7);
+}
+constexpr double pass_cost = 6e-11; // of a token through a weight
+constexpr double passes = 4;        // both streams to read a block's inputs, sums of them, one to leave it
+constexpr double sampling_cost = 1e-10;
+
+double block_cost(const LayerGraph& graph, std::size_t block, std::size_t tokens) {
+  double weights = 0;
+  for (const LinearLayer& layer : graph.linears)
+    if (layer.block == block) weights += double(layer.weights());
+  return passes * pass_cost * weights * double(tokens);
+}
+
+double sampling_work(const LayerGraph& graph, std::size_t tokens) {
+  return sampling_cost * double(graph.linear_weights() + graph.embedding.weights()) * double(tokens);
+}
+
+// The linears of a block as they were quantized, from the artifact in the making.
+class QuantizedBlocks : public WeightSource {
+ public:
+  QuantizedBlocks(const WeightSource& original, const Plan& plan, const PartialFile& file, std::uint64_t seed)
+      : original_(original)
+      , plan_(plan)
+      , file_(file)
+      , seed_(seed) {}
+
+  const ModelConfig& config() const override { return original_.config(); }
+  const LayerGraph& graph() const override { return original_.graph(); }
+  std::vector<float> vector(std::string_view name) const override { return original_.vector(name); }
+  LinearWeights linear(const LinearLayer& layer) const override {
+    const QuantizerId id = plan_.quantizer_of(layer);
+    QuantizedLinear quantized{id, {layer.d_out, layer.d_in}, {}, {}, nullptr, 0, {}};
+    if (id.family == QuantizerFamily::f16) {
+      quantized.codes = file_.read(weight_name(layer));
+      return quantized;
+    }
+    quantized.codes = file_.read(codes_name(layer));
+    const auto scales = file_.read(row_scales_name(layer));
+    quantized.row_scales.resize(scales.size() / sizeof(std::uint16_t));
+    std::memcpy(quantized.row_scales.data(), scales.data(), scales.size());
+    quantized.rotation = std::make_shared<const Rotation>(layer.d_in, seed_for(seed_, layer.input));
+    return quantized;
+  }
+
+ private:
+  const WeightSource& original_;
+  const Plan& plan_;
+  const PartialFile& file_;
+  std::uint64_t seed_;
+};
+
 class QuantizeRun {
  public:
   QuantizeRun(const Checkpoint& checkpoint, const Plan& plan, fs::path folder, const QuantizeOptions& options,
@@ -33,10 +90,17 @@ class QuantizeRun {
       , folder_(std::move(folder))
       , options_(options)
       , control_(control)
+      , original_(dense_weights(checkpoint))
       , layout_(artifact_layout(checkpoint.graph(), plan))
-      , file_(folder_, layout_, identity(), options.resume) {
+      , file_(folder_, layout_, identity(), options.resume)
+      , quantized_(*original_, plan, file_, options.seed) {
     for (const LinearLayer* layer : checkpoint.graph().all_layers())
-      if (plan.layers.contains(layer->name)) total_ += double(layer->weights());
+      if (plan.layers.contains(layer->name)) total_ += encoding_cost(*layer, plan.quantizer_of(*layer));
+    if (!options.calibration) return;
+    calibration_.emplace(checkpoint, options, folder_);
+    for (std::size_t block = 0; block < checkpoint.config().blocks; ++block)
+      total_ += block_cost(checkpoint.graph(), block, options.calibration->tokens);
+    if (calibration_->must_sample()) total_ += sampling_work(checkpoint.graph(), options.calibration->tokens);
   }
 
   void run() {
@@ -44,21 +108,64 @@ class QuantizeRun {
     write_file_atomically(folder_ / "plan.json", to_json(plan_).dump(2) + "\n");
     write_floats();
     for (const LinearLayer* layer : checkpoint_.graph().all_layers())
-      if (plan_.layers.contains(layer->name))
+      if (!plan_.layers.contains(layer->name))
+        write_halves(*layer); // routers too: a block's forward pass reads them from the artifact
+      else if (in_vocabulary(*layer))
         write_layer(*layer);
-      else
-        write_halves(*layer);
+    const std::size_t blocks = checkpoint_.config().blocks;
+    const std::size_t first = first_unfinished();
+    if (calibration_ && first < blocks) start_calibration(first);
+    for (std::size_t block = 0; block < blocks; ++block) write_block(block, first);
     write_side_files();
+    CalibrationRun::remove_files(folder_);
     file_.sync();
   }
 
  private:
+  std::size_t first_unfinished() const {
+    for (const LinearLayer& layer : checkpoint_.graph().linears)
+      if (!finished(layer)) return layer.block;
+    return checkpoint_.config().blocks;
+  }
+
+  // A stage of `cost`, whatever unit it reports in.
+  JobControl stage(double cost) const {
+    return {[this, start = done_, cost](const Progress& progress) {
+              const double share = progress.total > 0 ? progress.done / progress.total : 0;
+              control_.report(progress.stage, start + share * cost, total_);
+            },
+            control_.stop};
+  }
+
+  void start_calibration(std::size_t first_block) {
+    const double cost =
+        calibration_->must_sample() ? sampling_work(checkpoint_.graph(), options_.calibration->tokens) : 0;
+    calibration_->start(first_block, stage(cost));
+    done_ += cost;
+  }
+
+  // Blocks before `first` are there already; the streams may have to pass them.
+  void write_block(std::size_t block, std::size_t first) {
+    const bool calibrates = calibration_ && calibration_->active() && block >= calibration_->next_block();
+    const double cost =
+        calibration_ ? block_cost(checkpoint_.graph(), block, options_.calibration->tokens) : 0;
+    const bool reads = calibrates && block >= first,
+               leaves = calibrates && block + 1 < checkpoint_.config().blocks;
+    if (reads) calibration_->read_block(stage(cost * 0.75));
+    done_ += cost * 0.75;
+    for (const LinearLayer& layer : checkpoint_.graph().linears)
+      if (layer.block == block) write_layer(layer);
+    if (leaves && first < checkpoint_.config().blocks)
+      calibration_->pass_block(quantized_, stage(cost * 0.25));
+    done_ += cost * 0.25;
+  }
+
   // What must be the same for an interrupted run to be taken up: the model, the plan, the seed and the
   // calibration.
   std::string identity() const {
     std::string text = std::to_string(options_.seed);
     for (const auto& [name, layer] : plan_.layers) text += name + to_string(layer.quantizer);
-    if (options_.calibration) text += options_.calibration->identity();
+    if (options_.calibration) text += identity_of(*options_.calibration);
     return content_identity(checkpoint_) + "-" + std::to_string(crc32_of(std::as_bytes(std::span(text))));
   }
 
@@ -103,11 +210,10 @@ class QuantizeRun {
   }
 
   std::shared_ptr<const HessianFactor> hessian_of(const LinearLayer& layer, QuantizerId id,
-                                                  std::shared_ptr<const Rotation> rotation) const {
-    if (!options_.calibration || in_vocabulary(layer) || id.family == QuantizerFamily::f16) return nullptr;
-    const JobControl gathering{
-        [&](const Progress& progress) { control_.report(progress.stage, done_, total_); }, control_.stop};
-    return options_.calibration->factor(layer, *rotation, gathering);
+                                                  const Rotation& rotation) {
+    const bool plain = in_vocabulary(layer) || id.family == QuantizerFamily::f16;
+    if (!calibration_ || !calibration_->active() || plain) return nullptr;
+    return calibration_->factor(layer, rotation);
   }
 
   bool finished(const LinearLayer& layer) const {
@@ -117,16 +223,18 @@ class QuantizeRun {
            file_.finished(signs_name(layer));
   }
 
+  // Rows as they are to be coded: those of asymmetric calibration aim at the original's outputs.
   LinearSource source_of(const LinearLayer& layer, QuantizerId id, std::shared_ptr<const Rotation> rotation,
                          const HessianFactor* hessian) const {
-    return {id,
-            {layer.d_out, layer.d_in},
-            std::move(rotation),
-            layer.name,
-            [this, name = layer.name + ".weight"](std::size_t first, std::size_t count, std::span<float> to) {
-              checkpoint_.read_rows(name, first, count, to);
-            },
-            hessian};
+    const auto rows = [this, name = layer.name + ".weight", rotation,
+                       hessian](std::size_t first, std::size_t count, std::span<float> to) {
+      checkpoint_.read_rows(name, first, count, to);
+      if (!hessian || !hessian->shifts()) return;
+      rotation->apply_rows(to);
+      hessian->shift(to);
+      rotation->apply_inverse_rows(to);
+    };
+    return {id, {layer.d_out, layer.d_in}, rotation, layer.name, rows, hessian};
   }
 
   QuantizedLinear encode(const LinearSource& source, const JobControl& control) const {
@@ -137,15 +245,17 @@ class QuantizeRun {
     control_.throw_if_stopped();
     const auto start = std::chrono::steady_clock::now();
     const QuantizerId id = plan_.quantizer_of(layer);
+    const double cost = encoding_cost(layer, id);
     LayerDone done{layer.name,     id, file_.distortion(layer.name), file_.proxy_loss(layer.name), 0,
                    finished(layer)};
     if (!done.resumed) {
       control_.report(layer.name, done_, total_);
-      const JobControl inner{
-          [&](const Progress& progress) { control_.report(layer.name, done_ + progress.done, total_); },
-          control_.stop};
+      const JobControl inner{[&, of_stage = stage(cost)](const Progress& progress) {
+                               of_stage.report(layer.name, progress.done, progress.total);
+                             },
+                             control_.stop};
       const auto rotation = rotation_of(layer);
-      const auto hessian = hessian_of(layer, id, rotation);
+      const auto hessian = hessian_of(layer, id, *rotation);
       const QuantizedLinear quantized = encode(source_of(layer, id, rotation, hessian.get()), inner);
       // Noted before the codes: a run that stops in between does the layer again.
       file_.note_distortion(layer.name, quantized.distortion, quantized.proxy_loss);
@@ -160,7 +270,7 @@ class QuantizeRun {
       done.proxy_loss = quantized.proxy_loss;
     }
     done.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    done_ += double(layer.weights());
+    done_ += cost;
     control_.report(layer.name, done_, total_);
     if (options_.on_layer) options_.on_layer(done);
   }
@@ -181,10 +291,20 @@ class QuantizeRun {
     for (const auto& [name, checksum] : file_.checksums()) checksums[name] = checksum;
     OrderedJson manifest{
         {"format", artifact_format}, {"model", checkpoint_.config().name}, {"seed", options_.seed}};
-    if (options_.calibration) manifest["calibration_tokens"] = options_.calibration->tokens();
+    write_calibration(manifest);
     manifest["layers"] = layers;
     manifest["crc32"] = checksums;
     write_file_atomically(folder_ / "artifact.json", manifest.dump(2) + "\n");
+  }
+
+  void write_calibration(OrderedJson& manifest) const {
+    if (!calibration_) {
+      manifest["calibration"] = {{"text", "none"}};
+      return;
+    }
+    const OrderedJson record = calibration_->record();
+    if (record.contains("tokens")) manifest["calibration_tokens"] = record["tokens"];
+    manifest["calibration"] = record;
   }
 
   void write_tokenizer() {
@@ -218,9 +338,12 @@ class QuantizeRun {
   fs::path folder_;
   const QuantizeOptions& options_;
   const JobControl& control_;
+  std::unique_ptr<WeightSource> original_;
   ArtifactLayout layout_;
   PartialFile file_;
-  double done_ = 0, total_ = 0; // weights
+  QuantizedBlocks quantized_;
+  std::optional<CalibrationRun> calibration_;
+  double done_ = 0, total_ = 0; // seconds as expected
 };
 
 fs::path existing_parent(const fs::path& path) {
@@ -237,6 +360,18 @@ void sync_folder(const fs::path& folder) {
 }
 
 } // namespace
+
+double calibration_time_factor(const LayerGraph& graph, const Plan& plan, std::size_t tokens,
+                               bool must_sample) {
+  double plain = 0, calibration = must_sample ? sampling_work(graph, tokens) : 0;
+  std::size_t last = 0;
+  for (const LinearLayer& layer : graph.linears) {
+    plain += encoding_cost(layer, plan.quantizer_of(layer));
+    last = std::max(last, layer.block);
+  }
+  for (std::size_t block = 0; block <= last; ++block) calibration += block_cost(graph, block, tokens);
+  return 1 + calibration / plain;
+}
 
 void quantize_model(const Checkpoint& checkpoint, const Plan& plan, const fs::path& out,
                     const QuantizeOptions& options, const JobControl& control) {

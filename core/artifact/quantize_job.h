@@ -7,37 +7,57 @@
 #include <optional>
 
 #include "core/allocation/plan.h"
+#include "core/artifact/calibration_text.h"
 #include "core/base/progress.h"
 #include "core/checkpoint/checkpoint.h"
 #include "core/palette/linear_source.h"
-#include "core/runtime/calibration.h"
 
 namespace intarsia {
 
 struct LayerDone {
   std::string name;
   QuantizerId quantizer;
-  double distortion = 0;            // measured
-  std::optional<double> proxy_loss; // measured, where a calibration was given
+  // |Q - T|^2 / |T|^2, measured; T are the weights, or what asymmetric calibration makes of them.
+  double distortion = 0;
+  std::optional<double> proxy_loss; // measured, where it was rounded with feedback
   double seconds = 0;
   bool resumed = false; // taken over from an interrupted run
 };
 
 struct QuantizeOptions {
-  std::uint64_t seed = 1;
-  Calibration* calibration = nullptr;             // weighs errors by the activations of a text; null: by none
+  std::uint64_t seed = 1; // of the rotations
+  // The text whose activations weigh the errors: CalibrationChoice{} is the model's own, sampled once a model
+  // and cached beside it; absent: rounding without feedback. `intarsia quantize` and the studio calibrate on
+  // the model's own text unless told otherwise.
+  std::optional<CalibrationChoice> calibration;
   bool resume = false;                            // go on with what an interrupted run of the same plan left
   std::function<void(const LayerDone&)> on_layer; // called from the job's thread; may be empty
+  // What was done otherwise than asked for, in a sentence (too little memory, activations that are not
+  // finite); the artifact's manifest says the same. May be empty.
+  std::function<void(const std::string&)> on_note;
   // Codes every layer of the plan, one after the other; empty: the CPU. A failure, unless it is Error{input},
   // leaves what is done for resume, which may go on with another encoder.
   EncodeLinear encode = nullptr;
+  // Loads the original where it runs best: to sample its own text, and for products with dense matrices.
+  // Called once at most, and not at all where no layer is left to do; the model is kept to the job's end.
+  // Empty: the CPU, for sampling only, in f16 where f32 does not fit.
+  std::function<std::unique_ptr<LanguageModel>(const JobControl&)> load = nullptr;
+  std::uint64_t memory = 0; // bytes that calibration may take; 0: what is free
 };
 
 // Writes into OUT.partial and renames it to `out` at the end: a kill, a full disk or a cancel leaves no
-// broken artifact under the final name. Progress is in weights. Throws Error{usage} when `out` exists already
-// (or, without resume, replaces a stale OUT.partial), Error{cancelled} on stop (OUT.partial stays, for
-// resume).
+// broken artifact under the final name. The stages, which Progress::stage names: "sampling texts" (once a
+// model), then block by block "calibrating: …" and the layer that is quantized. Progress is in seconds of one
+// core as expected, so that what is left can be told from done and total. Throws Error{usage} when `out`
+// exists already (or, without resume, replaces a stale OUT.partial), Error{cancelled} on stop, in any stage
+// (OUT.partial stays, for resume: sampled texts, finished layers and the residual streams behind the last
+// finished block are taken over).
 void quantize_model(const Checkpoint& checkpoint, const Plan& plan, const std::filesystem::path& out,
                     const QuantizeOptions& options, const JobControl& control);
+
+// How many times as long as without calibration the job is expected to take on the CPU, for who lets people
+// choose. `cached`: the model's own text is there already.
+double calibration_time_factor(const LayerGraph& graph, const Plan& plan, std::size_t tokens,
+                               bool must_sample);
 
 } // namespace intarsia

@@ -6,6 +6,7 @@
 
 #include "core/base/error.h"
 #include "core/base/parallel.h"
+#include "core/tensor/kernels.h"
 
 namespace intarsia {
 namespace {
@@ -33,7 +34,7 @@ double mean_of_diagonal(std::span<const float> square, std::size_t n) {
 
 } // namespace
 
-HessianFactor::HessianFactor(std::vector<float> moment, const Rotation& rotation)
+HessianFactor::HessianFactor(std::vector<float> moment, const Rotation& rotation, std::vector<float> drift)
     : dimension_(rotation.dimension())
     , columns_(moment.size()) {
   rotate_both_sides(moment, rotation);
@@ -41,9 +42,58 @@ HessianFactor::HessianFactor(std::vector<float> moment, const Rotation& rotation
   if (!std::isfinite(mean)) throw input_error("the calibration text makes the model compute NaN or infinity");
   for (std::size_t i = 0; mean <= 0 && i < dimension_; ++i)
     moment[i * dimension_ + i] = 1; // nothing ever came in
-  for (double damping = least_damping; damping <= most_damping; damping *= 10)
-    if (factor(moment, damping)) return;
-  throw input_error("the calibration text's activations have no positive definite covariance");
+  double damping = least_damping;
+  while (!factor(moment, damping))
+    if ((damping *= 10) > most_damping)
+      throw input_error("the calibration text's activations have no positive definite covariance");
+  moment = {};
+  if (!drift.empty()) correct_for(std::move(drift), rotation);
+}
+
+// D H^-1 in the rotated domain. Row-major D is D^T to Eigen, and H^-1 D^T is what is solved for.
+void HessianFactor::correct_for(std::vector<float> drift, const Rotation& rotation) {
+  const std::size_t n = dimension_;
+  rotate_both_sides(drift, rotation);
+  transpose(drift, n);
+  using Matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic>;
+  const Eigen::Map<const Matrix> factor(columns_.data(), Eigen::Index(n), Eigen::Index(n));
+  constexpr std::size_t together = 64; // fixed: how a solve is cut shows in its rounding
+  parallel_for((n + together - 1) / together, [&](std::size_t task) {
+    const std::size_t begin = task * together, end = std::min(begin + together, n);
+    Eigen::Map<Matrix> part(drift.data() + begin * n, Eigen::Index(n), Eigen::Index(end - begin));
+    factor.triangularView<Eigen::Upper>().solveInPlace(part);
+    factor.transpose().triangularView<Eigen::Lower>().solveInPlace(part);
+  });
+  transpose(drift, n);
+  for (const float value : drift)
+    if (!std::isfinite(value))
+      throw input_error("the calibration text makes the model compute NaN or infinity");
+  correction_ = std::move(drift);
+}
+
+double HessianFactor::feedback_factor(std::size_t block_columns) const {
+  double all = 0, within = 0;
+  for (std::size_t j = 0; j < dimension_; ++j)
+    for (std::size_t i = 0; i <= j; ++i) {
+      const double square = double(column(j)[i]) * column(j)[i];
+      all += square;
+      if (i >= j / block_columns * block_columns) within += square;
+    }
+  return all > 0 ? within / all : 1;
+}
+
+void HessianFactor::shift(std::span<float> rows) const {
+  if (!shifts()) return;
+  const std::size_t n = dimension_, count = rows.size() / n;
+  parallel_ranges((count + 15) / 16, 1, [&](std::size_t begin, std::size_t end) {
+    std::vector<float> change(16 * n);
+    for (std::size_t first = begin * 16; first < std::min(end * 16, count); first += 16) {
+      const auto part = rows.subspan(first * n, std::min<std::size_t>(16, count - first) * n);
+      kernels::multiply_rows({correction_.data(), n, n}, {part.data(), n, part.size() / n}, n, change.data(),
+                             n);
+      for (std::size_t i = 0; i < part.size(); ++i) part[i] += change[i];
+    }
+  });
 }
 
 // Cholesky of the matrix with its order reversed gives the upper factor: J H J = C C^T, U = J C J.

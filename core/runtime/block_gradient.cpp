@@ -173,6 +173,14 @@ void BlockGradient::backward(std::span<float> gradient, const Visitor& visit) {
   add(gradient, normed_backward(entering_, before_attention_, d_normed, 1));
 }
 
+void BlockGradient::visit_inputs(const InputVisitor& visit) const {
+  visit(at(LinearRole::q).layer->input, input_);
+  visit(at(LinearRole::o).layer->input, attention_);
+  if (experts_) return; // each reads other tokens than the others: rounded without feedback so far
+  visit(at(LinearRole::gate).layer->input, mlp_input_);
+  visit(at(LinearRole::down).layer->input, product_);
+}
+
 void BlockGradient::pull(LinearRole role, std::span<const float> x, std::span<const float> dy,
                          std::span<float> dx, const Visitor& visit) const {
   visit(*at(role).layer, at(role).weights, x, dy);

@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "core/base/progress.h"
@@ -33,6 +34,11 @@ class BlockGradient {
   // gradient: of the loss by the residual stream behind the block; becomes that before it. Visits every
   // linear of the block once.
   void backward(std::span<float> gradient, const Visitor& visit);
+
+  // What the linears read in the last forward(), in the order of execution: LinearLayer::input, x [tokens,
+  // d_in]; those of experts are left out.
+  using InputVisitor = std::function<void(const std::string& input, std::span<const float> x)>;
+  void visit_inputs(const InputVisitor& visit) const;
 
  private:
   struct Linear {

@@ -230,6 +230,26 @@ SensitivityOptions sensitivity_options_from(const JsonObject& json) {
   return options;
 }
 
+OrderedJson to_json(const CalibrationChoice& choice) {
+  OrderedJson json{{"most", choice.tokens}, {"seed", choice.seed}};
+  if (!choice.own()) json["tokens"] = choice.text, json["name"] = choice.name;
+  return json;
+}
+
+CalibrationChoice calibration_from(const JsonObject& json) {
+  CalibrationChoice choice;
+  if (json.has("tokens"))
+    for (const Json& token : json["tokens"]) {
+      if (!token.is_number_integer())
+        throw input_error(json.origin() + ": field \"tokens\" is no list of tokens");
+      choice.text.push_back(token.get<int>());
+    }
+  choice.name = json.string_or("name", "");
+  choice.tokens = json.count_or("most", 256, 1 << 30, choice.tokens);
+  choice.seed = json.count_or("seed", 0, INT64_MAX, choice.seed);
+  return choice;
+}
+
 OrderedJson to_json(const LayerDone& layer) {
   OrderedJson json{{"name", layer.name},
                    {"quantizer", to_string(layer.quantizer)},

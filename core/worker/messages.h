@@ -46,6 +46,8 @@ DivergenceResult divergence_from(const JsonObject& json);
 OrderedJson to_json(const SensitivityOptions& options);
 SensitivityOptions sensitivity_options_from(const JsonObject& json);
 
+OrderedJson to_json(const CalibrationChoice& choice);
+CalibrationChoice calibration_from(const JsonObject& json);
 OrderedJson to_json(const LayerDone& layer);
 LayerDone layer_from(const JsonObject& json);
 

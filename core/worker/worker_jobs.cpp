@@ -6,34 +6,33 @@
 namespace intarsia {
 namespace {
 
-OrderedJson evaluation_request(const WorkerModel& model, std::span<const int> tokens, std::size_t context,
-                               int bos) {
-  OrderedJson request{{"do", "evaluate"},
-                      {"model", model.handle()},
-                      {"tokens", std::vector<int>(tokens.begin(), tokens.end())},
-                      {"context", context}};
-  if (bos >= 0) request["bos"] = bos;
+OrderedJson evaluation_request(const WorkerModel& model, const EvaluationText& text,
+                               const EvaluationOptions& options) {
+  OrderedJson request{{"do", "evaluate"},           {"model", model.handle()},
+                      {"tokens", text.tokens},      {"documents", text.documents},
+                      {"context", options.context}, {"most", options.most_tokens}};
+  if (text.bos >= 0) request["bos"] = text.bos;
   return request;
 }
 
 } // namespace
 
-PerplexityResult perplexity_anywhere(LanguageModel& model, std::span<const int> tokens, std::size_t context,
-                                     int bos, const JobControl& control) {
+PerplexityResult perplexity_anywhere(LanguageModel& model, const EvaluationText& text,
+                                     const EvaluationOptions& options, const JobControl& control) {
   const auto* remote = dynamic_cast<const WorkerModel*>(&model);
-  if (!remote) return perplexity(model, tokens, context, bos, control);
-  const auto answer = remote->call(evaluation_request(*remote, tokens, context, bos), control);
+  if (!remote) return perplexity(model, text, options, control);
+  const auto answer = remote->call(evaluation_request(*remote, text, options), control);
   return perplexity_from(JsonObject(answer.result, "the worker's answer"));
 }
 
 DivergenceResult divergence_anywhere(LanguageModel& model, LanguageModel& reference,
-                                     std::span<const int> tokens, std::size_t context, int bos,
+                                     const EvaluationText& text, const EvaluationOptions& options,
                                      const JobControl& control) {
   const auto* remote = dynamic_cast<const WorkerModel*>(&model);
   const auto* other = dynamic_cast<const WorkerModel*>(&reference);
   if (!remote || !other || !remote->shares_worker_with(*other))
-    return divergence(model, reference, tokens, context, bos, control);
-  OrderedJson request = evaluation_request(*remote, tokens, context, bos);
+    return divergence(model, reference, text, options, control);
+  OrderedJson request = evaluation_request(*remote, text, options);
   request["reference"] = other->handle();
   const auto answer = remote->call(std::move(request), control);
   return divergence_from(JsonObject(answer.result, "the worker's answer"));
@@ -83,9 +82,9 @@ void quantize_in_worker(WorkerClient& client, const std::string& device,
                       {"out", std::filesystem::absolute(out).string()},
                       {"seed", options.seed},
                       {"resume", options.resume}};
-  if (!options.calibration.empty())
-    request["calibration"] = {{"tokens", options.calibration}, {"most", options.calibration_tokens}};
+  if (options.calibration) request["calibration"] = to_json(*options.calibration);
   client.call(std::move(request), control, [&](const JsonObject& event) {
+    if (options.on_note && event.has("note")) options.on_note(event.string("note"));
     if (options.on_layer && event.has("layer")) options.on_layer(layer_from(event.object("layer")));
   });
 }

@@ -12,11 +12,24 @@
 namespace intarsia {
 
 // As perplexity() and divergence(), for models anywhere.
-PerplexityResult perplexity_anywhere(LanguageModel& model, std::span<const int> tokens, std::size_t context,
-                                     int bos, const JobControl& control);
+PerplexityResult perplexity_anywhere(LanguageModel& model, const EvaluationText& text,
+                                     const EvaluationOptions& options, const JobControl& control);
 DivergenceResult divergence_anywhere(LanguageModel& model, LanguageModel& reference,
-                                     std::span<const int> tokens, std::size_t context, int bos,
+                                     const EvaluationText& text, const EvaluationOptions& options,
                                      const JobControl& control);
+
+// Of tokens that are one document.
+inline PerplexityResult perplexity_anywhere(LanguageModel& model, std::span<const int> tokens,
+                                            std::size_t context, int bos, const JobControl& control) {
+  return perplexity_anywhere(model, EvaluationText{{tokens.begin(), tokens.end()}, {0}, bos}, {context, 0},
+                             control);
+}
+inline DivergenceResult divergence_anywhere(LanguageModel& model, LanguageModel& reference,
+                                            std::span<const int> tokens, std::size_t context, int bos,
+                                            const JobControl& control) {
+  return divergence_anywhere(model, reference, EvaluationText{{tokens.begin(), tokens.end()}, {0}, bos},
+                             {context, 0}, control);
+}
 
 // As estimate_sensitivity(), in a worker, on "cpu" or "cuda:N". `path` is the checkpoint's or the artifact's,
 // which the worker opens itself.
@@ -34,9 +47,9 @@ std::uint64_t peak_memory_in_worker(WorkerClient& client, const std::string& dev
 struct WorkerQuantizeOptions {
   std::uint64_t seed = 1;
   bool resume = false;
-  std::vector<int> calibration; // tokens of a text; empty: none
-  std::size_t calibration_tokens = CalibrationOptions().tokens;
-  std::function<void(const LayerDone&)> on_layer; // called from this thread; may be empty
+  std::optional<CalibrationChoice> calibration;    // as in QuantizeOptions
+  std::function<void(const LayerDone&)> on_layer;  // called from this thread; may be empty
+  std::function<void(const std::string&)> on_note; // the same
 };
 
 // As quantize_model(), in a worker, on "cpu" or "cuda:N".

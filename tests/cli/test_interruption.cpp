@@ -30,7 +30,8 @@ class TestInterruption : public QObject {
   fs::path path(const char* name) const { return fs::path(folder_.path().toStdString()) / name; }
 
   QStringList quantize(const char* out) const {
-    return {"quantize", text(path("model")), "--plan", text(path("plan.json")), "-o", text(path(out))};
+    return {"quantize",      text(path("model")),    "--plan", text(path("plan.json")), "-o",
+            text(path(out)), "--calibration-tokens", "1024"};
   }
   void verify_same(const char* out) const {
     for (const auto& entry : fs::directory_iterator(path("alone"))) {

@@ -43,7 +43,7 @@ class TestMainJob : public QObject {
   void initTestCase() {
     const auto checkpoint = open_checkpoint(resources_folder() / "demo-model");
     Random random(1);
-    Sensitivity sensitivity{"demo-model", "data-free", 1, 1, 0, {}, {}};
+    Sensitivity sensitivity{"demo-model", "data-free", 1, 1, 0, {}, {}, {}, false};
     for (const LinearLayer& layer : checkpoint->graph().linears)
       sensitivity.layers[layer.name] = std::pow(10, -3 + 2 * random.uniform());
     write_file(path("s.json"), to_json(sensitivity).dump());

@@ -47,7 +47,10 @@ void quantize_at(const Place& place, const OpenedModel& opened, const Plan& plan
                  const JobControl& control) {
   if (!place.worker) return quantize_model(*opened.checkpoint, plan, out, options, control);
   WorkerQuantizeOptions there;
+  there.seed = options.seed;
   there.resume = options.resume;
+  there.calibration = options.calibration;
+  there.on_note = options.on_note;
   there.on_layer = options.on_layer;
   quantize_in_worker(*place.worker, place.device.id, opened.checkpoint->path(), plan, out, there, control);
 }

@@ -13,28 +13,18 @@
 namespace intarsia::ui {
 namespace {
 
-constexpr std::size_t quality_window = 256; // tokens
-
-std::vector<int> tokens_to_measure_on(const OpenedModel& opened, const std::filesystem::path& text) {
-  constexpr std::size_t most_tokens = 4096;
-  Tokenizer::EncodeOptions plain;
-  plain.add_special = false;
-  auto tokens = opened.tokenizer->encode(read_text_file(text), plain);
-  tokens.resize(std::min(tokens.size(), most_tokens));
-  return tokens;
-}
+constexpr EvaluationOptions quality_options{.context = 512, .most_tokens = 4096};
 
 // Beside the original, where there is one.
-Quality quality_of(const RunningModel& quantized, const RunningModel& original, std::span<const int> tokens,
+Quality quality_of(const RunningModel& quantized, const RunningModel& original, const EvaluationText& text,
                    const JobControl& control) {
   Quality quality;
   if (!original) {
     quality.quantized_perplexity =
-        perplexity_anywhere(*quantized.model, tokens, quality_window, -1, control).perplexity;
+        perplexity_anywhere(*quantized.model, text, quality_options, control).perplexity;
     return quality;
   }
-  const auto result =
-      divergence_anywhere(*quantized.model, *original.model, tokens, quality_window, -1, control);
+  const auto result = divergence_anywhere(*quantized.model, *original.model, text, quality_options, control);
   quality.original_perplexity = result.reference.perplexity;
   quality.quantized_perplexity = result.model.perplexity;
   quality.kl = result.mean_kl;
@@ -112,11 +102,10 @@ void Quantization::start(const Plan& plan, const QString& out, bool resume) {
        workplace = workplace_](const JobControl& control, const JobRunner::Post& post) -> JobRunner::Finish {
         QuantizeOptions options;
         options.resume = resume;
+        options.calibration.emplace(); // on text that the model writes itself
         options.on_layer = [&](const LayerDone& layer) {
-          const LinearLayer* linear = opened->graph().find(layer.name);
-          const double taken_over = layer.resumed && linear ? double(linear->weights()) : 0;
-          post([this, layer, taken_over] {
-            job_.skip(taken_over);
+          post([this, layer] {
+            if (layer.resumed) job_.skip_what_is_done();
             layers_.push_back(layer);
             emit changed();
           });
@@ -133,7 +122,7 @@ void Quantization::start(const Plan& plan, const QString& out, bool resume) {
           emit made();
         };
       },
-      {}, double(model_->graph().linear_weights()));
+      {}, 0);
 }
 
 // On the held-out text that came with the model, where there is one.
@@ -149,15 +138,15 @@ void Quantization::measure_quality(const RunningModel& quantized,
   quality_job_.start([this, text, quantized, workplace, opened = model_,
                       original = loads_original ? RunningModel() : models_.original](
                          const JobControl& control, const JobRunner::Post&) mutable -> JobRunner::Finish {
-    const auto tokens = tokens_to_measure_on(*opened, text);
+    const EvaluationText measured = evaluation_text(*opened->tokenizer, read_text_file(text));
     QString no_original;
     if (!original) try {
-        original = {opened, load_at(workplace->get(), *opened, quality_window, control)};
+        original = {opened, load_at(workplace->get(), *opened, quality_options.context, control)};
       } catch (const Error& error) { // it may be too large for the device: measure what can be
         if (error.kind() == ErrorKind::cancelled || !lives(*quantized.model)) throw;
         no_original = QString::fromUtf8(error.what());
       }
-    Quality quality = quality_of(quantized, original, tokens, control);
+    Quality quality = quality_of(quantized, original, measured, control);
     quality.text = from_path(text);
     quality.no_original = no_original;
     return [this, quality] { quality_ = quality; };

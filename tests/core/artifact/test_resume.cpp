@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Interrupted runs: whatever the moment, resuming gives the very bytes of a run that was left alone.
 #include <csignal>
+#include <cstring>
 #include <fstream>
 #include <sys/resource.h>
 
 #include "core/artifact/artifact.h"
 #include "core/artifact/quantize_job.h"
 #include "core/base/error.h"
+#include "core/base/json.h"
+#include "core/runtime/calibration.h"
 #include "tests/support/test_support.h"
 #include "tests/support/tiny_model.h"
 
@@ -99,6 +102,18 @@ class TestResume : public QObject {
     options.on_layer = [&](const LayerDone& layer) { resumed += layer.resumed ? 1 : 0; };
     quantize_model(*checkpoint_, plan_, path("out"), options, {});
     return resumed;
+  }
+
+  static QuantizeOptions calibrated() {
+    QuantizeOptions options;
+    options.calibration.emplace();
+    options.calibration->tokens = 512;
+    return options;
+  }
+
+  void remove_texts() {
+    for (const auto& entry : fs::directory_iterator(path("model")))
+      if (entry.path().filename().string().starts_with("intarsia-text")) fs::remove(entry.path());
   }
 
   void verify_whole() {
@@ -238,25 +253,149 @@ class TestResume : public QObject {
 
   void a_given_encoder_is_told_of_the_calibration() {
     fs::remove_all(path("out"));
-    const auto model = load_on_cpu(*dense_weights(*checkpoint_), {}, {});
-    CalibrationOptions chosen;
-    chosen.tokens = 256;
-    const std::vector<float> noise = gaussian(256, 3);
-    std::vector<int> text;
-    for (const float value : noise) text.push_back(int(std::abs(value) * 20) % 64);
-    Calibration calibration(*model, text, chosen);
-    QuantizeOptions options;
-    options.calibration = &calibration;
+    QuantizeOptions options = calibrated();
     quantize_model(*checkpoint_, plan_, path("weighed"), options, {});
-    Calibration again(*model, text, chosen);
-    options.calibration = &again;
     options.encode = [](const LinearSource& source, const JobControl& control) {
       const bool codes_itself = source.quantizer.family != QuantizerFamily::f16;
       if ((source.hessian != nullptr) != codes_itself) throw std::runtime_error(source.name);
-      return quantize_linear(source, control);
+      return quantize_linear(in_slabs(source), control);
     };
     QCOMPARE(error_of([&] { quantize_model(*checkpoint_, plan_, path("out"), options, {}); }), std::string());
     QVERIFY(contents(path("out")) == contents(path("weighed")));
+  }
+
+  // Stopped at the n-th report of each stage: resuming gives what a run that was left alone gives.
+  void a_calibrated_run_resumes_in_every_stage() {
+    QuantizeOptions whole_options = calibrated();
+    whole_options.calibration->tokens = 2048; // goes through a block in two chunks
+    quantize_model(*checkpoint_, plan_, path("calibrated"), whole_options, {});
+    const auto whole = contents(path("calibrated"));
+    QVERIFY(whole.at("model.safetensors") != whole_.at("model.safetensors"));
+    for (const std::string stage : {"sampling texts", "calibrating: inputs of block 0",
+                                    "calibrating: inputs of block 1", "calibrating: the outputs of block 0",
+                                    "model.layers.0.mlp.down_proj", "model.layers.1.self_attn.k_proj"})
+      for (const int report : {1, 2}) {
+        fs::remove_all(path("out"));
+        fs::remove_all(path("out.partial"));
+        if (stage.starts_with("sampling")) remove_texts();
+        std::stop_source stop;
+        int reports = 0;
+        double last = 0;
+        const auto watch = [&](const Progress& progress) {
+          if (progress.done < last || progress.done > progress.total * 1.0001)
+            throw std::logic_error(progress.stage);
+          last = progress.done;
+          if (progress.stage == stage && ++reports == report) stop.request_stop();
+        };
+        QuantizeOptions options = whole_options;
+        QCOMPARE(error_of([&] {
+                   quantize_model(*checkpoint_, plan_, path("out"), options, {watch, stop.get_token()});
+                 }),
+                 std::string("cancelled"));
+        QVERIFY2(reports >= report, stage.c_str());
+        options.resume = true;
+        std::size_t resumed = 0;
+        options.on_layer = [&](const LayerDone& layer) { resumed += layer.resumed ? 1 : 0; };
+        quantize_model(*checkpoint_, plan_, path("out"), options, {});
+        QCOMPARE(resumed > 0, stage.starts_with("model.") || stage.ends_with("block 1") ||
+                                  stage.find("outputs") != std::string::npos);
+        QVERIFY2(contents(path("out")) == whole, stage.c_str());
+      }
+  }
+
+  void an_artifact_says_what_it_was_calibrated_on() {
+    const auto record = [&](const QuantizeOptions& options) {
+      fs::remove_all(path("out"));
+      quantize_model(*checkpoint_, plan_, path("out"), options, {});
+      return read_json_file(path("out") / "artifact.json")["calibration"];
+    };
+    QCOMPARE(record({})["text"].get<std::string>(), std::string("none"));
+    QuantizeOptions options = calibrated();
+    std::size_t layers = 0;
+    options.on_layer = [&](const LayerDone& layer) {
+      const bool plain = layer.quantizer.family == QuantizerFamily::f16;
+      if (layer.proxy_loss.has_value() == plain) throw std::logic_error(layer.name);
+      ++layers;
+    };
+    const Json own = record(options);
+    QCOMPARE(layers, checkpoint_->graph().linears.size());
+    QCOMPARE(own["text"].get<std::string>(), std::string("own"));
+    QCOMPARE(own["tokens"].get<std::size_t>(), std::size_t(512));
+    QCOMPARE(own["seed"].get<std::size_t>(), std::size_t(1));
+    QVERIFY(!own.contains("notes"));
+    for (int i = 0; i < 700; ++i) options.calibration->text.push_back(i * i % 61);
+    options.calibration->name = "mine.txt";
+    const Json given = record(options);
+    QCOMPARE(given["text"].get<std::string>(), std::string("file"));
+    QCOMPARE(given["file"].get<std::string>(), std::string("mine.txt"));
+    open_artifact(path("out"))->verify({});
+    options.calibration->text.resize(100);
+    fs::remove_all(path("out"));
+    QVERIFY(error_of([&] {
+              quantize_model(*checkpoint_, plan_, path("out"), options, {});
+            }).find("100 tokens") != std::string::npos);
+  }
+
+  // Whatever stands in the way, there is an artifact in the end, and it says what was done.
+  void what_cannot_be_calibrated_is_said() {
+    std::vector<std::string> notes;
+    QuantizeOptions options = calibrated();
+    options.on_note = [&](const std::string& note) { notes.push_back(note); };
+    const auto run = [&](const Checkpoint& checkpoint) {
+      fs::remove_all(path("out"));
+      notes.clear();
+      quantize_model(checkpoint, plan_, path("out"), options, {});
+      const Json record = read_json_file(path("out") / "artifact.json")["calibration"];
+      if (record["notes"].get<std::vector<std::string>>() != notes) throw std::logic_error("other notes");
+      return record;
+    };
+    options.memory = 1; // not even to sample
+    remove_texts();
+    QCOMPARE(run(*checkpoint_)["text"].get<std::string>(), std::string("none"));
+    QVERIFY(notes.size() == 1 && notes[0].find("own text") != std::string::npos);
+    QVERIFY(contents(path("out")).at("model.safetensors") == whole_.at("model.safetensors"));
+    for (int i = 0; i < 700; ++i) options.calibration->text.push_back(i * i % 61);
+    QCOMPARE(run(*checkpoint_)["text"].get<std::string>(), std::string("none"));
+    QCOMPARE(notes.size(), std::size_t(2)); // neither way to calibrate
+    // What suffices for one stream, but not for two.
+    const ModelConfig& config = checkpoint_->config();
+    options.memory = (Calibration::bytes(config, checkpoint_->graph(), 640, false) +
+                      Calibration::bytes(config, checkpoint_->graph(), 640, true)) /
+                         2 +
+                     16 * 40 * 24;
+    const Json half = run(*checkpoint_);
+    QCOMPARE(half["text"].get<std::string>(), std::string("file"));
+    QCOMPARE(half["asymmetric"].get<bool>(), false);
+    QCOMPARE(notes.size(), std::size_t(1));
+  }
+
+  void activations_that_are_not_finite_cost_feedback_only() {
+    fs::remove_all(path("burst"));
+    fs::copy(path("model"), path("burst"));
+    std::string bytes = read_bytes(path("burst") / "model.safetensors");
+    std::uint64_t header = 0;
+    std::memcpy(&header, bytes.data(), 8);
+    const Json tensors = Json::parse(bytes.substr(8, header));
+    const auto at =
+        tensors["model.layers.1.post_attention_layernorm.weight"]["data_offsets"][0].get<std::size_t>();
+    const float huge = 3e38f;
+    std::memcpy(bytes.data() + 8 + header + at, &huge, 4);
+    write_file(path("burst") / "model.safetensors", bytes);
+    QuantizeOptions options = calibrated();
+    for (int i = 0; i < 700; ++i) options.calibration->text.push_back(i * i % 61);
+    std::map<std::string, bool> with_feedback;
+    options.on_layer = [&](const LayerDone& layer) {
+      with_feedback[layer.name] = layer.proxy_loss.has_value();
+    };
+    std::vector<std::string> notes;
+    options.on_note = [&](const std::string& note) { notes.push_back(note); };
+    fs::remove_all(path("out"));
+    quantize_model(*open_checkpoint(path("burst")), plan_, path("out"), options, {});
+    QVERIFY(with_feedback.at("model.layers.1.self_attn.q_proj") ||
+            plan_.layers.at("model.layers.1.self_attn.q_proj").quantizer.family == QuantizerFamily::f16);
+    QVERIFY(!with_feedback.at("model.layers.1.mlp.gate_proj") &&
+            !with_feedback.at("model.layers.1.mlp.down_proj"));
+    QVERIFY(!notes.empty() && notes[0].find("model.layers.1.mlp") != std::string::npos);
   }
 
   // A device that fails, whatever it throws: the CPU, or a sound device, goes on.

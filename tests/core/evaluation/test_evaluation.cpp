@@ -29,6 +29,8 @@ class TestEvaluation : public QObject {
     for (int i = 0; i < 50; ++i) tokens.push_back(i * 7 % 96);
     return tokens;
   }();
+  // One document.
+  EvaluationText plain(int bos) const { return {tokens_, {0}, bos}; }
 
  private slots:
   void perplexity_is_what_the_logits_say() {
@@ -41,7 +43,7 @@ class TestEvaluation : public QObject {
       for (std::size_t i = 1; i < window.size(); ++i, ++count)
         sum -= log_probability(std::span(logits).subspan((i - 1) * 96, 96), window[i]);
     }
-    const auto result = perplexity(*model_, tokens_, 16, -1, {});
+    const auto result = perplexity(*model_, plain(-1), {16, 0}, {});
     QCOMPARE(result.tokens, count);
     QCOMPARE(result.windows, std::size_t(4));
     QVERIFY(std::abs(result.mean_nll - sum / double(count)) < 1e-6);
@@ -49,18 +51,72 @@ class TestEvaluation : public QObject {
   }
 
   void with_a_begin_token_every_token_is_scored() {
-    QCOMPARE(perplexity(*model_, tokens_, 16, 1, {}).tokens, tokens_.size());
+    QCOMPARE(perplexity(*model_, plain(1), {16, 0}, {}).tokens, tokens_.size());
   }
 
   void divergence_from_itself_is_zero_and_from_another_is_not() {
-    const auto same = divergence(*model_, *model_, tokens_, 32, -1, {});
+    const auto same = divergence(*model_, *model_, plain(-1), {32, 0}, {});
     QVERIFY(same.mean_kl < 1e-12);
     QCOMPARE(same.top1_agreement, 1.0);
     const OpenedModel other = open_model(test::tests_folder() / "golden/runtime/biased");
     const auto different = load_on_cpu(other.weights(), {}, {});
-    const auto result = divergence(*different, *model_, tokens_, 32, -1, {});
+    const auto result = divergence(*different, *model_, plain(-1), {32, 0}, {});
     QVERIFY(result.mean_kl > 0.01);
     QVERIFY(result.reference.mean_nll == same.model.mean_nll);
+  }
+
+  void windows_do_not_cross_documents() {
+    const EvaluationText text{tokens_, {0, 10, 11, 30}, -1}; // of 10, 1, 19 and 20 tokens
+    double sum = 0;
+    std::size_t count = 0, windows = 0;
+    for (const auto& [begin, size] :
+         std::vector<std::pair<int, int>>{{0, 10}, {11, 16}, {27, 3}, {30, 16}, {46, 4}}) {
+      const auto result =
+          perplexity(*model_, std::span(tokens_).subspan(std::size_t(begin), std::size_t(size)), 16, -1, {});
+      sum += result.mean_nll * double(result.tokens), count += result.tokens, ++windows;
+    }
+    const auto result = perplexity(*model_, text, {16, 0}, {});
+    QCOMPARE(result.tokens, count);
+    QCOMPARE(result.windows, windows);
+    QVERIFY(std::abs(result.mean_nll - sum / double(count)) < 1e-9);
+  }
+
+  void a_begin_token_that_is_there_is_not_put_there_again() {
+    EvaluationText text = plain(tokens_[0]);
+    const auto expected = perplexity(*model_, plain(-1), {50, 0}, {});
+    const auto result = perplexity(*model_, text, {50, 0}, {});
+    QCOMPARE(result.tokens, expected.tokens);
+    QCOMPARE(result.mean_nll, expected.mean_nll);
+  }
+
+  void a_sample_is_whole_windows_spread_evenly() {
+    const auto all = perplexity(*model_, plain(-1), {5, 0}, {}),
+               some = perplexity(*model_, plain(-1), {5, 20}, {});
+    QCOMPARE(all.windows, std::size_t(10));
+    QCOMPARE(some.windows, std::size_t(4));
+    double sum = 0;
+    for (const std::size_t window : {0u, 2u, 5u, 7u})
+      sum += perplexity(*model_, std::span(tokens_).subspan(5 * window, 5), 5, -1, {}).mean_nll / 4;
+    QVERIFY(std::abs(some.mean_nll - sum) < 1e-9);
+    QVERIFY(some.standard_error > 0);
+    QCOMPARE(perplexity(*model_, plain(-1), {5, 1}, {}).windows, std::size_t(1));
+  }
+
+  void documents_are_found_in_texts() {
+    const OpenedModel demo = open_model(built_in_model());
+    const Tokenizer& tokenizer = *demo.tokenizer;
+    const EvaluationText chats = evaluation_text(tokenizer, "<|begin|>one<|end|>two<|end|>\n<|begin|>three");
+    QCOMPARE(chats.documents.size(), std::size_t(2));
+    QCOMPARE(chats.tokens[chats.documents[1]], tokenizer.spec().bos);
+    QCOMPARE(chats.bos, -1); // this tokenizer puts nothing before a text
+    const EvaluationText ended = evaluation_text(tokenizer, "one<|end|>two<|end|>");
+    QCOMPARE(ended.documents.size(), std::size_t(2));
+    QCOMPARE(ended.tokens[ended.documents[1] - 1], tokenizer.spec().eos);
+    const EvaluationText corpus = evaluation_text(tokenizer, "one<|endoftext|>two<|endoftext|>");
+    QCOMPARE(corpus.documents.size(), std::size_t(2));
+    QVERIFY(tokenizer.decode(corpus.tokens).find("endoftext") == std::string::npos);
+    QCOMPARE(evaluation_text(tokenizer, "just a text").documents.size(), std::size_t(1));
+    QVERIFY(description(chats, tokenizer).find("2 documents, nothing") != std::string::npos);
   }
 
   void kl_of_known_distributions() {
@@ -82,22 +138,25 @@ class TestEvaluation : public QObject {
     const LinearLayer& layer = opened.graph().linears[0];
     broken->replace_linear(layer.name,
                            DenseLinear{{layer.d_out, layer.d_in}, std::vector<float>(layer.weights(), NAN)});
-    QVERIFY(test::error_of([&] { perplexity(*broken, tokens_, 16, -1, {}); }).find("not finite") !=
-            std::string::npos);
-    QVERIFY(test::error_of([&] { divergence(*broken, *model_, tokens_, 16, -1, {}); }).find("not finite") !=
-            std::string::npos);
+    QVERIFY(test::error_of([&] {
+              perplexity(*broken, plain(-1), {16, 0}, {});
+            }).find("not finite") != std::string::npos);
+    QVERIFY(test::error_of([&] {
+              divergence(*broken, *model_, plain(-1), {16, 0}, {});
+            }).find("not finite") != std::string::npos);
   }
 
   void misuse_and_cancelling_are_said() {
-    QVERIFY(test::error_of([&] { perplexity(*model_, tokens_, 1, -1, {}); }).find("at least 2") !=
-            std::string::npos);
     QVERIFY(test::error_of([&] {
-              perplexity(*model_, std::span(tokens_).first(1), 16, -1, {});
+              perplexity(*model_, plain(-1), {1, 0}, {});
+            }).find("at least 2") != std::string::npos);
+    QVERIFY(test::error_of([&] {
+              perplexity(*model_, EvaluationText{{1}, {0}, -1}, {16, 0}, {});
             }).find("too short") != std::string::npos);
     std::stop_source stop;
     stop.request_stop();
     QCOMPARE(test::error_of([&] {
-               perplexity(*model_, tokens_, 16, -1, {{}, stop.get_token()});
+               perplexity(*model_, plain(-1), {16, 0}, {{}, stop.get_token()});
              }),
              std::string("cancelled"));
   }

@@ -1,15 +1,50 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <QTemporaryDir>
 #include <cmath>
+#include <cstring>
 
 #include "core/artifact/open_model.h"
-#include "core/artifact/quantize_job.h"
+#include "core/base/parallel.h"
 #include "core/base/random.h"
+#include "core/palette/quantized_linear.h"
 #include "core/runtime/calibration.h"
 #include "tests/support/test_support.h"
 #include "tests/support/tiny_model.h"
 
 using namespace intarsia;
+
+namespace {
+
+// The blocks' linears off by some noise, as quantized ones are.
+class Disturbed : public WeightSource {
+ public:
+  Disturbed(const WeightSource& original, float amount)
+      : original_(original)
+      , amount_(amount) {}
+  const ModelConfig& config() const override { return original_.config(); }
+  const LayerGraph& graph() const override { return original_.graph(); }
+  std::vector<float> vector(std::string_view name) const override { return original_.vector(name); }
+  LinearWeights linear(const LinearLayer& layer) const override {
+    DenseLinear dense = to_dense(original_.linear(layer));
+    const auto noise = test::gaussian(dense.weights.size(), seed_for(3, layer.name));
+    for (std::size_t i = 0; i < noise.size(); ++i) dense.weights[i] += amount_ * noise[i];
+    return dense;
+  }
+
+ private:
+  const WeightSource& original_;
+  float amount_;
+};
+
+bool same_factor(const HessianFactor& a, const HessianFactor& b) {
+  for (std::size_t j = 0; j < a.dimension(); ++j)
+    if (std::memcmp(a.column(j), b.column(j), a.dimension() * sizeof(float)) != 0) return false;
+  std::vector<float> one = test::gaussian(4 * a.dimension(), 8), other = one;
+  a.shift(one), b.shift(other);
+  return one == other;
+}
+
+} // namespace
 
 class TestCalibration : public QObject {
   Q_OBJECT
@@ -17,11 +52,39 @@ class TestCalibration : public QObject {
   std::filesystem::path path(const char* name) const {
     return std::filesystem::path(folder_.path().toStdString()) / name;
   }
-  static std::vector<int> text() {
+  // 30 sequences of 50 tokens: several chunks, the last smaller.
+  static std::vector<std::vector<int>> text() {
     Random random(1);
-    std::vector<int> tokens(1500);
-    for (int& token : tokens) token = int(random.below(64));
-    return tokens;
+    std::vector<std::vector<int>> sequences(30, std::vector<int>(50));
+    for (auto& sequence : sequences)
+      for (int& token : sequence) token = int(random.below(64));
+    return sequences;
+  }
+  Calibration make(CalibrationOptions options = {}) const {
+    return Calibration(*source_, text(), cpu_products(), std::move(options));
+  }
+  using Factors = std::map<std::string, std::shared_ptr<const HessianFactor>>;
+  Factors factors_of_block(Calibration& calibration) const {
+    Factors factors;
+    const std::size_t block = calibration.next_block();
+    for (const LinearLayer& layer : source_->graph().linears)
+      if (layer.block == block) factors[layer.input] = calibration.factor(layer, Rotation(layer.d_in, 5));
+    return factors;
+  }
+  // Through all blocks, which become `quantized`.
+  Factors all_factors(Calibration& calibration, const WeightSource& quantized) const {
+    Factors all;
+    for (std::size_t block = calibration.next_block(); block < source_->config().blocks; ++block) {
+      calibration.read_block({});
+      all.merge(factors_of_block(calibration));
+      calibration.pass_block(quantized, {});
+    }
+    return all;
+  }
+  static bool same(const Factors& a, const Factors& b) {
+    return a.size() == b.size() && std::all_of(a.begin(), a.end(), [&](const auto& entry) {
+             return same_factor(*entry.second, *b.at(entry.first));
+           });
   }
 
  private slots:
@@ -29,15 +92,13 @@ class TestCalibration : public QObject {
     test::write_tiny_model(path("model"));
     checkpoint_ = open_checkpoint(path("model"));
     source_ = dense_weights(*checkpoint_);
-    model_ = load_on_cpu(*source_, {}, {});
   }
 
-  void moments_are_those_of_the_inputs_in_any_number_of_passes() {
-    const auto tokens = text();
-    // What every layer reads, gathered independently, in the same windows.
-    constexpr std::size_t window = 300;
+  // The inputs as the running model has them, summed independently.
+  void moments_are_those_of_the_inputs() {
+    const auto model = load_on_cpu(*source_, {.half_precision_cache = false}, {});
     std::map<std::string, std::vector<double>> sums;
-    model_->observe_inputs([&](const std::string& input, std::span<const float> x, std::size_t count) {
+    model->observe_inputs([&](const std::string& input, std::span<const float> x, std::size_t count) {
       const std::size_t n = x.size() / count;
       auto& sum = sums[input];
       sum.resize(n * n);
@@ -45,69 +106,128 @@ class TestCalibration : public QObject {
         for (std::size_t i = 0; i < n; ++i)
           for (std::size_t j = 0; j < n; ++j) sum[i * n + j] += double(x[t * n + i]) * x[t * n + j];
     });
-    const auto sequence = model_->new_sequence(window);
-    for (std::size_t start = 0; start + window <= tokens.size(); start += window) {
+    const auto sequence = model->new_sequence(50);
+    for (const auto& tokens : text()) {
       sequence->truncate(0);
-      sequence->forward(std::span(tokens).subspan(start, window), true, {});
+      sequence->forward(tokens, true, {});
     }
-    model_->observe_inputs({});
-    QCOMPARE(sums.size(), std::size_t(8)); // two blocks, four inputs each
-    for (const std::uint64_t memory : {std::uint64_t(1), std::uint64_t(1) << 30}) {
-      Calibration calibration(*model_, tokens, {.tokens = 1500, .window = window, .memory = memory});
-      QCOMPARE(calibration.tokens(), std::size_t(1500));
-      for (const LinearLayer& layer : model_->graph().linears) {
-        const Rotation rotation(layer.d_in, 5);
-        const auto factor = calibration.factor(layer, rotation, {});
-        const auto& sum = sums.at(layer.input);
-        const HessianFactor expected(std::vector<float>(sum.begin(), sum.end()), rotation);
-        for (std::size_t j = 0; j < layer.d_in; ++j)
-          for (std::size_t i = 0; i <= j; ++i)
-            QVERIFY(std::abs(factor->column(j)[i] - expected.column(j)[i]) <
-                    1e-3f * (std::abs(expected.column(j)[j]) + 1));
-      }
+    Calibration calibration = make({.asymmetric = false});
+    QCOMPARE(calibration.tokens(), std::size_t(1500));
+    const Factors factors = all_factors(calibration, *source_);
+    QCOMPARE(factors.size(), std::size_t(8)); // two blocks, four inputs each
+    for (const LinearLayer& layer : source_->graph().linears) {
+      const auto& sum = sums.at(layer.input);
+      const HessianFactor expected(std::vector<float>(sum.begin(), sum.end()), Rotation(layer.d_in, 5));
+      for (std::size_t j = 0; j < layer.d_in; ++j)
+        for (std::size_t i = 0; i <= j; ++i)
+          QVERIFY(std::abs(factors.at(layer.input)->column(j)[i] - expected.column(j)[i]) <
+                  1e-3f * (std::abs(expected.column(j)[j]) + 1));
     }
   }
 
-  void too_short_a_text_is_refused() {
-    const std::vector<int> tokens(100, 1);
-    QVERIFY(test::error_of([&] { Calibration(*model_, tokens, {}); }).find("100 tokens") !=
-            std::string::npos);
+  void asymmetric_is_symmetric_while_nothing_is_quantized() {
+    Calibration plain = make({.asymmetric = false}), asymmetric = make();
+    QVERIFY(same(all_factors(plain, *source_), all_factors(asymmetric, *source_)));
   }
 
-  void windows_spread_over_the_text() {
-    const auto tokens = text();
-    Calibration some(*model_, tokens, {.tokens = 512, .window = 256});
-    Calibration all(*model_, tokens, {.tokens = 100000, .window = 256});
-    QCOMPARE(some.tokens(), std::size_t(512));
-    QCOMPARE(all.tokens(), std::size_t(1280));
-    QVERIFY(some.identity() != all.identity());
+  void later_blocks_read_what_quantized_ones_give() {
+    const Disturbed quantized(*source_, 0.02f);
+    Calibration plain = make({.asymmetric = false}), asymmetric = make();
+    const Factors before = all_factors(plain, quantized), after = all_factors(asymmetric, quantized);
+    for (const LinearLayer& layer : source_->graph().linears) {
+      QCOMPARE(same_factor(*before.at(layer.input), *after.at(layer.input)), layer.block == 0);
+      QCOMPARE(after.at(layer.input)->shifts(), layer.block == 1);
+    }
   }
 
-  void a_calibrated_artifact_says_so() {
-    const auto tokens = text();
-    Calibration calibration(*model_, tokens, {});
-    QuantizeOptions options;
-    options.calibration = &calibration;
-    std::size_t reported = 0;
-    options.on_layer = [&](const LayerDone& layer) {
-      const bool plain = layer.quantizer.family == QuantizerFamily::f16;
-      QCOMPARE(layer.proxy_loss.has_value(), !plain);
-      if (!plain) QVERIFY(*layer.proxy_loss > 0 && *layer.proxy_loss < layer.distortion * 3);
-      ++reported;
+  void the_number_of_threads_does_not_matter() {
+    const Disturbed quantized(*source_, 0.02f);
+    Factors one;
+    {
+      const ThreadLimit limit(1);
+      Calibration calibration = make();
+      one = all_factors(calibration, quantized);
+    }
+    for (const std::size_t threads : {2u, 7u}) {
+      const ThreadLimit limit(threads);
+      Calibration calibration = make();
+      QVERIFY(same(one, all_factors(calibration, quantized)));
+    }
+  }
+
+  void streams_go_on_from_a_file() {
+    const Disturbed quantized(*source_, 0.02f);
+    Calibration first = make();
+    first.read_block({});
+    first.pass_block(quantized, {});
+    first.save(path("streams"));
+    const Factors expected = all_factors(first, quantized);
+    Calibration second = make();
+    QVERIFY(second.restore(path("streams")));
+    QCOMPARE(second.next_block(), std::size_t(1));
+    QVERIFY(same(expected, all_factors(second, quantized)));
+    // Without having read the block, as a run that finds it done.
+    Calibration third = make();
+    third.pass_block(quantized, {});
+    QVERIFY(same(expected, all_factors(third, quantized)));
+  }
+
+  void other_streams_are_not_taken() {
+    Calibration calibration = make();
+    QVERIFY(!calibration.restore(path("none")));
+    calibration.pass_block(*source_, {});
+    calibration.save(path("good"));
+    QFile file(QString::fromStdString(path("good").string()));
+    QVERIFY(file.open(QIODevice::ReadOnly));
+    const QByteArray bytes = file.readAll();
+    const auto refused = [&](QByteArray changed) {
+      test::write_file(path("bad"), changed.toStdString());
+      Calibration fresh = make();
+      return !fresh.restore(path("bad")) && fresh.next_block() == 0;
     };
-    const Plan plan = test::mixed_plan(checkpoint_->graph());
-    quantize_model(*checkpoint_, plan, path("aware"), options, {});
-    QCOMPARE(reported, checkpoint_->graph().linears.size());
-    const Json manifest = read_json_file(path("aware") / "artifact.json");
-    QCOMPARE(manifest["calibration_tokens"].get<std::size_t>(), calibration.tokens());
-    open_artifact(path("aware"))->verify({});
+    QVERIFY(!refused(bytes));
+    QVERIFY(refused(bytes.left(bytes.size() - 4)) && refused(bytes.left(20)) && refused({}));
+    for (const qsizetype at : {qsizetype(3), qsizetype(9), qsizetype(20), bytes.size() / 2}) {
+      QByteArray damaged = bytes;
+      damaged[at] = char(damaged[at] ^ 0x10);
+      QVERIFY(refused(damaged));
+    }
+    Calibration symmetric = make({.asymmetric = false});
+    QVERIFY(!symmetric.restore(path("good")));
+  }
+
+  void a_stop_leaves_the_streams_where_they_were() {
+    const Disturbed quantized(*source_, 0.02f);
+    Calibration whole = make();
+    const Factors expected = all_factors(whole, quantized);
+    Calibration calibration = make();
+    for (int i = 0; i < 4; ++i) {
+      std::stop_source stop;
+      int reports = 0;
+      const JobControl control{[&](const Progress& progress) {
+                                 if (progress.done > 0 && ++reports == 1) stop.request_stop();
+                               },
+                               stop.get_token()};
+      QCOMPARE(test::error_of([&] {
+                 i % 2 ? calibration.pass_block(quantized, control) : calibration.read_block(control);
+               }),
+               std::string("cancelled"));
+      QCOMPARE(calibration.next_block(), std::size_t(0));
+    }
+    QVERIFY(same(expected, all_factors(calibration, quantized)));
+  }
+
+  void unequal_sequences_are_refused() {
+    auto sequences = text();
+    sequences.back().pop_back();
+    QVERIFY(test::error_of([&] { Calibration(*source_, sequences, cpu_products(), {}); }).find("unequal") !=
+            std::string::npos);
   }
 
  private:
   QTemporaryDir folder_;
   std::unique_ptr<Checkpoint> checkpoint_;
   std::unique_ptr<WeightSource> source_;
-  std::unique_ptr<LanguageModel> model_;
 };
 
 QTEST_APPLESS_MAIN(TestCalibration)

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// How much of a layer's loss rounding with feedback leaves.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/base/progress.h"
+#include "core/runtime/dense_products.h"
+
+namespace intarsia {
+
+// f_l of every linear of the blocks, in (0, 1]: its loss is a_l f_l D_l where it is rounded with feedback
+// (HessianFactor::feedback_factor, blocks of 16 columns as trellis codes have), from the second moments of
+// its input over the sequences, which are equally long. 1 where these are not finite. Reads one block's
+// weights at a time. Progress is in blocks.
+std::map<std::string, double> feedback_factors(const WeightSource& weights,
+                                               const std::vector<std::vector<int>>& sequences,
+                                               const DenseProducts& products, const JobControl& control);
+
+} // namespace intarsia

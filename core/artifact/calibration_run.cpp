@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/artifact/calibration_run.h"
+
+#include <algorithm>
+
+#include "core/allocation/budget.h"
+#include "core/allocation/memory_model.h"
+#include "core/base/atomic_file.h"
+#include "core/base/error.h"
+#include "core/base/free_memory.h"
+#include "core/base/mapped_file.h"
+#include "core/device/device.h"
+
+namespace intarsia {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char *streams_name = "streams", *record_name = "calibration.json";
+// What a layer needs beside the calibration while it is quantized: its weights twice and their codes.
+constexpr std::uint64_t copies_of_a_layer = 4 * sizeof(float);
+
+std::uint64_t largest_layer(const LayerGraph& graph) {
+  std::size_t weights = 0;
+  for (const LinearLayer& layer : graph.linears) weights = std::max(weights, layer.weights());
+  return copies_of_a_layer * weights;
+}
+
+} // namespace
+
+CalibrationRun::CalibrationRun(const Checkpoint& checkpoint, const QuantizeOptions& options, fs::path folder)
+    : checkpoint_(checkpoint)
+    , options_(options)
+    , choice_(*options.calibration)
+    , folder_(std::move(folder))
+    , original_(dense_weights(checkpoint)) {
+  if (choice_.own()) own_.emplace(checkpoint, choice_);
+  if (const fs::path kept = folder_ / record_name; fs::exists(kept)) try {
+      for (const Json& sentence : read_json_file(kept).value("notes", Json::array()))
+        notes_.push_back(sentence.get<std::string>());
+    } catch (const std::exception&) { // damaged: those of this run remain
+    }
+}
+
+CalibrationRun::~CalibrationRun() = default;
+
+std::uint64_t CalibrationRun::free_memory() const {
+  return options_.memory ? options_.memory : available_memory();
+}
+
+void CalibrationRun::note(const std::string& sentence) {
+  if (std::find(notes_.begin(), notes_.end(), sentence) != notes_.end()) return;
+  notes_.push_back(sentence);
+  keep_record();
+  if (options_.on_note) options_.on_note(sentence);
+}
+
+bool CalibrationRun::must_sample() const { return own_ && !own_->find(); }
+
+// Null, and noted, where the model does not fit.
+std::unique_ptr<LanguageModel> CalibrationRun::load(const JobControl& control) {
+  const std::uint64_t halves = f16_model_bytes(checkpoint_.graph(), checkpoint_.config()),
+                      free = free_memory();
+  if (free != 0 && halves > free) {
+    note("quantized without calibration: to sample the model's own text needs " + format_bytes(halves) +
+         " of memory, and only " + format_bytes(free) + " are free; a given text needs less");
+    return nullptr;
+  }
+  const bool half = free != 0 && 2 * halves > free;
+  return load_on_cpu(*original_, {.half_precision_cache = half, .half_precision_weights = half}, control);
+}
+
+std::optional<CalibrationText> CalibrationRun::text(const JobControl& control) {
+  if (!own_) return given_text(choice_, checkpoint_.config());
+  if (auto known = own_->find()) return known;
+  if (!model_)
+    model_ = load({[&](const Progress& progress) { control.report(progress.stage, 0, 1); }, control.stop});
+  if (!model_) return std::nullopt;
+  return own_->write(*model_, control);
+}
+
+bool CalibrationRun::fits(std::size_t tokens, bool asymmetric) {
+  const std::uint64_t needed =
+      Calibration::bytes(checkpoint_.config(), checkpoint_.graph(), tokens, asymmetric) +
+      largest_layer(checkpoint_.graph());
+  const std::uint64_t free = free_memory();
+  if (free == 0 || needed <= free) return true;
+  note((asymmetric ? "calibrated without regard to the layers before: that needs "
+                   : "quantized without calibration: it needs ") +
+       format_bytes(needed) + " of memory, and only " + format_bytes(free) + " are free");
+  return false;
+}
+
+void CalibrationRun::start(std::size_t first_block, const JobControl& control) {
+  const JobControl loading{[&](const Progress& progress) { control.report(progress.stage, 0, 1); },
+                           control.stop};
+  if (options_.load) model_ = options_.load(loading); // its products are needed whatever text there is
+  auto found = text(control);
+  if (!found) return keep_record();
+  text_ = std::move(*found);
+  if (!options_.load) {
+    model_.reset(); // sampled from; calibrating needs a block at a time
+    give_back_free_memory();
+  }
+  asymmetric_ = fits(text_.tokens(), true);
+  if (!asymmetric_ && !fits(text_.tokens(), false)) return keep_record();
+  CalibrationOptions chosen;
+  chosen.asymmetric = asymmetric_;
+  calibration_ = std::make_unique<Calibration>(
+      *original_, text_.sequences, model_ ? model_->products() : cpu_products(), std::move(chosen));
+  if (calibration_->restore(folder_ / streams_name) && calibration_->next_block() > first_block)
+    calibration_->restart(); // an earlier block's codes were damaged
+  keep_record();
+}
+
+std::shared_ptr<const HessianFactor> CalibrationRun::factor(const LinearLayer& layer,
+                                                            const Rotation& rotation) {
+  if (layer.input == failed_input_) return nullptr;
+  try {
+    return calibration_->factor(layer, rotation);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::input) throw;
+    if (failed_input_.empty())
+      note(layer.name + " and what reads such inputs is rounded without feedback: " + error.what());
+    failed_input_ = layer.input;
+    return nullptr;
+  }
+}
+
+void CalibrationRun::pass_block(const WeightSource& quantized, const JobControl& control) {
+  calibration_->pass_block(quantized, control);
+  calibration_->save(folder_ / streams_name);
+}
+
+// Written as it changes: a resumed run may have nothing left to calibrate.
+void CalibrationRun::keep_record() const {
+  OrderedJson record = active() ? record_of(choice_, text_) : OrderedJson{{"text", "none"}};
+  if (active()) record["asymmetric"] = asymmetric_;
+  if (!notes_.empty()) record["notes"] = notes_;
+  write_file_atomically(folder_ / record_name, record.dump() + "\n");
+}
+
+OrderedJson CalibrationRun::record() const {
+  return OrderedJson::parse(read_text_file(folder_ / record_name));
+}
+
+void CalibrationRun::remove_files(const fs::path& folder) {
+  for (const char* name : {streams_name, "streams.new", record_name}) fs::remove(folder / name);
+}
+
+} // namespace intarsia

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The calibration of one quantization job: gets the text, runs it through the model block by block as the
+// blocks are quantized, and says what was done where that could not be.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/artifact/quantize_job.h"
+#include "core/runtime/calibration.h"
+
+namespace intarsia {
+
+class CalibrationRun {
+ public:
+  // `folder`: of the artifact in the making, where the text and the streams are kept for resumption.
+  CalibrationRun(const Checkpoint& checkpoint, const QuantizeOptions& options, std::filesystem::path folder);
+  ~CalibrationRun();
+
+  bool must_sample() const; // no earlier run has left the model's own text
+  // Gets the text and puts the streams before a block at or before `first_block`, as an earlier run left them
+  // or at the beginning. Progress is in tokens of the text.
+  void start(std::size_t first_block, const JobControl& control);
+  bool active() const { return calibration_ != nullptr; } // else layers are rounded without feedback
+
+  std::size_t next_block() const { return calibration_->next_block(); }
+  void read_block(const JobControl& control) { calibration_->read_block(control); }
+  // Null, and noted, where the moments are not finite.
+  std::shared_ptr<const HessianFactor> factor(const LinearLayer& layer, const Rotation& rotation);
+  void pass_block(const WeightSource& quantized, const JobControl& control);
+
+  // For the artifact's manifest; what an earlier run noted is part of it.
+  OrderedJson record() const;
+
+  static void remove_files(const std::filesystem::path& folder); // once the artifact is whole
+
+ private:
+  std::optional<CalibrationText> text(const JobControl& control);
+  std::unique_ptr<LanguageModel> load(const JobControl& control);
+  bool fits(std::size_t tokens, bool asymmetric);
+  std::uint64_t free_memory() const;
+  void note(const std::string& sentence);
+  void keep_record() const;
+
+  const Checkpoint& checkpoint_;
+  const QuantizeOptions& options_;
+  const CalibrationChoice& choice_;
+  std::filesystem::path folder_;
+  std::unique_ptr<WeightSource> original_;
+  std::unique_ptr<LanguageModel> model_; // kept where it computes products
+  std::optional<OwnText> own_;
+  CalibrationText text_;
+  bool asymmetric_ = true;
+  std::unique_ptr<Calibration> calibration_;
+  std::string failed_input_; // whose moments were not finite
+  std::vector<std::string> notes_;
+};
+
+} // namespace intarsia
