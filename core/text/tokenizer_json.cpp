@@ -99,6 +99,20 @@ void read_model(const JsonObject& root, TokenizerSpec& spec) {
   if (model.has("unk_token")) spec.unknown = id_of(spec, model.string("unk_token"));
 }
 
+// tokenizers gives an added token whose id another token of the model has the next free one.
+AddedToken at_free_id(AddedToken token, TokenizerSpec& spec) {
+  const auto id = std::size_t(token.id);
+  const bool in_model =
+      spec.outside_model.empty() || id >= spec.outside_model.size() || !spec.outside_model[id];
+  if (id >= spec.tokens.size() || !in_model || spec.tokens[id].empty() || spec.tokens[id] == token.content)
+    return token;
+  spec.warnings.push_back(spec.origin + ": added token \"" + token.content + "\" has id " +
+                          std::to_string(token.id) + ", which is that of \"" + spec.tokens[id] +
+                          "\"; it gets the next free one");
+  token.id = int(spec.tokens.size());
+  return token;
+}
+
 // A decoder that the file leaves out follows from the pre-tokenizer that it undoes.
 Json decoder_of(const Json& pre_tokenizer) {
   if (!pre_tokenizer.is_object() || !pre_tokenizer.contains("type")) return nullptr;
@@ -127,7 +141,7 @@ TokenizerSpec parse_tokenizer_json(const Json& json, const std::string& origin) 
   if (root.has("added_tokens"))
     for (const Json& entry : root["added_tokens"]) {
       const JsonObject token(entry, origin + ": added_tokens");
-      place_added_token(spec, added_token_of(token, token.integer("id")));
+      place_added_token(spec, at_free_id(added_token_of(token, token.integer("id")), spec));
     }
   const auto stage = [&root](const char* field) {
     return root.has(field) ? root.object(field).json() : Json();
