@@ -68,8 +68,8 @@ std::size_t logit_rows(const ModelConfig& config, std::size_t capacity) {
 ArenaPlan weight_arena(const ModelConfig& config, const LayerGraph& graph, const QuantizerOf& quantizer_of) {
   ArenaPlan arena;
   for (const LinearLayer* layer : graph.all_layers()) add_linear(arena, *layer, quantizer_of(*layer));
-  for (const std::string& norm : graph.norms)
-    arena.add(norm + ".weight", MemoryUse::norms_and_biases, sizeof(float) * config.hidden);
+  for (const NormLayer& norm : graph.norms)
+    arena.add(norm.name + ".weight", MemoryUse::norms_and_biases, sizeof(float) * norm.width);
   arena.add("rope", MemoryUse::norms_and_biases, sizeof(float) * (config.head_dim / 2));
   return arena;
 }

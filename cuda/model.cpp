@@ -7,6 +7,7 @@
 #include "core/base/free_memory.h"
 #include "core/base/half.h"
 #include "core/runtime/rope.h"
+#include "core/runtime/unsupported_on_cuda.h"
 #include "cuda/backend.h"
 #include "cuda/memory_plan.h"
 #include "cuda/rotation_split.h"
@@ -55,11 +56,16 @@ DeviceRotation device_rotation(const RotationSplit& split, const std::uint8_t* s
   return {int(split.blocks), int(split.order), int(split.power), signs, split.order > 1 ? dense : nullptr};
 }
 
+const ModelConfig& supported(const ModelConfig& config) {
+  require_cuda_support(config);
+  return config;
+}
+
 } // namespace
 
 CudaModel::CudaModel(int index, const WeightSource& source, const JobControl& control)
     : device(index)
-    , config_(source.config())
+    , config_(supported(source.config()))
     , graph_(source.graph())
     , stream(index)
     , weights((planned = plan_for(source)).weights, "the model's weights")
@@ -95,8 +101,8 @@ void CudaModel::load(const WeightSource& source, const JobControl& control) {
     control.report("loading " + graph_.linears[i].name, double(i + 1), double(linears.size()));
   }
   if (graph_.head) load_linear(head_.emplace(), *graph_.head, source);
-  for (const std::string& norm : graph_.norms) {
-    const std::string name = norm + ".weight";
+  for (const NormLayer& norm : graph_.norms) {
+    const std::string name = norm.name + ".weight";
     upload(weights.at<float>(name), std::span<const float>(source.vector(name)), stream, name);
   }
   for (std::size_t i = 0; i < blocks.size(); ++i) {

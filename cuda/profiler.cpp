@@ -7,6 +7,7 @@
 
 #include "core/base/error.h"
 #include "core/base/random.h"
+#include "core/runtime/unsupported_on_cuda.h"
 #include "cuda/arena.h"
 #include "cuda/decode_graph.h"
 #include "cuda/linears.h"
@@ -266,6 +267,7 @@ double constant_seconds(const Stream& stream, const ModelConfig& config, const P
 
 LatencyTable profile(int device, const ModelConfig& config, const LayerGraph& graph,
                      const ProfileOptions& options, const JobControl& control) {
+  require_cuda_support(config);
   const Stream stream(device);
   LatencyTable table;
   table.device_kind = "cuda";

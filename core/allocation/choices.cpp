@@ -73,12 +73,14 @@ std::vector<Candidate> table_candidates(const AllocationProblem& problem, const 
 
 Choice cost(const AllocationProblem& problem, const std::vector<LinearLayer>& layers,
             const FusionGroup& group, const Candidate& candidate) {
-  Choice choice{0, candidate.quantizer, candidate.kernel, 0, 0, 0, candidate.seconds};
+  Choice choice{0, candidate.quantizer, candidate.kernel, 0, 0, 0, 0};
+  // A group's members are read together or not at all: those of one expert.
+  choice.seconds = candidate.seconds * layers[group.members[0]].read_share;
   const double distortion = distortion_of(problem, candidate.quantizer);
   for (const std::size_t member : group.members) {
     const LinearLayer& layer = layers[member];
     choice.loss += problem.sensitivity.layers.at(layer.name) * distortion;
-    choice.bytes += linear_bytes_of(candidate.quantizer, layer);
+    choice.bytes += linear_bytes_of(candidate.quantizer, layer); // stored whole, however seldom it is read
     if (!in_vocabulary(layer))
       choice.code_bits += candidate.quantizer.bits() * double(layer.weights());
     else if (candidate.quantizer.family != QuantizerFamily::f16)

@@ -8,6 +8,7 @@
 #include "core/base/parallel.h"
 #include "core/base/random.h"
 #include "core/runtime/block_gradient.h"
+#include "core/runtime/logits.h"
 #include "core/runtime/rms_norm.h"
 #include "core/tensor/kernels.h"
 
@@ -101,7 +102,7 @@ class Pass {
     std::vector<std::vector<float>> entering; // each block
     for (std::size_t block = 0; block < blocks; ++block) {
       entering.push_back(stream_);
-      BlockGradient(source_, block, products_, control_).forward(stream_, length_);
+      BlockGradient(source_, block, products_, control_, length_).forward(stream_, length_);
       step();
     }
     through_head();
@@ -122,10 +123,11 @@ class Pass {
 
   void embed() {
     const DenseLinear embedding = to_dense(source_.linear(source_.graph().embedding));
+    const float multiplier = float(source_.config().embedding_multiplier);
     for (const Tokens& tokens : sequences_)
       for (const int token : tokens) {
         const float* row = embedding.weights.data() + std::size_t(token) * hidden_;
-        stream_.insert(stream_.end(), row, row + hidden_);
+        for (std::size_t i = 0; i < hidden_; ++i) stream_.push_back(multiplier * row[i]);
         token_energy_[token] = mean_square(embedding, std::size_t(token));
       }
   }
@@ -156,7 +158,10 @@ class Pass {
     std::vector<float> x(residual.size()), dx(residual.size()), d_logits(length_ * vocabulary);
     rms_norm(residual, gain, epsilon, x);
     products_.multiply(head, x, length_, d_logits, control_);
+    scale_logits(source_.config(), d_logits);
+    const std::vector<float> logits = source_.config().logit_softcap > 0 ? d_logits : std::vector<float>{};
     draw_scores(d_logits, vocabulary, unscored_, seeds_[sequence]);
+    scale_logits_backward(source_.config(), logits, d_logits);
     products_.multiply_transposed(head, d_logits, length_, dx, control_);
     HeadStep step;
     step.d_residual.assign(residual.size(), 0.f);
@@ -176,7 +181,7 @@ class Pass {
   }
 
   void through_block(std::size_t block, std::vector<float> entering) {
-    BlockGradient gradient(source_, block, products_, control_);
+    BlockGradient gradient(source_, block, products_, control_, length_);
     gradient.forward(entering, length_);
     gradient.backward(stream_,
                       [this](const LinearLayer& layer, const DenseLinear& weights, std::span<const float> x,
@@ -202,13 +207,14 @@ class Pass {
   // A tied embedding's gradient is the sum of both its uses'.
   void into_embedding() {
     const LayerGraph& graph = source_.graph();
+    const float multiplier = float(source_.config().embedding_multiplier);
     for (std::size_t s = 0; s < sequences_.size(); ++s) {
       std::map<int, std::vector<float>> rows;
       const auto gradient = of(s, stream_);
       for (std::size_t t = 0; t < length_; ++t) {
         auto& row = rows[sequences_[s][t]];
         row.resize(hidden_);
-        kernels::add_scaled(1, &gradient[t * hidden_], row.data(), hidden_);
+        kernels::add_scaled(multiplier, &gradient[t * hidden_], row.data(), hidden_);
       }
       double sum = graph.head ? 0 : head_[s].curvature;
       for (const auto& [token, row] : rows) {

@@ -21,7 +21,8 @@ ModelMemory fixed_memory(const ModelConfig& config, const LayerGraph& graph, std
   ModelMemory memory;
   for (const LinearLayer* layer : graph.vocabulary_layers())
     if (!planned.contains(layer->name)) memory.embeddings_and_head += half * layer->weights();
-  memory.norms_and_biases = single * graph.norms.size() * config.hidden;
+  for (const LinearLayer& router : graph.routers) memory.linears += half * router.weights();
+  memory.norms_and_biases = single * graph.norm_weights();
   std::set<std::string> inputs;
   for (const LinearLayer& linear : graph.linears) {
     if (linear.bias) memory.norms_and_biases += single * linear.d_out;
@@ -54,7 +55,8 @@ ModelMemory plan_memory(const ModelConfig& config, const LayerGraph& graph, cons
 
 std::uint64_t f16_model_bytes(const LayerGraph& graph, const ModelConfig& config) {
   std::uint64_t weights = graph.linear_weights() + config.vocabulary * config.hidden * (graph.head ? 2 : 1) +
-                          graph.norms.size() * config.hidden;
+                          graph.norm_weights();
+  for (const LinearLayer& router : graph.routers) weights += router.weights();
   for (const LinearLayer& linear : graph.linears)
     if (linear.bias) weights += linear.d_out;
   return 2 * weights;

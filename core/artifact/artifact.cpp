@@ -124,7 +124,7 @@ class MappedArtifact : public Artifact {
 
   // The file must be laid out exactly as the plan says: same header, same size.
   void check_file() {
-    layout_ = artifact_layout(graph_, config_, plan_);
+    layout_ = artifact_layout(graph_, plan_);
     const std::string name = file_.path().string();
     const auto data = file_.bytes();
     if (data.size() != layout_.file_bytes)

@@ -18,10 +18,10 @@ ArtifactTensor tensor(std::string name, DType dtype, std::vector<std::uint64_t> 
   return {std::move(name), dtype, std::move(shape), 0, storage_bytes(dtype, elements).value()};
 }
 
-void add_floats(const LayerGraph& graph, const ModelConfig& config, const std::set<QuantizerId>& used,
+void add_floats(const LayerGraph& graph, const std::set<QuantizerId>& used,
                 std::vector<ArtifactTensor>& tensors) {
-  for (const std::string& norm : graph.norms)
-    tensors.push_back(tensor(norm + ".weight", DType::f32, {config.hidden}));
+  for (const NormLayer& norm : graph.norms)
+    tensors.push_back(tensor(norm.name + ".weight", DType::f32, {norm.width}));
   for (const LinearLayer& layer : graph.linears)
     if (layer.bias) tensors.push_back(tensor(layer.name + ".bias", DType::f32, {layer.d_out}));
   for (const QuantizerId id : used)
@@ -30,12 +30,11 @@ void add_floats(const LayerGraph& graph, const ModelConfig& config, const std::s
 }
 
 // In order of falling alignment, so that every tensor is aligned to its element: f32, f16, bytes.
-std::vector<ArtifactTensor> list_tensors(const LayerGraph& graph, const ModelConfig& config,
-                                         const Plan& plan) {
+std::vector<ArtifactTensor> list_tensors(const LayerGraph& graph, const Plan& plan) {
   std::set<QuantizerId> used;
   for (const auto& [name, layer] : plan.layers) used.insert(layer.quantizer);
   std::vector<ArtifactTensor> tensors;
-  add_floats(graph, config, used, tensors);
+  add_floats(graph, used, tensors);
   const auto is_f16 = [&](const LinearLayer& layer) {
     return plan.quantizer_of(layer).family == QuantizerFamily::f16;
   };
@@ -61,9 +60,9 @@ std::string row_scales_name(const LinearLayer& layer) { return layer.name + ".ro
 std::string signs_name(const LinearLayer& layer) { return layer.input + ".signs"; }
 std::string codebook_name(QuantizerId id) { return "codebook." + to_string(id); }
 
-ArtifactLayout artifact_layout(const LayerGraph& graph, const ModelConfig& config, const Plan& plan) {
+ArtifactLayout artifact_layout(const LayerGraph& graph, const Plan& plan) {
   ArtifactLayout layout;
-  layout.tensors = list_tensors(graph, config, plan);
+  layout.tensors = list_tensors(graph, plan);
   OrderedJson header{{"__metadata__", {{"format", artifact_format}}}};
   std::uint64_t position = 0;
   for (ArtifactTensor& entry : layout.tensors) {

@@ -31,7 +31,7 @@ struct ArtifactLayout {
   const ArtifactTensor& find(const std::string& name) const; // throws Error{internal} when unknown
 };
 
-ArtifactLayout artifact_layout(const LayerGraph& graph, const ModelConfig& config, const Plan& plan);
+ArtifactLayout artifact_layout(const LayerGraph& graph, const Plan& plan);
 
 // Names of a linear's tensors and of the signs its input is rotated with.
 std::string weight_name(const LinearLayer& layer);     // "….weight": a layer left in f16

@@ -33,7 +33,7 @@ class QuantizeRun {
       , folder_(std::move(folder))
       , options_(options)
       , control_(control)
-      , layout_(artifact_layout(checkpoint.graph(), checkpoint.config(), plan))
+      , layout_(artifact_layout(checkpoint.graph(), plan))
       , file_(folder_, layout_, identity(), options.resume) {
     for (const LinearLayer* layer : checkpoint.graph().all_layers())
       if (plan.layers.contains(layer->name)) total_ += double(layer->weights());
@@ -45,7 +45,7 @@ class QuantizeRun {
       if (plan_.layers.contains(layer->name))
         write_layer(*layer);
       else
-        write_halves(layer->name + ".weight");
+        write_halves(*layer);
     write_side_files();
     file_.sync();
   }
@@ -70,7 +70,7 @@ class QuantizeRun {
   void write_floats() {
     const LayerGraph& graph = checkpoint_.graph();
     const auto copy = [&](const std::string& name) { write_whole<float>(name, checkpoint_.read(name)); };
-    for (const std::string& norm : graph.norms) copy(norm + ".weight");
+    for (const NormLayer& norm : graph.norms) copy(norm.name + ".weight");
     for (const LinearLayer& layer : graph.linears)
       if (layer.bias) copy(layer.name + ".bias");
     for (const auto& [name, layer] : plan_.layers)
@@ -78,9 +78,10 @@ class QuantizeRun {
         write_whole<float>(codebook_name(layer.quantizer), book);
   }
 
-  void write_halves(const std::string& name) {
+  void write_halves(const LinearLayer& layer) {
+    const std::string name = weight_name(layer);
     if (file_.finished(name)) return;
-    const std::size_t rows = checkpoint_.config().vocabulary, columns = checkpoint_.config().hidden;
+    const std::size_t rows = layer.d_out, columns = layer.d_in;
     std::vector<float> values;
     std::vector<std::uint16_t> halves;
     for (std::size_t first = 0; first < rows; first += rows_at_once) {
@@ -247,8 +248,7 @@ void quantize_model(const Checkpoint& checkpoint, const Plan& plan, const fs::pa
   const fs::path partial = final_path.string() + ".partial";
   try {
     if (!fs::exists(partial))
-      require_space(existing_parent(partial),
-                    artifact_layout(checkpoint.graph(), checkpoint.config(), plan).file_bytes);
+      require_space(existing_parent(partial), artifact_layout(checkpoint.graph(), plan).file_bytes);
     fs::create_directories(partial);
     QuantizeRun job(checkpoint, plan, partial, options, control); // holds the lock to the end
     job.run();

@@ -286,6 +286,17 @@ Gguf::Gguf(std::span<const std::byte> file, std::string origin)
   refuse_overlaps(tensors_, origin_);
 }
 
+const GgufValue* Gguf::find(const std::string& key) const {
+  const auto found = values_.find(key);
+  return found == values_.end() ? nullptr : &found->second;
+}
+
+const GgufTensor* Gguf::find_tensor(std::string_view name) const {
+  const auto found = std::find_if(tensors_.begin(), tensors_.end(),
+                                  [&](const GgufTensor& tensor) { return tensor.name == name; });
+  return found == tensors_.end() ? nullptr : &*found;
+}
+
 const GgufValue& Gguf::value(const std::string& key) const {
   const auto found = values_.find(key);
   if (found == values_.end()) throw input_error(origin_ + ": metadata \"" + key + "\" is missing");

@@ -37,6 +37,8 @@ class Gguf {
   const std::vector<GgufTensor>& tensors() const { return tensors_; } // in order of the file
 
   bool has(const std::string& key) const { return values_.contains(key); }
+  const GgufValue* find(const std::string& key) const; // nullptr when missing
+  const GgufTensor* find_tensor(std::string_view name) const;
   // Typed access; throws naming the key when it is missing or of another kind. *_or: the fallback when
   // missing.
   const std::string& string(const std::string& key) const;

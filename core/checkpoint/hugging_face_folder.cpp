@@ -4,6 +4,7 @@
 #include <set>
 
 #include "core/base/error.h"
+#include "core/checkpoint/block_tensors.h"
 #include "core/checkpoint/mapped_checkpoint.h"
 #include "core/checkpoint/safetensors.h"
 
@@ -36,8 +37,7 @@ void add_generation_config(const fs::path& folder, ModelConfig& config) {
   for (const Json& id : eos.is_array() ? eos : Json::array({eos})) {
     if (!id.is_number_integer()) throw input_error(file.string() + ": field \"eos_token_id\" is no token id");
     const auto value = id.get<std::int64_t>();
-    if (value < 0 || std::uint64_t(value) >= config.vocabulary)
-      throw input_error(file.string() + ": field \"eos_token_id\" lies outside the vocabulary");
+    if (value < 0 || std::uint64_t(value) >= config.vocabulary) continue; // no token has it
     if (std::find(config.eos_tokens.begin(), config.eos_tokens.end(), int(value)) == config.eos_tokens.end())
       config.eos_tokens.push_back(int(value));
   }
@@ -81,19 +81,47 @@ std::vector<fs::path> weight_files(const fs::path& folder) {
   return files;
 }
 
+// Models that see or hear as well keep the text model's tensors under a name of its own.
+std::string without_prefix(std::string name, const Architecture& architecture) {
+  for (const auto& [prefix, replacement] : architecture.prefixes)
+    if (name.starts_with(prefix)) return std::string(replacement) + name.substr(prefix.size());
+  return name;
+}
+
+void add_tensor(StoredTensor tensor, const Architecture& architecture, const LayerGraph& graph,
+                std::vector<StoredTensor>& to) {
+  tensor.info.name = without_prefix(std::move(tensor.info.name), architecture);
+  const std::string file_name = tensor.info.name;
+  if (const auto name = split_block_name(file_name, "model.layers."))
+    if (const BlockTensor* kind = find_hugging_face_tensor(architecture, name->part))
+      return add_block_tensor(std::move(tensor), *name, *kind, graph, to);
+  to.push_back(std::move(tensor));
+}
+
+void add_gain_offsets(float offset, const LayerGraph& graph, std::vector<StoredTensor>& tensors) {
+  if (offset == 0) return;
+  std::set<std::string> gains;
+  for (const NormLayer& norm : graph.norms) gains.insert(norm.name + ".weight");
+  for (StoredTensor& tensor : tensors)
+    if (gains.contains(tensor.info.name)) tensor.added = offset;
+}
+
 std::unique_ptr<Checkpoint> open_files(const fs::path& path, std::string kind, ModelConfig config,
                                        const std::vector<fs::path>& paths) {
   std::vector<MappedFile> files;
   std::vector<StoredTensor> tensors;
+  const Architecture& architecture = *find_architecture(config.architecture);
+  const LayerGraph graph = build_layer_graph(config);
   for (const fs::path& file : paths) {
     files.emplace_back(file);
     for (auto& entry : parse_safetensors(files.back().bytes(), file.string()).tensors)
-      tensors.push_back({{std::move(entry.name), entry.dtype, std::move(entry.shape), entry.end - entry.begin,
-                          file.string()},
-                         files.size() - 1,
-                         entry.begin,
-                         0});
+      add_tensor({{std::move(entry.name), entry.dtype, std::move(entry.shape), entry.end - entry.begin,
+                   file.string()},
+                  files.size() - 1,
+                  entry.begin},
+                 architecture, graph, tensors);
   }
+  add_gain_offsets(architecture.gain_offset, graph, tensors);
   if (tensors.empty()) throw input_error(path.string() + ": its weight files hold no tensor");
   return std::make_unique<HuggingFaceCheckpoint>(path, std::move(kind), std::move(config), std::move(files),
                                                  std::move(tensors));

@@ -2,7 +2,8 @@
 #include "core/checkpoint/mapped_checkpoint.h"
 
 #include <algorithm>
-#include <set>
+#include <charconv>
+#include <optional>
 
 #include "core/base/error.h"
 
@@ -25,6 +26,29 @@ void name_tied_embedding(const ModelConfig& config, std::vector<StoredTensor>& t
   };
   const auto head = named(head_tensor);
   if (named(embedding_tensor) == tensors.end() && head != tensors.end()) head->info.name = embedding_tensor;
+}
+
+// The number of a block's tensor; nullopt for others.
+std::optional<std::size_t> block_of(std::string_view name) {
+  constexpr std::string_view prefix = "model.layers.";
+  if (!name.starts_with(prefix)) return std::nullopt;
+  name.remove_prefix(prefix.size());
+  std::size_t block = 0;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), block);
+  if (error != std::errc() || end == name.data() + name.size() || *end != '.') return std::nullopt;
+  return block;
+}
+
+// Whether a tensor that no layer needs would change what the model computes. Tables that old files store
+// though they follow from the config do not, nor do blocks beyond the model's.
+bool is_computed_with(const std::string& name, const ModelConfig& config) {
+  if (name == head_tensor) return !config.tied_embeddings;
+  if (name.starts_with("lm_head.") || name.starts_with("model.norm.") ||
+      name.starts_with("model.embed_tokens."))
+    return true;
+  const auto block = block_of(name);
+  if (block && name.ends_with("_proj.bias")) return true; // whatever its block: no known model stores such
+  return block && *block < config.blocks && name.find(".rotary_emb.") == std::string::npos;
 }
 
 } // namespace
@@ -64,8 +88,10 @@ void MappedCheckpoint::follow_the_files_biases() {
 }
 
 void MappedCheckpoint::check_needed_tensors() const {
+  std::set<std::string> needed;
   const auto need = [&](const std::string& name, const std::vector<std::uint64_t>& shape) {
     const TensorInfo& tensor = require(name, shape);
+    needed.insert(name);
     if (!is_weight_type(tensor.dtype))
       throw input_error(tensor.file + ": tensor \"" + name + "\" has type " +
                         std::string(dtype_name(tensor.dtype)) + ", which holds no weights");
@@ -75,22 +101,23 @@ void MappedCheckpoint::check_needed_tensors() const {
     if (linear.bias) need(linear.name + ".bias", {linear.d_out});
   };
   for (const LinearLayer* layer : graph_.all_layers()) need_linear(*layer);
-  for (const std::string& norm : graph_.norms) need(norm + ".weight", {config_.hidden});
-  refuse_unused_biases();
+  for (const NormLayer& norm : graph_.norms) need(norm.name + ".weight", {norm.width});
+  refuse_unused_tensors(needed);
 }
 
-// A bias that no linear of the graph expects would be dropped without a word, and the model would answer
-// wrong.
-void MappedCheckpoint::refuse_unused_biases() const {
-  std::set<std::string> expected;
-  for (const LinearLayer& linear : graph_.linears)
-    if (linear.bias) expected.insert(linear.name + ".bias");
-  for (const TensorInfo& tensor : infos_)
-    if (tensor.name.starts_with("model.layers.") && tensor.name.ends_with("_proj.bias") &&
-        !expected.contains(tensor.name))
-      throw Error(ErrorKind::unsupported,
-                  tensor.file + ": tensor \"" + tensor.name +
-                      "\" is a bias that the other layers do not have; such models are not supported");
+// A tensor of a block that the graph does not know would be dropped without a word, and the model would
+// answer wrong.
+void MappedCheckpoint::refuse_unused_tensors(const std::set<std::string>& needed) const {
+  for (const StoredTensor& stored : stored_) {
+    const TensorInfo& tensor = stored.info;
+    if (needed.contains(tensor.name) || !is_computed_with(tensor.name, config_)) continue;
+    const std::string& name = stored.stored_name.empty() ? tensor.name : stored.stored_name;
+    const bool bias = name.ends_with(".bias");
+    throw Error(ErrorKind::unsupported,
+                tensor.file + ": tensor \"" + name + "\" is a " + (bias ? "bias" : "weight") +
+                    " that the layers of " + config_.architecture +
+                    " models do not have here; the model would be computed wrongly without it");
+  }
 }
 
 const StoredTensor& MappedCheckpoint::stored(std::string_view name) const {
@@ -116,6 +143,8 @@ void MappedCheckpoint::read_rows(std::string_view name, std::size_t first, std::
   const auto bytes = (*files_)[tensor.file].bytes().subspan(tensor.offset, tensor.info.bytes);
   if (tensor.permuted_heads == 0) {
     dequantize(tensor.info.dtype, bytes.subspan(first * *row_bytes, count * *row_bytes), out);
+    if (tensor.added != 0)
+      for (float& value : out) value += tensor.added;
     return;
   }
   // llama.cpp stores the pair (i, i + half) of a head's rows as neighbours (2i, 2i + 1).
@@ -181,11 +210,8 @@ std::vector<float> Checkpoint::read(std::string_view name) const {
   return values;
 }
 
-void check_vocabulary(const TokenizerSpec& tokenizer, const ModelConfig& config) {
-  if (tokenizer.tokens.size() > config.vocabulary)
-    throw input_error(tokenizer.origin + ": has " + std::to_string(tokenizer.tokens.size()) +
-                      " tokens, but the model only " + std::to_string(config.vocabulary) +
-                      "; this tokenizer belongs to another model");
+void check_vocabulary(TokenizerSpec& tokenizer, const ModelConfig& config) {
+  fit_to_embedding(tokenizer, config.vocabulary);
 }
 
 } // namespace intarsia

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,8 @@ struct StoredTensor {
   std::size_t file = 0;           // index of the mapped file
   std::uint64_t offset = 0;       // of the first byte in it
   std::size_t permuted_heads = 0; // rows interleaved per head as in llama.cpp's files; 0: as they are
+  float added = 0;                // to every value: a norm's gain may be stored without its 1
+  std::string stored_name = {};   // in the file, where that differs
 };
 
 class MappedCheckpoint : public Checkpoint {
@@ -36,7 +39,7 @@ class MappedCheckpoint : public Checkpoint {
  private:
   void follow_the_files_biases();
   void check_needed_tensors() const;
-  void refuse_unused_biases() const;
+  void refuse_unused_tensors(const std::set<std::string>& needed) const;
   const StoredTensor& stored(std::string_view name) const;
 
   std::filesystem::path path_;
@@ -49,7 +52,7 @@ class MappedCheckpoint : public Checkpoint {
 };
 
 // Adds the name to a tokenizer's check: more tokens than the model has rows is an error naming both.
-void check_vocabulary(const TokenizerSpec& tokenizer, const ModelConfig& config);
+void check_vocabulary(TokenizerSpec& tokenizer, const ModelConfig& config);
 
 // One per container; open_checkpoint() picks.
 std::unique_ptr<Checkpoint> open_hugging_face_folder(const std::filesystem::path& folder);

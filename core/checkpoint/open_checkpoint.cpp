@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <fstream>
+#include <string_view>
 #include <vector>
 
 #include "core/base/error.h"
@@ -9,11 +14,29 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// The first bytes say what a file is; its name may not (cached blobs have none).
+bool is_gguf(const fs::path& file) {
+  std::error_code code;
+  if (!fs::is_regular_file(file, code)) return false;
+  std::array<char, 4> magic{};
+  std::ifstream(file, std::ios::binary).read(magic.data(), magic.size());
+  return std::string_view(magic.data(), magic.size()) == "GGUF";
+}
+
 std::unique_ptr<Checkpoint> open_folder(const fs::path& folder) {
-  if (fs::exists(folder / "config.json")) return open_hugging_face_folder(folder);
   std::vector<fs::path> ggufs;
-  for (const auto& entry : fs::directory_iterator(folder))
-    if (entry.path().extension() == ".gguf") ggufs.push_back(entry.path());
+  bool safetensors = false;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (entry.path().filename().string().starts_with("._")) continue; // left behind by macOS
+    safetensors = safetensors || entry.path().extension() == ".safetensors";
+    std::string extension = entry.path().extension().string();
+    std::ranges::transform(extension, extension.begin(),
+                           [](unsigned char c) { return char(std::tolower(c)); });
+    if (extension == ".gguf" && entry.path().filename().string().find("mmproj") == std::string::npos)
+      ggufs.push_back(entry.path());
+  }
+  if (fs::exists(folder / "config.json") && (safetensors || ggufs.empty()))
+    return open_hugging_face_folder(folder);
   if (ggufs.size() == 1) return open_gguf_file(ggufs[0]);
   if (ggufs.size() > 1)
     throw input_error(folder.string() + ": holds " + std::to_string(ggufs.size()) +
@@ -31,7 +54,7 @@ std::unique_ptr<Checkpoint> open_checkpoint(const fs::path& path) {
     if (fs::is_directory(status)) return open_folder(path);
     const std::string extension = path.extension().string();
     if (extension == ".safetensors") return open_safetensors_file(path);
-    if (extension == ".gguf") return open_gguf_file(path);
+    if (extension == ".gguf" || is_gguf(path)) return open_gguf_file(path);
     if (extension == ".json") return open_bare_config(path);
   } catch (const fs::filesystem_error& error) {
     throw Error(ErrorKind::resource, path.string() + ": cannot be read: " + error.code().message());

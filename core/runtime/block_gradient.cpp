@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "core/base/parallel.h"
+#include "core/runtime/activation.h"
 #include "core/runtime/rms_norm.h"
 #include "core/tensor/kernels.h"
 
@@ -13,44 +14,63 @@ namespace {
 
 constexpr std::size_t grain = 1 << 14; // values worth a task
 
-float sigmoid(float x) { return 1 / (1 + std::exp(-x)); }
-
-void add(std::span<float> to, std::span<const float> from) {
-  for (std::size_t i = 0; i < to.size(); ++i) to[i] += from[i];
+bool is_mlp(LinearRole role) {
+  return role == LinearRole::gate || role == LinearRole::up || role == LinearRole::down;
 }
 
-// One head's causal attention over one sequence. Each row of q, k, v is `dim` values, `stride` apart.
-struct Head {
-  const float *q, *k, *v;
-  std::size_t q_stride, kv_stride, dim, length;
-
-  // Weights of the tokens 0 … t, for token t.
-  void weights(std::size_t t, std::span<float> out) const {
-    const float scale = 1 / std::sqrt(float(dim));
-    float largest = -INFINITY, sum = 0;
-    for (std::size_t s = 0; s <= t; ++s)
-      largest = std::max(largest, out[s] = scale * kernels::dot(q + t * q_stride, k + s * kv_stride, dim));
-    for (std::size_t s = 0; s <= t; ++s) sum += out[s] = std::exp(out[s] - largest);
-    for (std::size_t s = 0; s <= t; ++s) out[s] /= sum;
-  }
-};
+void add(std::span<float> to, std::span<const float> from, float scale = 1) {
+  for (std::size_t i = 0; i < to.size(); ++i) to[i] += scale * from[i];
+}
 
 } // namespace
 
+// One head's causal attention over one sequence. Each row of q, k, v is `dim` values, `stride` apart.
+struct BlockHead {
+  const float *q, *k, *v;
+  std::size_t q_stride, kv_stride, dim;
+  float scale, cap;   // of the scores; no cap: 0
+  std::size_t window; // 0: none
+
+  // The first token that token t attends to.
+  std::size_t first(std::size_t t) const { return window > 0 && t >= window ? t + 1 - window : 0; }
+
+  // Weights of the tokens first(t) … t, for token t, and their slopes by the score before the cap.
+  void weights(std::size_t t, std::span<float> out, std::span<float> slopes = {}) const {
+    float largest = -INFINITY, sum = 0;
+    for (std::size_t s = first(t); s <= t; ++s) {
+      out[s] = scale * kernels::dot(q + t * q_stride, k + s * kv_stride, dim);
+      if (cap > 0) out[s] = softcap(out[s], cap);
+      if (!slopes.empty()) slopes[s] = cap > 0 ? softcap_slope(out[s], cap) : 1;
+      largest = std::max(largest, out[s]);
+    }
+    for (std::size_t s = first(t); s <= t; ++s) sum += out[s] = std::exp(out[s] - largest);
+    for (std::size_t s = first(t); s <= t; ++s) out[s] /= sum;
+  }
+};
+
 BlockGradient::BlockGradient(const WeightSource& source, std::size_t block, const DenseProducts& products,
-                             const JobControl& control)
+                             const JobControl& control, std::size_t context)
     : config_(source.config())
+    , attention_of_(config_.attention_of(block))
     , epsilon_(float(config_.rms_epsilon))
     , products_(products)
     , control_(control)
-    , rope_(config_) {
+    , rope_(attention_of_.rope == RopeUse::local ? Rope::local(config_) : Rope(config_, context)) {
+  if (config_.has_experts(block)) experts_.emplace(source, block, products, control);
   for (const LinearLayer& layer : source.graph().linears)
-    if (layer.block == block)
+    if (layer.block == block && !(experts_ && is_mlp(layer.role)))
       linears_[layer.role] = {&layer, to_dense(source.linear(layer)),
                               layer.bias ? source.vector(layer.name + ".bias") : std::vector<float>{}};
-  const std::string prefix = "model.layers." + std::to_string(block) + ".";
-  input_norm_ = source.vector(prefix + "input_layernorm.weight");
-  attention_norm_ = source.vector(prefix + "post_attention_layernorm.weight");
+  const BlockNorms names = block_norms(config_, block);
+  const auto gain = [&](const std::string& name) {
+    return name.empty() ? std::vector<float>{} : source.vector(name + ".weight");
+  };
+  before_attention_ = gain(names.before_attention);
+  after_attention_ = gain(names.after_attention);
+  before_mlp_ = gain(names.before_mlp);
+  after_mlp_ = gain(names.after_mlp);
+  q_norm_ = gain(names.q);
+  k_norm_ = gain(names.k);
 }
 
 std::vector<float> BlockGradient::apply(LinearRole role, std::span<const float> x) const {
@@ -67,53 +87,90 @@ void BlockGradient::forward(std::span<float> residual, std::size_t length) {
   tokens_ = residual.size() / config_.hidden;
   length_ = length;
   entering_.assign(residual.begin(), residual.end());
-  input_.resize(residual.size());
-  rms_norm(residual, input_norm_, epsilon_, input_);
-  q_ = apply(LinearRole::q, input_);
-  k_ = apply(LinearRole::k, input_);
+  input_ = normed(residual, before_attention_);
+  plain_q_ = apply(LinearRole::q, input_);
+  plain_k_ = apply(LinearRole::k, input_);
   v_ = apply(LinearRole::v, input_);
+  q_ = normed(plain_q_, q_norm_);
+  k_ = normed(plain_k_, k_norm_);
   turn(q_, config_.attention_dim(), false);
   turn(k_, config_.kv_dim(), false);
   attend();
-  add(residual, apply(LinearRole::o, attention_));
+  const float multiplier = float(config_.residual_multiplier);
+  attended_ = apply(LinearRole::o, attention_);
+  add(residual, normed(attended_, after_attention_), multiplier);
 
   between_.assign(residual.begin(), residual.end());
-  mlp_input_.resize(residual.size());
-  rms_norm(residual, attention_norm_, epsilon_, mlp_input_);
+  mlp_input_ = normed(residual, before_mlp_);
+  fed_forward_ = experts_ ? experts_->forward(mlp_input_) : feed_forward();
+  add(residual, normed(fed_forward_, after_mlp_), multiplier);
+}
+
+std::vector<float> BlockGradient::feed_forward() {
   gate_ = apply(LinearRole::gate, mlp_input_);
   up_ = apply(LinearRole::up, mlp_input_);
   product_.resize(gate_.size());
   parallel_ranges(gate_.size(), grain, [&](std::size_t begin, std::size_t end) {
-    for (std::size_t i = begin; i < end; ++i) product_[i] = gate_[i] * sigmoid(gate_[i]) * up_[i];
+    for (std::size_t i = begin; i < end; ++i) product_[i] = activate(config_.activation, gate_[i]) * up_[i];
   });
-  add(residual, apply(LinearRole::down, product_));
+  return apply(LinearRole::down, product_);
+}
+
+std::vector<float> BlockGradient::normed(std::span<const float> x, std::span<const float> gain) const {
+  std::vector<float> y(x.begin(), x.end());
+  if (!gain.empty()) rms_norm(x, gain, epsilon_, y);
+  return y;
+}
+
+std::vector<float> BlockGradient::normed_backward(std::span<const float> x, std::span<const float> gain,
+                                                  std::span<const float> dy, float scale) const {
+  std::vector<float> dx(dy.size());
+  if (gain.empty())
+    add(dx, dy);
+  else
+    rms_norm_backward(x, gain, epsilon_, dy, dx);
+  for (float& value : dx) value *= scale;
+  return dx;
+}
+
+std::vector<float> BlockGradient::feed_forward_backward(std::span<const float> d_out,
+                                                        const Visitor& visit) const {
+  std::vector<float> d_gate(product_.size()), d_up(product_.size());
+  pull(LinearRole::down, product_, d_out, d_up, visit);
+  parallel_ranges(d_up.size(), grain, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i) {
+      const float d_product = d_up[i];
+      const ActivationValue activated = activate_with_slope(config_.activation, gate_[i]);
+      d_gate[i] = d_product * up_[i] * activated.slope;
+      d_up[i] = d_product * activated.value;
+    }
+  });
+  std::vector<float> d_input(mlp_input_.size());
+  pull(LinearRole::gate, mlp_input_, d_gate, d_input, visit);
+  pull(LinearRole::up, mlp_input_, d_up, d_input, visit);
+  return d_input;
 }
 
 void BlockGradient::backward(std::span<float> gradient, const Visitor& visit) {
-  std::vector<float> d_gate(product_.size()), d_up(product_.size());
-  pull(LinearRole::down, product_, gradient, d_up, visit);
-  parallel_ranges(d_up.size(), grain, [&](std::size_t begin, std::size_t end) {
-    for (std::size_t i = begin; i < end; ++i) {
-      const float d_product = d_up[i], s = sigmoid(gate_[i]);
-      d_gate[i] = d_product * up_[i] * s * (1 + gate_[i] * (1 - s)); // silu' = s (1 + x (1 - s))
-      d_up[i] = d_product * gate_[i] * s;
-    }
-  });
-  std::vector<float> d_normed(gradient.size());
-  pull(LinearRole::gate, mlp_input_, d_gate, d_normed, visit);
-  pull(LinearRole::up, mlp_input_, d_up, d_normed, visit);
-  rms_norm_backward(between_, attention_norm_, epsilon_, d_normed, gradient);
+  const float multiplier = float(config_.residual_multiplier);
+  const auto d_fed = normed_backward(fed_forward_, after_mlp_, gradient, multiplier);
+  std::vector<float> d_normed =
+      experts_ ? experts_->backward(d_fed, visit) : feed_forward_backward(d_fed, visit);
+  add(gradient, normed_backward(between_, before_mlp_, d_normed, 1));
 
   std::vector<float> d_attention(attention_.size()), dq(q_.size()), dk(k_.size()), dv(v_.size());
-  pull(LinearRole::o, attention_, gradient, d_attention, visit);
+  pull(LinearRole::o, attention_, normed_backward(attended_, after_attention_, gradient, multiplier),
+       d_attention, visit);
   attend_backward(d_attention, dq, dk, dv);
   turn(dq, config_.attention_dim(), true);
   turn(dk, config_.kv_dim(), true);
+  dq = normed_backward(plain_q_, q_norm_, dq, 1);
+  dk = normed_backward(plain_k_, k_norm_, dk, 1);
   std::fill(d_normed.begin(), d_normed.end(), 0.f);
   pull(LinearRole::q, input_, dq, d_normed, visit);
   pull(LinearRole::k, input_, dk, d_normed, visit);
   pull(LinearRole::v, input_, dv, d_normed, visit);
-  rms_norm_backward(entering_, input_norm_, epsilon_, d_normed, gradient);
+  add(gradient, normed_backward(entering_, before_attention_, d_normed, 1));
 }
 
 void BlockGradient::pull(LinearRole role, std::span<const float> x, std::span<const float> dy,
@@ -125,12 +182,25 @@ void BlockGradient::pull(LinearRole role, std::span<const float> x, std::span<co
 }
 
 void BlockGradient::turn(std::span<float> heads, std::size_t width, bool back) const {
+  if (attention_of_.rope == RopeUse::none) return;
   parallel_ranges(tokens_, 16, [&](std::size_t begin, std::size_t end) {
     for (std::size_t t = begin; t < end; ++t) {
       const auto row = heads.subspan(t * width, width);
-      back ? rope_.apply_inverse(row, t % length_) : rope_.apply(row, t % length_);
+      back ? rope_.apply_transposed(row, t % length_) : rope_.apply(row, t % length_);
     }
   });
+}
+
+BlockHead BlockGradient::head_at(std::size_t q_at, std::size_t kv_at) const {
+  return {&q_[q_at],
+          &k_[kv_at],
+          &v_[kv_at],
+          config_.attention_dim(),
+          config_.kv_dim(),
+          config_.head_dim,
+          float(config_.score_scale()),
+          float(config_.attention_softcap),
+          attention_of_.window};
 }
 
 void BlockGradient::attend() {
@@ -140,41 +210,40 @@ void BlockGradient::attend() {
   parallel_for(tokens_ / length_ * config_.heads, [&](std::size_t task) {
     const std::size_t first = task / config_.heads * length_, head = task % config_.heads;
     const std::size_t q_at = first * width + head * dim, kv_at = first * kv_width + head / shared * dim;
-    const Head one{&q_[q_at], &k_[kv_at], &v_[kv_at], width, kv_width, dim, length_};
+    const BlockHead one = head_at(q_at, kv_at);
     std::vector<float> weights(length_);
     for (std::size_t t = 0; t < length_; ++t) {
       one.weights(t, weights);
-      for (std::size_t s = 0; s <= t; ++s)
+      for (std::size_t s = one.first(t); s <= t; ++s)
         kernels::add_scaled(weights[s], one.v + s * kv_width, &attention_[q_at + t * width], dim);
     }
   });
 }
 
-// With P the weights and dP = d_attention V^T: dS = P (dP - sum_s P dP), d_q = scale dS K, d_k = scale dS^T
-// Q, d_v = P^T d_attention.
+// With P the weights and dP = d_attention V^T: dS = P (dP - sum_s P dP) times the slope of the cap, d_q =
+// scale dS K, d_k = scale dS^T Q, d_v = P^T d_attention.
 void BlockGradient::attend_backward(std::span<const float> d_attention, std::span<float> dq,
                                     std::span<float> dk, std::span<float> dv) const {
   const std::size_t dim = config_.head_dim, width = config_.attention_dim(), kv_width = config_.kv_dim();
   const std::size_t shared = config_.heads / config_.kv_heads;
-  const float scale = 1 / std::sqrt(float(dim));
   // A task has a key-value head of a sequence for itself: nobody else adds to its dk and dv.
   parallel_for(tokens_ / length_ * config_.kv_heads, [&](std::size_t task) {
     const std::size_t first = task / config_.kv_heads * length_, kv_head = task % config_.kv_heads;
     const std::size_t kv_at = first * kv_width + kv_head * dim;
-    std::vector<float> weights(length_), d_weights(length_);
+    std::vector<float> weights(length_), slopes(length_), d_weights(length_);
     for (std::size_t head = kv_head * shared; head < (kv_head + 1) * shared; ++head) {
       const std::size_t q_at = first * width + head * dim;
-      const Head one{&q_[q_at], &k_[kv_at], &v_[kv_at], width, kv_width, dim, length_};
+      const BlockHead one = head_at(q_at, kv_at);
       for (std::size_t t = 0; t < length_; ++t) {
         const float* d_out = &d_attention[q_at + t * width];
-        one.weights(t, weights);
+        one.weights(t, weights, slopes);
         float mean = 0;
-        for (std::size_t s = 0; s <= t; ++s) {
+        for (std::size_t s = one.first(t); s <= t; ++s) {
           d_weights[s] = kernels::dot(d_out, one.v + s * kv_width, dim);
           mean += weights[s] * d_weights[s];
         }
-        for (std::size_t s = 0; s <= t; ++s) {
-          const float d_score = scale * weights[s] * (d_weights[s] - mean);
+        for (std::size_t s = one.first(t); s <= t; ++s) {
+          const float d_score = one.scale * slopes[s] * weights[s] * (d_weights[s] - mean);
           kernels::add_scaled(weights[s], d_out, &dv[kv_at + s * kv_width], dim);
           kernels::add_scaled(d_score, one.k + s * kv_width, &dq[q_at + t * width], dim);
           kernels::add_scaled(d_score, one.q + t * width, &dk[kv_at + s * kv_width], dim);

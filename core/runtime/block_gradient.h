@@ -5,14 +5,18 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "core/base/progress.h"
 #include "core/runtime/dense_products.h"
+#include "core/runtime/experts_gradient.h"
 #include "core/runtime/rope.h"
 
 namespace intarsia {
+
+struct BlockHead;
 
 class BlockGradient {
  public:
@@ -20,9 +24,9 @@ class BlockGradient {
   using Visitor = std::function<void(const LinearLayer& layer, const DenseLinear& weights,
                                      std::span<const float> x, std::span<const float> dy)>;
 
-  // All must outlive it. The control's stop ends forward() and backward() midway.
+  // All must outlive it. The control's stop ends forward() and backward() midway. `context`: of Rope.
   BlockGradient(const WeightSource& source, std::size_t block, const DenseProducts& products,
-                const JobControl& control);
+                const JobControl& control, std::size_t context = 1);
 
   // residual: [sequences, length, hidden], in place. Keeps what backward() needs.
   void forward(std::span<float> residual, std::size_t length);
@@ -39,6 +43,14 @@ class BlockGradient {
 
   const Linear& at(LinearRole role) const { return linears_.at(role); }
   std::vector<float> apply(LinearRole role, std::span<const float> x) const;
+  // A copy of x where there is no gain.
+  std::vector<float> normed(std::span<const float> x, std::span<const float> gain) const;
+  // `scale` times the gradient by x.
+  std::vector<float> normed_backward(std::span<const float> x, std::span<const float> gain,
+                                     std::span<const float> dy, float scale) const;
+  std::vector<float> feed_forward();
+  std::vector<float> feed_forward_backward(std::span<const float> d_out, const Visitor& visit) const;
+  BlockHead head_at(std::size_t q_at, std::size_t kv_at) const;
   void attend();
   void attend_backward(std::span<const float> d_attention, std::span<float> dq, std::span<float> dk,
                        std::span<float> dv) const;
@@ -48,15 +60,19 @@ class BlockGradient {
             const Visitor& visit) const;
 
   const ModelConfig& config_;
+  const BlockAttention attention_of_;
   const float epsilon_;
   const DenseProducts& products_;
   const JobControl& control_;
   Rope rope_;
   std::map<LinearRole, Linear> linears_;
-  std::vector<float> input_norm_, attention_norm_;
+  std::optional<ExpertsGradient> experts_; // in place of gate, up and down
+  // Gains of norms; empty: none.
+  std::vector<float> before_attention_, after_attention_, before_mlp_, after_mlp_, q_norm_, k_norm_;
   std::size_t tokens_ = 0, length_ = 0;
   // Of the forward pass, [tokens, width].
-  std::vector<float> entering_, input_, q_, k_, v_, attention_, between_, mlp_input_, gate_, up_, product_;
+  std::vector<float> entering_, input_, plain_q_, plain_k_, q_, k_, v_, attention_, attended_, between_,
+      mlp_input_, gate_, up_, product_, fed_forward_;
 };
 
 } // namespace intarsia

@@ -6,14 +6,12 @@
 
 #include "core/base/error.h"
 #include "core/base/parallel.h"
+#include "core/runtime/activation.h"
+#include "core/runtime/logits.h"
 #include "core/runtime/rms_norm.h"
 
 namespace intarsia {
 namespace {
-
-void add(std::span<float> to, std::span<const float> from) {
-  for (std::size_t i = 0; i < to.size(); ++i) to[i] += from[i];
-}
 
 void softmax(std::span<float> values) {
   const float largest = *std::max_element(values.begin(), values.end());
@@ -22,10 +20,17 @@ void softmax(std::span<float> values) {
   for (float& value : values) value /= sum;
 }
 
-float silu(float x) { return x / (1 + std::exp(-x)); }
+std::size_t inner_width(const ModelConfig& config) {
+  return std::max(config.intermediate, config.expert_intermediate);
+}
+
+// Of what only a mixture of experts needs, a token.
+std::size_t expert_width(const ModelConfig& config) {
+  return config.experts > 0 ? config.experts + 2 * config.hidden : 0;
+}
 
 std::size_t widest(const ModelConfig& config) {
-  return std::max({config.hidden, config.attention_dim(), config.intermediate});
+  return std::max({config.hidden, config.attention_dim(), inner_width(config)});
 }
 
 } // namespace
@@ -33,22 +38,27 @@ std::size_t widest(const ModelConfig& config) {
 CpuForward::CpuForward(CpuModel& model, std::size_t tokens, std::size_t capacity)
     : model_(model)
     , capacity_(capacity)
+    , rope_(model.config_, capacity)
+    , local_rope_(Rope::local(model.config_))
     , residual_(tokens * model.config_.hidden)
     , normed_(tokens * model.config_.hidden)
     , q_(tokens * model.config_.attention_dim())
     , k_(tokens * model.config_.kv_dim())
     , v_(tokens * model.config_.kv_dim())
     , attention_(tokens * model.config_.attention_dim())
-    , gate_(tokens * model.config_.intermediate)
-    , up_(tokens * model.config_.intermediate)
+    , gate_(tokens * inner_width(model.config_))
+    , up_(tokens * inner_width(model.config_))
     , out_(tokens * model.config_.hidden)
+    , router_logits_(tokens * model.config_.experts)
+    , expert_input_(model.config_.experts > 0 ? tokens * model.config_.hidden : 0)
+    , expert_output_(expert_input_.size())
     , scores_(model.config_.heads * capacity)
     , input_(tokens, widest(model.config_), model.options.activation_terms) {}
 
 std::uint64_t CpuForward::bytes(const ModelConfig& config, std::size_t tokens, std::size_t capacity) {
   return LinearInput::bytes(tokens, widest(config), CpuOptions().activation_terms) +
          sizeof(float) * (tokens * (3 * config.hidden + 2 * config.attention_dim() + 2 * config.kv_dim() +
-                                    2 * config.intermediate) +
+                                    2 * inner_width(config) + expert_width(config)) +
                           config.heads * capacity);
 }
 
@@ -61,8 +71,13 @@ void CpuForward::check_token(int token) const {
 
 void CpuForward::embed(std::span<const int> tokens) {
   const std::size_t hidden = model_.config_.hidden;
-  for (std::size_t t = 0; t < tokens.size(); ++t)
-    model_.embedding.row(std::size_t(tokens[t]), std::span(residual_).subspan(t * hidden, hidden));
+  const float multiplier = float(model_.config_.embedding_multiplier);
+  for (std::size_t t = 0; t < tokens.size(); ++t) {
+    const auto row = std::span(residual_).subspan(t * hidden, hidden);
+    model_.embedding.row(std::size_t(tokens[t]), row);
+    if (multiplier != 1)
+      for (float& value : row) value *= multiplier;
+  }
 }
 
 std::span<float> CpuForward::residual(std::size_t tokens) {
@@ -81,8 +96,18 @@ void CpuForward::run_blocks(std::span<const TokenPlace> places, std::stop_token 
   }
 }
 
-void CpuForward::normalise(std::span<const float> gain, std::size_t tokens) {
+std::span<const float> CpuForward::normalised(std::span<const float> gain, std::size_t tokens) {
+  if (gain.empty()) return residual(tokens);
   rms_norm(residual(tokens), gain, float(model_.config_.rms_epsilon), normed_);
+  return normed_;
+}
+
+void CpuForward::add_output(std::span<const float> gain, std::size_t tokens) {
+  const auto to = residual(tokens);
+  const auto out = std::span(out_).first(to.size());
+  if (!gain.empty()) rms_norm(out, gain, float(model_.config_.rms_epsilon), out);
+  const float multiplier = float(model_.config_.residual_multiplier);
+  for (std::size_t i = 0; i < to.size(); ++i) to[i] += multiplier * out[i];
 }
 
 void CpuForward::observe(const std::string& input, std::span<const float> plain, std::size_t width,
@@ -93,30 +118,46 @@ void CpuForward::observe(const std::string& input, std::span<const float> plain,
 void CpuForward::attend(const CpuBlock& block, std::size_t index, std::span<const TokenPlace> places) {
   const ModelConfig& config = model_.config_;
   const std::size_t tokens = places.size();
-  normalise(block.input_norm, tokens);
-  observe(block.attention_input, normed_, config.hidden, tokens);
-  input_.set(normed_, tokens, config.hidden);
+  const auto input = normalised(block.before_attention, tokens);
+  observe(block.attention_input, input, config.hidden, tokens);
+  input_.set(input, tokens, config.hidden);
   const CpuLinear::Product heads[] = {{&block.q, q_}, {&block.k, k_}, {&block.v, v_}};
   CpuLinear::multiply(heads, input_);
-  for (std::size_t t = 0; t < tokens; ++t) {
-    const auto key = std::span(k_).subspan(t * config.kv_dim(), config.kv_dim());
-    const std::size_t position = places[t].position;
-    model_.rope.apply(std::span(q_).subspan(t * config.attention_dim(), config.attention_dim()), position);
-    model_.rope.apply(key, position);
-    places[t].cache->store(index, position, key,
-                           std::span<const float>(v_).subspan(t * config.kv_dim(), config.kv_dim()));
-  }
+  position_heads(block, index, places);
   attend_heads(index, places);
   observe(block.output_input, attention_, config.attention_dim(), tokens);
   input_.set(attention_, tokens, config.attention_dim());
   block.o.apply(input_, out_);
-  add(std::span(residual_).first(tokens * config.hidden), out_);
+  add_output(block.after_attention, tokens);
+}
+
+// Norms and rotates queries and keys, and stores keys and values.
+void CpuForward::position_heads(const CpuBlock& block, std::size_t index,
+                                std::span<const TokenPlace> places) {
+  const ModelConfig& config = model_.config_;
+  const std::size_t width = config.attention_dim(), kv_width = config.kv_dim();
+  const float epsilon = float(config.rms_epsilon);
+  const RopeUse use = config.attention_of(index).rope;
+  const Rope& rope = use == RopeUse::local ? local_rope_ : rope_;
+  for (std::size_t t = 0; t < places.size(); ++t) {
+    const auto query = std::span(q_).subspan(t * width, width),
+               key = std::span(k_).subspan(t * kv_width, kv_width);
+    if (!block.q_norm.empty()) rms_norm(query, block.q_norm, epsilon, query);
+    if (!block.k_norm.empty()) rms_norm(key, block.k_norm, epsilon, key);
+    if (use != RopeUse::none) {
+      rope.apply(query, places[t].position);
+      rope.apply(key, places[t].position);
+    }
+    places[t].cache->store(index, places[t].position, key,
+                           std::span<const float>(v_).subspan(t * kv_width, kv_width));
+  }
 }
 
 void CpuForward::attend_heads(std::size_t index, std::span<const TokenPlace> places) {
   const ModelConfig& config = model_.config_;
   const std::size_t dim = config.head_dim, heads_per_kv = config.heads / config.kv_heads;
-  const float scale = 1 / std::sqrt(float(dim));
+  const float scale = float(config.score_scale()), cap = float(config.attention_softcap);
+  const std::size_t window = config.attention_of(index).window;
   parallel_ranges(config.heads, 1, [&](std::size_t begin, std::size_t end) {
     for (std::size_t head = begin; head < end; ++head)
       for (std::size_t t = 0; t < places.size(); ++t) {
@@ -124,6 +165,10 @@ void CpuForward::attend_heads(std::size_t index, std::span<const TokenPlace> pla
         const auto scores = std::span(scores_).subspan(head * capacity_, places[t].position + 1);
         places[t].cache->scores(index, offset, std::span<const float>(q_).subspan(place, dim), scores);
         for (float& score : scores) score *= scale;
+        if (cap > 0)
+          for (float& score : scores) score = softcap(score, cap);
+        if (window > 0 && scores.size() > window)
+          std::fill(scores.begin(), scores.end() - std::ptrdiff_t(window), -INFINITY);
         softmax(scores);
         const auto out = std::span(attention_).subspan(place, dim);
         std::fill(out.begin(), out.end(), 0.f);
@@ -134,18 +179,56 @@ void CpuForward::attend_heads(std::size_t index, std::span<const TokenPlace> pla
 
 void CpuForward::feed_forward(const CpuBlock& block, std::size_t tokens) {
   const ModelConfig& config = model_.config_;
-  normalise(block.attention_norm, tokens);
-  observe(block.mlp_input, normed_, config.hidden, tokens);
-  input_.set(normed_, tokens, config.hidden);
+  const auto input = normalised(block.before_mlp, tokens);
+  if (!block.experts.empty()) {
+    run_experts(block, input, tokens);
+    return add_output(block.after_mlp, tokens);
+  }
+  observe(block.mlp_input, input, config.hidden, tokens);
+  input_.set(input, tokens, config.hidden);
   const CpuLinear::Product gate_and_up[] = {{&block.gate, gate_}, {&block.up, up_}};
   CpuLinear::multiply(gate_and_up, input_);
-  parallel_ranges(tokens * config.intermediate, 1 << 14, [&](std::size_t begin, std::size_t end) {
-    for (std::size_t i = begin; i < end; ++i) gate_[i] = silu(gate_[i]) * up_[i];
-  });
+  gate(tokens * config.intermediate);
   observe(block.down_input, gate_, config.intermediate, tokens);
   input_.set(gate_, tokens, config.intermediate);
   block.down.apply(input_, out_);
-  add(std::span(residual_).first(tokens * config.hidden), out_);
+  add_output(block.after_mlp, tokens);
+}
+
+void CpuForward::gate(std::size_t values) {
+  const Activation activation = model_.config_.activation;
+  parallel_ranges(values, 1 << 14, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i) gate_[i] = activate(activation, gate_[i]) * up_[i];
+  });
+}
+
+void CpuForward::run_experts(const CpuBlock& block, std::span<const float> input, std::size_t tokens) {
+  const ModelConfig& config = model_.config_;
+  input_.set(input, tokens, config.hidden);
+  block.router.apply(input_, router_logits_);
+  const auto uses = route(config, std::span(router_logits_).first(tokens * config.experts));
+  std::fill_n(out_.begin(), tokens * config.hidden, 0.f);
+  for (std::size_t expert = 0; expert < config.experts; ++expert)
+    if (!uses[expert].empty()) run_expert(block.experts[expert], uses[expert], input);
+}
+
+void CpuForward::run_expert(const CpuExpert& expert, std::span<const ExpertUse> uses,
+                            std::span<const float> input) {
+  const std::size_t hidden = model_.config_.hidden, inner = model_.config_.expert_intermediate;
+  for (std::size_t i = 0; i < uses.size(); ++i)
+    std::copy_n(input.begin() + std::ptrdiff_t(uses[i].token * hidden), hidden,
+                expert_input_.begin() + std::ptrdiff_t(i * hidden));
+  observe(expert.input, expert_input_, hidden, uses.size());
+  input_.set(expert_input_, uses.size(), hidden);
+  const CpuLinear::Product gate_and_up[] = {{&expert.gate, gate_}, {&expert.up, up_}};
+  CpuLinear::multiply(gate_and_up, input_);
+  gate(uses.size() * inner);
+  observe(expert.down_input, gate_, inner, uses.size());
+  input_.set(gate_, uses.size(), inner);
+  expert.down.apply(input_, expert_output_);
+  for (std::size_t i = 0; i < uses.size(); ++i)
+    for (std::size_t j = 0; j < hidden; ++j)
+      out_[uses[i].token * hidden + j] += uses[i].weight * expert_output_[i * hidden + j];
 }
 
 void CpuForward::logits(std::size_t first, std::size_t count, std::span<float> out) {
@@ -154,6 +237,7 @@ void CpuForward::logits(std::size_t first, std::size_t count, std::span<float> o
            float(model_.config_.rms_epsilon), normed_);
   input_.set(normed_, count, hidden);
   model_.head().apply(input_, out);
+  scale_logits(model_.config_, out.first(count * model_.config_.vocabulary));
 }
 
 } // namespace intarsia

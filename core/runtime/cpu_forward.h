@@ -6,7 +6,9 @@
 #include <vector>
 
 #include "core/runtime/cpu_model.h"
+#include "core/runtime/expert_router.h"
 #include "core/runtime/kv_cache.h"
+#include "core/runtime/rope.h"
 
 namespace intarsia {
 
@@ -36,16 +38,27 @@ class CpuForward {
   void attend(const CpuBlock& block, std::size_t index, std::span<const TokenPlace> places);
   void attend_heads(std::size_t index, std::span<const TokenPlace> places);
   void feed_forward(const CpuBlock& block, std::size_t tokens);
+  // gate_ = activation(gate_) * up_, of so many values.
+  void gate(std::size_t values);
+  // The output of a mixture of experts into out_; every expert computes for its own tokens only.
+  void run_experts(const CpuBlock& block, std::span<const float> input, std::size_t tokens);
+  void run_expert(const CpuExpert& expert, std::span<const ExpertUse> uses, std::span<const float> input);
   void observe(const std::string& input, std::span<const float> plain, std::size_t width,
                std::size_t tokens) const;
-  void normalise(std::span<const float> gain, std::size_t tokens);
+  void position_heads(const CpuBlock& block, std::size_t index, std::span<const TokenPlace> places);
+  // The residual stream, normalised where the model does so (a gain that is not empty).
+  std::span<const float> normalised(std::span<const float> gain, std::size_t tokens);
+  // Adds out_ to the residual stream.
+  void add_output(std::span<const float> gain, std::size_t tokens);
 
   CpuModel& model_;
   const std::size_t capacity_;
+  const Rope rope_, local_rope_;
   // Activations, [tokens, width].
   std::vector<float> residual_, normed_, q_, k_, v_, attention_, gate_, up_, out_;
-  std::vector<float> scores_; // [heads, capacity]: one task a head
-  LinearInput input_;         // what the linears read next
+  std::vector<float> router_logits_, expert_input_, expert_output_; // of a mixture of experts
+  std::vector<float> scores_;                                       // [heads, capacity]: one task a head
+  LinearInput input_;                                               // what the linears read next
 };
 
 } // namespace intarsia

@@ -8,8 +8,16 @@
 namespace intarsia {
 namespace {
 
-CpuLinear& member(CpuBlock& block, LinearRole role) {
-  switch (role) {
+CpuLinear& member(CpuExpert& expert, LinearRole role) {
+  if (role == LinearRole::gate) return expert.gate;
+  return role == LinearRole::up ? expert.up : expert.down;
+}
+
+CpuLinear& member(CpuBlock& block, const LinearLayer& layer) {
+  const bool mlp =
+      layer.role == LinearRole::gate || layer.role == LinearRole::up || layer.role == LinearRole::down;
+  if (mlp && !block.experts.empty()) return member(block.experts[layer.expert], layer.role);
+  switch (layer.role) {
   case LinearRole::q:
     return block.q;
   case LinearRole::k:
@@ -27,8 +35,11 @@ CpuLinear& member(CpuBlock& block, LinearRole role) {
   }
 }
 
-std::string* input_name(CpuBlock& block, LinearRole role) {
-  switch (role) {
+std::string* input_name(CpuBlock& block, const LinearLayer& layer) {
+  if (!block.experts.empty() && layer.role == LinearRole::gate) return &block.experts[layer.expert].input;
+  if (!block.experts.empty() && layer.role == LinearRole::down)
+    return &block.experts[layer.expert].down_input;
+  switch (layer.role) {
   case LinearRole::q:
     return &block.attention_input;
   case LinearRole::o:
@@ -48,7 +59,6 @@ CpuModel::CpuModel(const WeightSource& source, const CpuOptions& chosen, const J
     : config_(source.config())
     , graph_(source.graph())
     , options(chosen)
-    , rope(config_)
     , blocks(config_.blocks) {
   const auto load = [&](const LinearLayer& layer) {
     control.throw_if_stopped();
@@ -57,17 +67,28 @@ CpuModel::CpuModel(const WeightSource& source, const CpuOptions& chosen, const J
     return CpuLinear(source.linear(layer), std::move(bias), options.half_precision_weights);
   };
   embedding = load(graph_.embedding);
+  for (const LinearLayer& router : graph_.routers) {
+    blocks[router.block].router = load(router);
+    blocks[router.block].experts.resize(config_.experts);
+  }
   std::size_t done = 0;
   for (const LinearLayer& layer : graph_.linears) {
-    member(blocks[layer.block], layer.role) = load(layer);
-    if (std::string* name = input_name(blocks[layer.block], layer.role)) *name = layer.input;
+    member(blocks[layer.block], layer) = load(layer);
+    if (std::string* name = input_name(blocks[layer.block], layer)) *name = layer.input;
     control.report("loading " + layer.name, double(++done), double(graph_.linears.size()));
   }
   if (graph_.head) head_ = load(*graph_.head);
   for (std::size_t i = 0; i < blocks.size(); ++i) {
-    const std::string prefix = "model.layers." + std::to_string(i) + ".";
-    blocks[i].input_norm = source.vector(prefix + "input_layernorm.weight");
-    blocks[i].attention_norm = source.vector(prefix + "post_attention_layernorm.weight");
+    const BlockNorms names = block_norms(config_, i);
+    const auto gain = [&](const std::string& name) {
+      return name.empty() ? std::vector<float>{} : source.vector(name + ".weight");
+    };
+    blocks[i].before_attention = gain(names.before_attention);
+    blocks[i].after_attention = gain(names.after_attention);
+    blocks[i].before_mlp = gain(names.before_mlp);
+    blocks[i].after_mlp = gain(names.after_mlp);
+    blocks[i].q_norm = gain(names.q);
+    blocks[i].k_norm = gain(names.k);
   }
   final_norm = source.vector("model.norm.weight");
 }
@@ -76,7 +97,8 @@ CpuLinear& CpuModel::linear(std::string_view name) {
   const LinearLayer* layer = graph_.find(name);
   if (!layer) throw Error(ErrorKind::internal, "the model has no layer \"" + std::string(name) + "\"");
   if (layer->role == LinearRole::embedding) return embedding;
-  return layer->role == LinearRole::head ? head_ : member(blocks[layer->block], layer->role);
+  if (layer->role == LinearRole::router) return blocks[layer->block].router;
+  return layer->role == LinearRole::head ? head_ : member(blocks[layer->block], *layer);
 }
 
 void CpuModel::replace_linear(std::string_view name, LinearWeights weights) {
@@ -100,9 +122,13 @@ std::uint64_t CpuModel::weight_bytes() const {
   std::uint64_t bytes = embedding.bytes() + head_.bytes() + final_norm.size() * sizeof(float);
   for (const CpuBlock& block : blocks) {
     for (const CpuLinear* layer :
-         {&block.q, &block.k, &block.v, &block.o, &block.gate, &block.up, &block.down})
+         {&block.q, &block.k, &block.v, &block.o, &block.gate, &block.up, &block.down, &block.router})
       bytes += layer->bytes();
-    bytes += (block.input_norm.size() + block.attention_norm.size()) * sizeof(float);
+    for (const CpuExpert& expert : block.experts)
+      bytes += expert.gate.bytes() + expert.up.bytes() + expert.down.bytes();
+    for (const std::vector<float>* gain : {&block.before_attention, &block.after_attention, &block.before_mlp,
+                                           &block.after_mlp, &block.q_norm, &block.k_norm})
+      bytes += gain->size() * sizeof(float);
   }
   return bytes;
 }

@@ -1,20 +1,28 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The Llama family's transformer on the CPU, f32 arithmetic.
+// A transformer on the CPU, f32 arithmetic. What a family has beyond Llama stands in the config.
 #pragma once
 
 #include <vector>
 
 #include "core/runtime/backend.h"
 #include "core/runtime/cpu_linear.h"
-#include "core/runtime/rope.h"
 
 namespace intarsia {
 
+struct CpuExpert {
+  CpuLinear gate, up, down;
+  std::string input, down_input; // LinearLayer::input of gate and down
+};
+
 struct CpuBlock {
-  std::vector<float> input_norm, attention_norm; // RMSNorm gains before attention and before the MLP
+  // Gains of RMSNorms; empty where the model has none (BlockNorms).
+  std::vector<float> before_attention, after_attention, before_mlp, after_mlp, q_norm, k_norm;
   CpuLinear q, k, v, o, gate, up, down;
   std::string attention_input, output_input, mlp_input,
       down_input; // LinearLayer::input of q, o, gate and down
+  // A mixture of experts in place of gate, up and down; empty: none.
+  CpuLinear router;
+  std::vector<CpuExpert> experts;
 };
 
 struct CpuModel : public LanguageModel {
@@ -35,7 +43,6 @@ struct CpuModel : public LanguageModel {
   ModelConfig config_;
   LayerGraph graph_;
   CpuOptions options;
-  Rope rope;
   CpuLinear embedding, head_; // head_ is empty when tied
   std::vector<CpuBlock> blocks;
   std::vector<float> final_norm;

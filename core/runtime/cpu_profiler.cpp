@@ -79,7 +79,8 @@ LatencyTable profile_cpu(const ModelConfig& config, const LayerGraph& graph, con
   control.report("a whole decode step", total - 1, total);
   const auto model = load_on_cpu(*random_weights(config, graph, simplest), {true, true}, control);
   double linears = 0;
-  for (const LinearLayer& layer : graph.linears) linears += fastest.at({layer.d_in, layer.d_out});
+  for (const LinearLayer& layer : graph.linears)
+    linears += layer.read_share * fastest.at({layer.d_in, layer.d_out});
   table.constant_seconds = std::max(0.0, decode_step(*model, options, control) - linears);
   control.report("profile", total, total);
   return table;

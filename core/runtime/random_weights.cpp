@@ -25,15 +25,18 @@ class RandomWeights : public WeightSource {
   const LayerGraph& graph() const override { return graph_; }
 
   LinearWeights linear(const LinearLayer& layer) const override {
-    QuantizedLinear linear = random_linear(in_vocabulary(layer) ? QuantizerId{} : id_,
-                                           {layer.d_out, layer.d_in}, seed_for(1, layer.name));
-    if (!in_vocabulary(layer)) linear.rotation = rotations_.at(layer.input);
+    const bool coded = !in_vocabulary(layer) && is_planned(layer);
+    QuantizedLinear linear =
+        random_linear(coded ? id_ : QuantizerId{}, {layer.d_out, layer.d_in}, seed_for(1, layer.name));
+    if (coded) linear.rotation = rotations_.at(layer.input);
     return linear;
   }
   std::vector<float> vector(std::string_view tensor_name) const override {
     const std::string_view name = tensor_name.substr(0, tensor_name.rfind('.'));
-    const LinearLayer* layer = graph_.find(name);
-    return std::vector<float>(layer ? layer->d_out : config_.hidden, layer ? 0.f : 1.f);
+    if (const LinearLayer* layer = graph_.find(name)) return std::vector<float>(layer->d_out, 0.f);
+    for (const NormLayer& norm : graph_.norms)
+      if (norm.name == name) return std::vector<float>(norm.width, 1.f);
+    return std::vector<float>(config_.hidden, 1.f);
   }
 
  private:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/runtime/rope.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -20,30 +21,82 @@ double scale_llama3(double frequency, const RopeScaling& scaling) {
   return (1 - smooth) * frequency / scaling.factor + smooth * frequency;
 }
 
+// Pair i of YaRN's (arXiv 2309.00071): fast ones are kept, slow ones divided by the factor, those between
+// blended. A pair turns beta times within the original context at dimension n ln(L / 2 pi beta) / 2 ln(base).
+double scale_yarn(double frequency, std::size_t i, std::size_t rotated, double base,
+                  const RopeScaling& scaling) {
+  const auto pair_of = [&](double turns) {
+    return double(rotated) * std::log(double(scaling.original_positions) / (turns * 2 * std::numbers::pi)) /
+           (2 * std::log(base));
+  };
+  double first = pair_of(scaling.beta_fast), last = pair_of(scaling.beta_slow);
+  if (scaling.whole_dimensions) {
+    first = std::floor(first);
+    last = std::ceil(last);
+  }
+  first = std::max(first, 0.0);
+  last = std::min(last, double(rotated) - 1);
+  if (first == last) last += 0.001;
+  const double slow = std::clamp((double(i) - first) / (last - first), 0.0, 1.0);
+  return frequency * (1 - slow) + frequency / scaling.factor * slow;
+}
+
+// Dynamic NTK scaling: the base grows with the context beyond the original one (transformers,
+// _compute_dynamic_ntk_parameters).
+double dynamic_base(double base, std::size_t rotated, std::size_t context, const RopeScaling& scaling) {
+  if (context <= scaling.original_positions || rotated <= 2) return base;
+  const double stretch =
+      scaling.factor * double(context) / double(scaling.original_positions) - (scaling.factor - 1);
+  return base * std::pow(stretch, double(rotated) / double(rotated - 2));
+}
+
+std::vector<float> frequencies_of(const ModelConfig& config, std::size_t context) {
+  const RopeScaling& scaling = config.rope_scaling;
+  const std::size_t rotated = config.rotated();
+  double base = config.rope_theta;
+  if (scaling.kind == RopeScalingKind::dynamic) base = dynamic_base(base, rotated, context, scaling);
+  const auto& divisors = context > scaling.original_positions ? scaling.long_factors : scaling.short_factors;
+  std::vector<float> frequencies(rotated / 2);
+  for (std::size_t i = 0; i < frequencies.size(); ++i) {
+    double frequency = std::pow(base, -2.0 * double(i) / double(rotated));
+    if (scaling.kind == RopeScalingKind::linear) frequency /= scaling.factor;
+    if (scaling.kind == RopeScalingKind::llama3) frequency = scale_llama3(frequency, scaling);
+    if (scaling.kind == RopeScalingKind::yarn) frequency = scale_yarn(frequency, i, rotated, base, scaling);
+    if (scaling.kind == RopeScalingKind::longrope) frequency /= double(divisors[i]);
+    if (!config.rope_divisors.empty()) frequency /= double(config.rope_divisors[i]);
+    frequencies[i] = float(frequency);
+  }
+  return frequencies;
+}
+
 } // namespace
 
-Rope::Rope(const ModelConfig& config)
-    : head_dim_(config.head_dim)
-    , frequencies_(config.head_dim / 2) {
-  for (std::size_t i = 0; i < frequencies_.size(); ++i) {
-    double frequency = std::pow(config.rope_theta, -2.0 * double(i) / double(head_dim_));
-    if (config.rope_scaling.kind == RopeScalingKind::linear) frequency /= config.rope_scaling.factor;
-    if (config.rope_scaling.kind == RopeScalingKind::llama3)
-      frequency = scale_llama3(frequency, config.rope_scaling);
-    if (!config.rope_divisors.empty()) frequency /= double(config.rope_divisors[i]);
-    frequencies_[i] = float(frequency);
-  }
+Rope::Rope(std::size_t head_dim, std::vector<float> frequencies)
+    : head_dim_(head_dim)
+    , frequencies_(std::move(frequencies)) {}
+
+Rope::Rope(const ModelConfig& config, std::size_t context)
+    : Rope(config.head_dim, frequencies_of(config, context)) {
+  magnitude_ = float(config.rope_scaling.magnitude);
+}
+
+Rope Rope::local(const ModelConfig& config) {
+  ModelConfig plain = config;
+  plain.rope_theta = config.local_rope_theta;
+  plain.rope_scaling = {};
+  plain.rope_divisors.clear();
+  return Rope(plain);
 }
 
 void Rope::apply(std::span<float> heads, std::size_t position) const { turn(heads, position, 1); }
 
-void Rope::apply_inverse(std::span<float> heads, std::size_t position) const { turn(heads, position, -1); }
+void Rope::apply_transposed(std::span<float> heads, std::size_t position) const { turn(heads, position, -1); }
 
 void Rope::turn(std::span<float> heads, std::size_t position, float direction) const {
-  const std::size_t half = head_dim_ / 2;
+  const std::size_t half = frequencies_.size();
   for (std::size_t i = 0; i < half; ++i) {
     const float angle = float(position) * frequencies_[i]; // in f32, as the models were trained
-    const float cosine = std::cos(angle), sine = direction * std::sin(angle);
+    const float cosine = magnitude_ * std::cos(angle), sine = direction * magnitude_ * std::sin(angle);
     for (std::size_t start = 0; start < heads.size(); start += head_dim_) {
       const float a = heads[start + i], b = heads[start + i + half];
       heads[start + i] = a * cosine - b * sine;

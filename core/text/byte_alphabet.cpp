@@ -46,6 +46,13 @@ const Alphabet& alphabet() {
 const std::array<std::string, 256>& byte_alphabet() { return alphabet().characters; }
 const std::array<std::uint8_t, 256>& byte_order_of_gpt2() { return alphabet().order; }
 
+std::string to_byte_alphabet(std::string_view bytes) {
+  std::string out;
+  out.reserve(bytes.size() * 3 / 2);
+  for (const char c : bytes) out += alphabet().characters[static_cast<unsigned char>(c)];
+  return out;
+}
+
 std::optional<std::string> bytes_of_token(std::string_view token) {
   std::string bytes;
   for (std::size_t position = 0; position < token.size();) {

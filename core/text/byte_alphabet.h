@@ -15,6 +15,8 @@ namespace intarsia {
 const std::array<std::string, 256>& byte_alphabet();
 // Bytes in the order GPT-2 numbers them: printable ones first.
 const std::array<std::uint8_t, 256>& byte_order_of_gpt2();
+// Bytes as characters of the alphabet.
+std::string to_byte_alphabet(std::string_view bytes);
 // The bytes that a token in the alphabet stands for; nullopt when it holds a character outside it.
 std::optional<std::string> bytes_of_token(std::string_view token);
 

@@ -23,7 +23,7 @@ std::map<std::string, std::string> special_tokens_of(const TokenizerSpec& spec) 
 
 } // namespace
 
-ChatFormat::ChatFormat(const TokenizerSpec& spec, const std::map<std::string, std::string>& named)
+ChatFormat::ChatFormat(const TokenizerSpec& spec)
     : generic_(generic_chat_of(spec))
     , special_tokens_(special_tokens_of(spec)) {
   const auto add = [this](const std::string& name, const std::string& text) {
@@ -36,7 +36,7 @@ ChatFormat::ChatFormat(const TokenizerSpec& spec, const std::map<std::string, st
     sources_.push_back(std::move(source));
   };
   if (!spec.chat_template.empty()) add("default", spec.chat_template);
-  for (const auto& [name, text] : named)
+  for (const auto& [name, text] : spec.chat_templates)
     if (name != "default") add(name, text);
 }
 

@@ -29,8 +29,7 @@ struct RenderedChat {
 class ChatFormat {
  public:
   // Never throws for a template that cannot be read: render() then uses a generic format and says so.
-  // `named`: further templates of the model ("tool_use", "rag").
-  explicit ChatFormat(const TokenizerSpec& spec, const std::map<std::string, std::string>& named = {});
+  explicit ChatFormat(const TokenizerSpec& spec);
 
   // With tools, a template named "tool_use" is preferred, as transformers does. Throws Error{input} when the
   // template itself refuses the conversation (raise_exception); nothing else of a template is an error.

@@ -43,9 +43,9 @@ void need_object(const OrderedJson& json, const char* what) {
 jinja::Value value_of(const ChatMessage& message) {
   need_object(message.fields, "the further fields of a chat message");
   jinja::Dict fields{{"role", message.role}};
-  if (!message.fields.contains("content")) fields.emplace_back("content", message.content);
+  if (!message.fields.contains("content")) jinja::assign(fields, "content", message.content);
   for (const auto& [key, item] : message.fields.items())
-    if (key != "role") fields.emplace_back(key, value_of(item));
+    if (key != "role") jinja::assign(fields, key, value_of(item));
   return fields;
 }
 

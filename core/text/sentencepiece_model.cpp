@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// sentencepiece_model.proto, as far as a BPE model needs it: pieces (1), trainer_spec (2), normalizer_spec
-// (3).
+// sentencepiece_model.proto: pieces (1), trainer_spec (2), normalizer_spec (3).
 #include <bit>
 #include <cstring>
 
 #include "core/base/error.h"
+#include "core/text/stage_json.h"
 #include "core/text/tokenizer_files.h"
 
 namespace intarsia {
@@ -98,7 +98,13 @@ void read_piece(std::string_view bytes, TokenizerSpec& spec) {
   spec.types.push_back(types[type]);
 }
 
-void read_trainer(std::string_view bytes, TokenizerSpec& spec) {
+struct Rules {
+  std::string charsmap;
+  bool add_dummy_prefix = true, remove_extra_whitespaces = true, escape_whitespaces = true,
+       whitespace_as_suffix = false;
+};
+
+void read_trainer(std::string_view bytes, TokenizerSpec& spec, Rules& rules) {
   ProtobufReader reader(bytes, spec.origin);
   constexpr std::uint64_t unigram = 1, bpe = 2;
   std::uint64_t model_type = unigram;
@@ -107,34 +113,71 @@ void read_trainer(std::string_view bytes, TokenizerSpec& spec) {
   spec.eos = 2;
   for (Field field; reader.next(field);) {
     if (field.number == 3) model_type = field.integer;
+    if (field.number == 24) rules.whitespace_as_suffix = field.integer != 0;
+    if (field.number == 35) spec.byte_fallback = field.integer != 0;
     if (field.number == 40) spec.unknown = int(field.integer);
     if (field.number == 41) spec.bos = int(field.integer);
     if (field.number == 42) spec.eos = int(field.integer);
     if (field.number == 43) spec.pad = int(field.integer);
   }
-  if (model_type != bpe)
-    throw Error(ErrorKind::unsupported,
-                spec.origin + ": is a SentencePiece model of another kind than BPE, which is not supported");
+  if (model_type != bpe && model_type != unigram)
+    throw Error(ErrorKind::unsupported, spec.origin +
+                                            ": is a SentencePiece model of words or characters; BPE and "
+                                            "Unigram are supported");
+  spec.model = model_type == bpe ? TokenModelKind::sentencepiece_bpe : TokenModelKind::sentencepiece_unigram;
 }
 
-void read_normalizer(std::string_view bytes, TokenizerSpec& spec) {
+void read_normalizer(std::string_view bytes, const TokenizerSpec& spec, Rules& rules) {
   ProtobufReader reader(bytes, spec.origin);
-  for (Field field; reader.next(field);)
-    if (field.number == 3) spec.add_space_prefix = field.integer != 0;
+  for (Field field; reader.next(field);) {
+    if (field.number == 2) rules.charsmap = field.bytes;
+    if (field.number == 3) rules.add_dummy_prefix = field.integer != 0;
+    if (field.number == 4) rules.remove_extra_whitespaces = field.integer != 0;
+    if (field.number == 5) rules.escape_whitespaces = field.integer != 0;
+  }
+}
+
+void set_stages(const Rules& rules, TokenizerSpec& spec) {
+  Json stage{{"type", "SentencePiece"},
+             {"precompiled_charsmap", to_base64(rules.charsmap)},
+             {"add_dummy_prefix", rules.add_dummy_prefix},
+             {"remove_extra_whitespaces", rules.remove_extra_whitespaces},
+             {"escape_whitespaces", rules.escape_whitespaces},
+             {"treat_whitespace_as_suffix", rules.whitespace_as_suffix}};
+  spec.decoder = stage;
+  spec.decoder.erase("precompiled_charsmap");
+  if (spec.unknown >= 0 && std::size_t(spec.unknown) < spec.tokens.size())
+    spec.decoder["unknown"] = spec.tokens[std::size_t(spec.unknown)];
+  Json user_defined = Json::array();
+  for (std::size_t id = 0; id < spec.tokens.size(); ++id)
+    if (spec.types[id] == TokenType::user_defined) user_defined.push_back(spec.tokens[id]);
+  stage["user_defined"] = std::move(user_defined);
+  spec.normalizer = std::move(stage);
 }
 
 } // namespace
 
 TokenizerSpec parse_sentencepiece_model(std::string_view bytes, const std::string& origin) {
   TokenizerSpec spec;
+  Rules rules;
   spec.origin = origin;
-  spec.kind = TokenizerKind::sentencepiece_bpe;
+  spec.model = TokenModelKind::sentencepiece_unigram;
+  spec.fuse_unknown = true;
   ProtobufReader reader(bytes, origin);
   for (Field field; reader.next(field);) {
     if (field.number == 1) read_piece(field.bytes, spec);
-    if (field.number == 2) read_trainer(field.bytes, spec);
-    if (field.number == 3) read_normalizer(field.bytes, spec);
+    if (field.number == 2) read_trainer(field.bytes, spec, rules);
+    if (field.number == 3) read_normalizer(field.bytes, spec, rules);
   }
+  set_stages(rules, spec);
+  for (std::size_t id = 0; id < spec.tokens.size(); ++id)
+    if (spec.types[id] == TokenType::control) {
+      AddedToken token;
+      token.id = int(id);
+      token.content = spec.tokens[id];
+      token.special = true;
+      spec.added.push_back(token);
+    }
   spec.add_bos = spec.bos >= 0; // as transformers' LlamaTokenizer does
   return spec;
 }

@@ -5,6 +5,7 @@
 #include "core/base/error.h"
 #include "core/base/mapped_file.h"
 #include "core/text/byte_alphabet.h"
+#include "core/text/post_processor.h"
 #include "core/text/tokenizer_files.h"
 
 namespace intarsia {
@@ -12,7 +13,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t longest_template = 1 << 20;
+constexpr std::size_t longest_template = 1 << 20, most_templates = 64;
 
 int id_of(const TokenizerSpec& spec, const std::string& text) {
   const auto found = std::find(spec.tokens.begin(), spec.tokens.end(), text);
@@ -30,9 +31,21 @@ void read_special_tokens(const JsonObject& config, TokenizerSpec& spec) {
   const auto read = [&](const char* field, int& id) {
     const std::string text = token_text(config, field);
     if (text.empty()) return;
-    id = id_of(spec, text);
-    if (id >= 0 && spec.types[std::size_t(id)] == TokenType::normal)
-      spec.types[std::size_t(id)] = TokenType::control;
+    const int found = id_of(spec, text);
+    if (found < 0) {
+      spec.warnings.push_back(config.origin() + ": field \"" + field + "\" is \"" + text +
+                              "\", which is not in the vocabulary, and is left out");
+      return;
+    }
+    id = found;
+    const bool known = std::any_of(spec.added.begin(), spec.added.end(),
+                                   [id](const AddedToken& token) { return token.id == id; });
+    if (known) return;
+    AddedToken token;
+    token.id = id;
+    token.content = text;
+    token.special = true;
+    place_added_token(spec, token);
   };
   read("bos_token", spec.bos);
   read("eos_token", spec.eos);
@@ -40,18 +53,35 @@ void read_special_tokens(const JsonObject& config, TokenizerSpec& spec) {
   read("pad_token", spec.pad);
 }
 
-std::string read_chat_template(const JsonObject& config) {
-  if (!config.has("chat_template")) return {};
+// A template, or a list of named ones; "default" is the chat's, or the first where there is none.
+void read_chat_template(const JsonObject& config, TokenizerSpec& spec) {
+  if (!config.has("chat_template")) return;
   const Json& value = config["chat_template"];
-  if (value.is_string()) return value.get<std::string>();
-  if (!value.is_array()) throw input_error(config.origin() + ": field \"chat_template\" is no template");
-  std::string first;
-  for (const Json& entry : value) { // named templates; "default" is the chat's
-    const JsonObject named(entry, config.origin() + ": chat_template");
-    if (named.string("name") == "default") return named.string("template");
-    if (first.empty()) first = named.string("template");
+  if (value.is_string()) {
+    spec.chat_template = value.get<std::string>();
+    return;
   }
-  return first;
+  if (!value.is_array()) throw input_error(config.origin() + ": field \"chat_template\" is no template");
+  for (const Json& entry : value) {
+    const JsonObject named(entry, config.origin() + ": chat_template");
+    const std::string name = named.string("name");
+    if (name == "default" || spec.chat_template.empty()) spec.chat_template = named.string("template");
+    if (name != "default") spec.chat_templates[name] = named.string("template");
+  }
+}
+
+// chat_template.json, chat_template.jinja, additional_chat_templates/NAME.jinja
+void read_template_files(const fs::path& folder, TokenizerSpec& spec) {
+  if (fs::exists(folder / "chat_template.json")) {
+    const Json json = read_json_file(folder / "chat_template.json");
+    read_chat_template(JsonObject(json, (folder / "chat_template.json").string()), spec);
+  }
+  if (fs::exists(folder / "chat_template.jinja"))
+    spec.chat_template = read_text_file(folder / "chat_template.jinja", longest_template);
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(folder / "additional_chat_templates", none))
+    if (entry.path().extension() == ".jinja" && spec.chat_templates.size() < most_templates)
+      spec.chat_templates[entry.path().stem().string()] = read_text_file(entry.path(), longest_template);
 }
 
 void read_added_tokens_decoder(const JsonObject& config, TokenizerSpec& spec) {
@@ -62,11 +92,7 @@ void read_added_tokens_decoder(const JsonObject& config, TokenizerSpec& spec) {
     if (key.empty() || key.size() > 8 ||
         !std::all_of(key.begin(), key.end(), [](unsigned char c) { return std::isdigit(c); }))
       throw input_error(decoder.origin() + ": \"" + key + "\" is no token id");
-    const int id = std::stoi(key);
-    place_token(spec, id, token.string("content"),
-                token.boolean_or("special", false) ? TokenType::control : TokenType::user_defined);
-    if (token.boolean_or("lstrip", false)) spec.strip_left.insert(id);
-    if (token.boolean_or("rstrip", false)) spec.strip_right.insert(id);
+    place_added_token(spec, added_token_of(token, std::stoi(key)));
   }
 }
 
@@ -77,7 +103,9 @@ void read_added_tokens_file(const fs::path& folder, TokenizerSpec& spec) {
   const Json json = read_json_file(file);
   const JsonObject added(json, file.string());
   for (const auto& [token, id] : added.json().items())
-    place_token(spec, added.integer(token), token, TokenType::user_defined);
+    place_added_token(spec,
+                      added_token_of(JsonObject({{"content", token}, {"normalized", false}}, added.origin()),
+                                     added.integer(token)));
 }
 
 void choose_pre_tokenizer(const fs::path& folder, TokenizerSpec& spec) {
@@ -87,8 +115,19 @@ void choose_pre_tokenizer(const fs::path& folder, TokenizerSpec& spec) {
     const std::string kind = JsonObject(json, spec.origin).string_or("tokenizer_class", "");
     if (kind.starts_with("Qwen2")) pre = "qwen2";
   }
-  spec.nfc = pre == "qwen2";
-  spec.split_patterns = split_patterns_of(pre, spec.origin);
+  apply_gguf_pre_tokenizer(pre, spec);
+}
+
+// Whether the begin (or end) token is put around a text: of the flag, and of a post-processor that says
+// otherwise.
+void set_frame(bool adds, int id, bool begin, TokenizerSpec& spec) {
+  (begin ? spec.add_bos : spec.add_eos) = adds && id >= 0;
+  const SpecialFrame frame = special_frame_of(spec);
+  const std::vector<int>& tokens = begin ? frame.before : frame.behind;
+  if (adds || tokens != std::vector<int>{id}) return;
+  const bool other = !(begin ? frame.behind : frame.before).empty();
+  spec.post_processor = nullptr; // it said no more than this token, and perhaps the one at the other end
+  if (other) (begin ? spec.add_eos : spec.add_bos) = true;
 }
 
 } // namespace
@@ -130,13 +169,12 @@ void add_tokenizer_config(const fs::path& folder, TokenizerSpec& spec) {
     const JsonObject config(json, (folder / "tokenizer_config.json").string());
     read_added_tokens_decoder(config, spec);
     read_special_tokens(config, spec);
-    spec.chat_template = read_chat_template(config);
+    read_chat_template(config, spec);
     // A SentencePiece model adds its begin token unless told otherwise; a tokenizer.json says it itself.
-    if (config.has("add_bos_token")) spec.add_bos = config.boolean("add_bos_token") && spec.bos >= 0;
-    if (config.has("add_eos_token")) spec.add_eos = config.boolean("add_eos_token") && spec.eos >= 0;
+    if (config.has("add_bos_token")) set_frame(config.boolean("add_bos_token"), spec.bos, true, spec);
+    if (config.has("add_eos_token")) set_frame(config.boolean("add_eos_token"), spec.eos, false, spec);
   }
-  if (fs::exists(folder / "chat_template.jinja"))
-    spec.chat_template = read_text_file(folder / "chat_template.jinja", longest_template);
+  read_template_files(folder, spec);
 }
 
 TokenizerSpec read_tokenizer(const fs::path& folder) {

@@ -67,6 +67,44 @@ class TestGpuSteps : public QObject {
     QVERIFY(process.waitForFinished(10000));
   }
 
+  static void play(const fs::path& program, const std::string& body) {
+    write_file(program, "#!/bin/sh\n" + body + "\n");
+    fs::permissions(program, fs::perms::owner_all);
+  }
+  // With PLAYED_WRONG in the environment a kernel is wrong, tokens differ, and a sanitizer finds an error.
+  static void play_packed_folder(const fs::path& packed, const fs::path& tools) {
+    for (const char* folder : {"bin", "share/intarsia/demo-model", "models/llama-3.1-8b"})
+      fs::create_directories(packed / folder);
+    fs::create_directories(tools);
+    write_file(packed / "share/intarsia/demo-model/heldout.txt", "text");
+    for (const char* name : {"run-packed.sh", "steps.sh"})
+      fs::copy_file(tests_folder() / "gpu" / name, packed / name);
+    play(packed / "bin/intarsia", R"sh(case "$1 $*" in
+"selftest "*json*) [ "$PLAYED_WRONG" ] && ok=false || ok=true
+  printf '{\n  "kernels": [\n    {\n      "kernel": "a",\n      "ok": true\n    },\n'
+  printf '    {\n      "kernel": "b",\n      "ok": %s\n    }\n  ]\n}\n' $ok
+  [ $ok = true ] ;;
+"evaluate "*) printf '{\n  "perplexity": 1.5,\n  "predicted_bytes": 100,\n  "peak_bytes": 80\n}\n' ;;
+"chat "*cuda*) echo "It is$PLAYED_WRONG." ;;
+"chat "*) echo "It is." ;;
+*) echo done ;;
+esac)sh");
+    play(packed / "bin/gpu_bench_linears", R"sh(case "$*" in
+*--once*) echo '"0","linear_group","1"' ;;
+*) printf '{"copy_bytes_per_second": 4e12, "rows": [\n'
+   printf '  {"layer": "gate+up", "quantizer": "tcq-3", "kernel": "tensor-core", "batch": 1, "ratio": 0.81}\n]}\n' ;;
+esac)sh");
+    for (const char* name : {"gpu_bench_encode", "gpu_bench_attention"})
+      play(packed / "bin" / name, "echo done");
+    play(tools / "nvidia-smi", "echo a card");
+    play(tools / "ldd", "echo 'libc.so.6 => /lib/libc.so.6 (0x1)'");
+    play(tools / "ncu", R"sh(while [ "${1##*/}" != gpu_bench_linears ]; do shift; done
+exec "$@")sh");
+    play(tools / "compute-sanitizer", R"sh([ "$PLAYED_WRONG" ] && count=3 || count=0
+while [ "$1" != --log-file ]; do shift; done
+echo "========= ERROR SUMMARY: $count errors" >"$2")sh");
+  }
+
  private slots:
   void init() {
     fs::remove_all(path("out").toStdString());
@@ -117,6 +155,33 @@ class TestGpuSteps : public QObject {
     QCOMPARE(summary().size(), 2);
     QCOMPARE(verdict(summary()[1]), QString("STOPPED"));
     QCOMPARE(kept("second.out"), QByteArray("begun\n"));
+  }
+
+  // The real steps over programs and tools that are played: what they print is read, and each verdict follows
+  // it.
+  void the_real_steps_read_what_programs_print() {
+    const fs::path packed = path("packed").toStdString(), tools = path("tools").toStdString();
+    play_packed_folder(packed, tools);
+    const QByteArray before = qgetenv("PATH");
+    qputenv("PATH", QByteArray::fromStdString(tools.string()) + ":" + before);
+    const int good = run(QString::fromStdString((packed / "run-packed.sh").string()));
+    const QStringList all_well = summary();
+    qputenv("PLAYED_WRONG", "1");
+    const int bad = run(QString::fromStdString((packed / "run-packed.sh").string()));
+    const QStringList wrong = summary();
+    qunsetenv("PLAYED_WRONG");
+    qputenv("PATH", before);
+    QVERIFY(all_well.size() >= 18 && wrong.size() == all_well.size());
+    for (const QString& line : all_well) QVERIFY2(verdict(line) == "ok", qPrintable(line));
+    QCOMPARE(good, 0);
+    const QString text = all_well.join('\n');
+    for (const char* fact : {"2 kernels, wrong: 0", "perplexity 1.5", "tcq-3 gate+up at batch 1: 0.81",
+                             "predicted 100 bytes, measured 80: 1.25", "1 launches are counted"})
+      QVERIFY2(text.contains(fact), fact);
+    QCOMPARE(bad, 1);
+    for (const QString& line : wrong)
+      if (line.startsWith("selftest ") || line.startsWith("same-tokens ") || line.startsWith("memcheck "))
+        QVERIFY2(verdict(line) == "FAILED", qPrintable(line));
   }
 
   void what_no_time_is_left_for_is_said() {

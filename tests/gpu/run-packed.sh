@@ -50,7 +50,7 @@ step_libraries() {
   missing=$(grep 'not found' "$DETAILS/libraries.txt" | sort -u | tr -s '\t\n' ' ')
   [ -z "$missing" ] || fail "libraries are missing: $missing"
   ldconfig -p 2>/dev/null | grep -E 'libcuda\.|libcublas\.|libnvidia-ml' || echo "the loader knows no library of NVIDIA's"
-  timeout 8 find / -xdev -name 'libcublas.so.*' 2>/dev/null | head -n 5
+  timeout 5 find /usr /opt -xdev -name 'libcublas.so.*' 2>/dev/null | head -n 5
   echo "$(find "$bin" -type f | wc -l) programs find their libraries; $(ldd --version 2>&1 | head -n 1)"
 }
 

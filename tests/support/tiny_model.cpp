@@ -69,7 +69,7 @@ void write_tiny_model(const std::filesystem::path& folder, const TinyModel& mode
   const LayerGraph graph = build_layer_graph(parse_model_config(config, "config.json"));
   SafetensorsWriter file(model.seed);
   file.add(graph.embedding.name + ".weight", {model.vocabulary, model.hidden}, 0, 1);
-  for (const std::string& norm : graph.norms) file.add(norm + ".weight", {model.hidden}, 1, 0.1f);
+  for (const NormLayer& norm : graph.norms) file.add(norm.name + ".weight", {norm.width}, 1, 0.1f);
   for (const LinearLayer& layer : graph.linears)
     file.add(layer.name + ".weight", {layer.d_out, layer.d_in}, 0, 0.2f);
   if (graph.head) file.add(graph.head->name + ".weight", {model.vocabulary, model.hidden}, 0, 0.2f);

@@ -18,7 +18,7 @@ namespace intarsia::jinja {
 namespace {
 
 constexpr std::int64_t longest_range = 100'000;
-constexpr std::size_t longest_format = 256;
+constexpr std::size_t longest_format = 256, largest_dict = 5000; // keys are searched one by one
 
 class NativeFunction : public Object {
  public:
@@ -126,6 +126,7 @@ Dict fields_of(const Call& call) {
     } else {
       for (const Value& pair : items_of(source)) {
         if (!pair.list() || pair.list()->size() != 2) template_error("dict needs pairs");
+        if (fields.size() >= largest_dict) template_error("a dictionary is too large");
         assign(fields, (*pair.list())[0], (*pair.list())[1]);
       }
     }

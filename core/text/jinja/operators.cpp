@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Python's operators on values.
 #include <cmath>
+#include <utility>
 
 #include "core/text/jinja/interpreter.h"
 
@@ -68,6 +69,12 @@ Value power(const Value& left, const Value& right) {
 Value whole_arithmetic(Operator op, std::int64_t a, std::int64_t b) {
   std::int64_t result = 0;
   bool overflow = false;
+  if (b == -1 &&
+      (op == Operator::floor_divide || op == Operator::modulo)) { // the least number has no opposite
+    if (op == Operator::modulo) return std::int64_t(0);
+    op = Operator::subtract;
+    b = std::exchange(a, 0);
+  }
   switch (op) {
   case Operator::add:
     overflow = __builtin_add_overflow(a, b, &result);

@@ -196,6 +196,7 @@ Value padded(const Value& subject, const Arguments& a,
   const std::int64_t width = a.integer(0, 0);
   const std::string fill = a.text(1, " ");
   if (width > std::int64_t(heaviest_value)) template_error("writes too much text");
+  if (count_characters(fill) != 1) template_error("a text is filled up with one character");
   if (width <= size) return subject;
   const std::int64_t room = width - size;
   // str.center puts the odd blank to the left when the width is odd.

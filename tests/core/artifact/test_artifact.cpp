@@ -97,8 +97,8 @@ class TestArtifact : public QObject {
     };
     for (const LinearLayer* layer : artifact->graph().vocabulary_layers())
       check(layer->name + ".weight", dequantize_linear(std::get<QuantizedLinear>(artifact->linear(*layer))));
-    for (const std::string& norm : artifact->graph().norms)
-      QVERIFY(artifact->vector(norm + ".weight") == checkpoint_->read(norm + ".weight"));
+    for (const NormLayer& norm : artifact->graph().norms)
+      QVERIFY(artifact->vector(norm.name + ".weight") == checkpoint_->read(norm.name + ".weight"));
   }
 
   void embeddings_and_head_may_be_quantized() {

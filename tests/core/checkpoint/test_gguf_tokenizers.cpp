@@ -2,7 +2,7 @@
 // Tokenizers that come in GGUF files, against llama.cpp's own test files.
 #include "core/base/mapped_file.h"
 #include "core/checkpoint/gguf.h"
-#include "core/checkpoint/gguf_model.h"
+#include "core/checkpoint/gguf_tokenizer.h"
 #include "tests/support/test_support.h"
 
 using namespace intarsia;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // config.json in its older and newer forms, written and read again; the layer graph that follows from it.
+#include <cmath>
+
 #include "core/base/error.h"
 #include "core/model/layer_graph.h"
 #include "core/model/model_config.h"
@@ -49,24 +51,87 @@ class TestModelConfig : public QObject {
     QVERIFY(scaling.kind == RopeScalingKind::llama3);
     QCOMPARE(scaling.factor, 8.);
     QCOMPARE(scaling.original_positions, std::size_t(8192));
-    for (const char* kind : {"yarn", "dynamic", "longrope"}) {
-      const std::string json = std::string("{\"rope_type\": \"") + kind + "\", \"factor\": 2}";
-      const std::string sentence = test::error_of([&] { with("rope_scaling", json.c_str()); });
-      QVERIFY(sentence.find(kind) != std::string::npos && sentence.find("config.json") == 0);
+    const ModelConfig dynamic = with("rope_scaling", R"({"rope_type": "dynamic", "factor": 2})");
+    QVERIFY(dynamic.rope_scaling.kind == RopeScalingKind::dynamic);
+    QCOMPARE(dynamic.max_positions, std::size_t(4096)); // the context stated is the one that is stretched
+    const RopeScaling yarn = with("rope_scaling", R"({"rope_type": "yarn", "factor": 4, "mscale": 1.0,
+      "mscale_all_dim": 0.5, "original_max_position_embeddings": 512})")
+                                 .rope_scaling;
+    QVERIFY(yarn.kind == RopeScalingKind::yarn && yarn.beta_fast == 32 && yarn.original_positions == 512);
+    QCOMPARE(yarn.magnitude, (0.1 * std::log(4) + 1) / (0.05 * std::log(4) + 1));
+    const RopeScaling longrope =
+        with("rope_scaling", R"({"type": "su", "short_factor": [1, 1, 1, 1, 1, 1, 1, 1],
+      "long_factor": [1, 1, 1, 1, 2, 2, 4, 4], "original_max_position_embeddings": 512})")
+            .rope_scaling;
+    QVERIFY(longrope.kind == RopeScalingKind::longrope && longrope.long_factors[7] == 4);
+    QCOMPARE(longrope.magnitude, std::sqrt(1 + std::log(4.) / std::log(512.)));
+    for (const auto& [json, what] : {std::pair{R"({"rope_type": "yarn"})", "yarn"},
+                                     std::pair{R"({"rope_type": "longrope", "factor": 2})", "short_factor"},
+                                     std::pair{R"({"rope_type": "spiral", "factor": 2})", "spiral"}}) {
+      const std::string sentence = test::error_of([&] { with("rope_scaling", json); });
+      QVERIFY(sentence.find(what) != std::string::npos && sentence.find("config.json") == 0);
     }
   }
 
-  void a_short_sliding_window_is_refused() {
-    const auto window = [](int size, const char* type) {
+  void sliding_windows_are_read_as_their_family_means_them() {
+    const auto read = [](const char* type, const Json& fields) {
       Json json = small_config();
       json["model_type"] = type;
       json["max_position_embeddings"] = 4096;
-      json["sliding_window"] = size;
-      return test::error_of([&] { parse_model_config(json, "config.json"); });
+      json.update(fields);
+      return parse_model_config(json, "config.json");
     };
-    QVERIFY(window(1024, "mistral").find("sliding_window") != std::string::npos);
-    QCOMPARE(window(4096, "mistral"), std::string());
-    QCOMPARE(window(1024, "qwen2"), std::string()); // off unless use_sliding_window says otherwise
+    const auto windows = [&](const char* type, const Json& fields) {
+      const ModelConfig config = read(type, fields);
+      return std::pair{config.attention_of(0).window, config.attention_of(1).window};
+    };
+    using Windows = std::pair<std::size_t, std::size_t>;
+    QVERIFY(windows("mistral", {{"sliding_window", 1024}}) == Windows(1024, 1024));
+    QVERIFY(windows("mistral", {{"sliding_window", 4096}}) == Windows(0, 0)); // never filled
+    QVERIFY(windows("mistral", {{"sliding_window", nullptr}}) == Windows(0, 0));
+    QVERIFY(windows("llama", {{"sliding_window", 1024}}) ==
+            Windows(0, 0)); // Llama has none, whatever is written
+    QVERIFY(windows("qwen2", {{"sliding_window", 1024}}) ==
+            Windows(0, 0)); // off unless use_sliding_window is on
+    QVERIFY(windows("qwen2",
+                    {{"sliding_window", 1024}, {"use_sliding_window", true}, {"max_window_layers", 1}}) ==
+            Windows(0, 1024));
+    const Json types{{"sliding_window", 512}, {"layer_types", {"full_attention", "sliding_attention"}}};
+    QVERIFY(windows("gemma2", types) == Windows(0, 512));
+    const ModelConfig gemma3 = read("gemma3_text", types);
+    QVERIFY(gemma3.attention_of(0).rope == RopeUse::global && gemma3.attention_of(1).rope == RopeUse::local);
+    const Json chunked{{"layer_types", {"full_attention", "chunked_attention"}}};
+    QVERIFY(test::error_of([&] { read("gemma3_text", chunked); }).find("chunked_attention") !=
+            std::string::npos);
+  }
+
+  void what_would_change_the_model_unread_is_refused_by_name() {
+    for (const auto& [field, value] :
+         {std::pair{"attn_logit_softcapping", "50.0"}, std::pair{"clip_qkv", "8"},
+          std::pair{"num_local_experts", "8"}, std::pair{"logits_scaling", "4"},
+          std::pair{"partial_rotary_factor", "0.5"}, std::pair{"alibi", "true"},
+          std::pair{"no_rope_layers", "[1, 0]"}}) {
+      const std::string sentence = test::error_of([&, f = field, v = value] { with(f, v); });
+      QVERIFY2(sentence.find(field) != std::string::npos, field);
+    }
+    for (const auto& [field, value] :
+         {std::pair{"attn_logit_softcapping", "null"}, std::pair{"logits_scaling", "1.0"},
+          std::pair{"layer_types", "[\"full_attention\", \"full_attention\"]"},
+          std::pair{"use_cache", "true"}, std::pair{"alibi", "false"}})
+      with(field, value);
+    const std::string unknown = test::error_of([] { with("model_type", "\"mamba\""); });
+    for (const char* name : {"mamba", "llama", "qwen3", "gemma3_text", "phi3", "mixtral"})
+      QVERIFY2(unknown.find(name) != std::string::npos, name);
+  }
+
+  void a_text_model_inside_another_is_found() {
+    const Json json = Json::parse(R"({"model_type": "gemma3", "eos_token_id": [1, 106],
+      "vision_config": {"hidden_size": 1152}, "text_config": {"model_type": "gemma3_text", "hidden_size": 64,
+      "intermediate_size": 96, "num_hidden_layers": 2}})");
+    const ModelConfig config = parse_model_config(json, "config.json");
+    QCOMPARE(config.hidden, std::size_t(64));
+    QCOMPARE(config.head_dim, std::size_t(256)); // Gemma 3's default
+    QVERIFY(config.tied_embeddings && config.eos_tokens == (std::vector<int>{1, 106}));
   }
 
   void what_is_written_reads_back_the_same() {

@@ -61,8 +61,45 @@ class TestBlockGradient : public QObject {
 
   // <slope, what the block gives>, a loss whose gradient by the output is `slope`.
   double loss(const WeightSource& source, std::vector<float> residual) const {
-    BlockGradient(source, block, cpu_products(), control_).forward(residual, length);
+    BlockGradient(source, block, cpu_products(), control_, length).forward(residual, length);
     return inner(residual, slope_);
+  }
+
+  // Against central differences: by the block's input, and by the weights of every linear.
+  void check_backward(const WeightSource& source, std::size_t linears, float step) {
+    std::map<std::string, std::vector<float>> gradients;
+    std::vector<float> gradient = slope_, residual = entering_;
+    BlockGradient differentiated(source, block, cpu_products(), control_, length);
+    differentiated.forward(residual, length);
+    differentiated.backward(gradient, [&](const LinearLayer& layer, const DenseLinear& weights,
+                                          std::span<const float> x, std::span<const float> dy) {
+      QCOMPARE(weights.shape.rows, layer.d_out);
+      QVERIFY(!gradients.contains(layer.name));
+      auto& of_weights = gradients[layer.name];
+      of_weights.resize(layer.weights());
+      for (std::size_t t = 0; t < sequences * length; ++t)
+        for (std::size_t row = 0; row < layer.d_out; ++row)
+          for (std::size_t i = 0; i < layer.d_in; ++i)
+            of_weights[row * layer.d_in + i] += dy[t * layer.d_out + row] * x[t * layer.d_in + i];
+    });
+    QCOMPARE(gradients.size(), linears);
+
+    const auto direction = noise(entering_.size(), 3);
+    auto ahead = entering_, behind = entering_;
+    for (std::size_t i = 0; i < direction.size(); ++i) {
+      ahead[i] += step * direction[i];
+      behind[i] -= step * direction[i];
+    }
+    compare("input", inner(gradient, direction), (loss(source, ahead) - loss(source, behind)) / (2 * step),
+            std::sqrt(inner(gradient, gradient)));
+    for (const auto& [name, of_weights] : gradients) {
+      const auto along = noise(of_weights.size(), 5, 0.05f);
+      compare(name, inner(of_weights, along),
+              (loss(Moved(source, name, along, step), entering_) -
+               loss(Moved(source, name, along, -step), entering_)) /
+                  (2 * step),
+              0.05 * std::sqrt(inner(of_weights, of_weights)));
+    }
   }
 
  private slots:
@@ -107,43 +144,28 @@ class TestBlockGradient : public QObject {
     }
   }
 
-  // Against central differences: by the block's input, and by the weights of every linear.
-  void backward_is_the_slope() {
-    std::map<std::string, std::vector<float>> gradients;
-    std::vector<float> gradient = slope_, residual = entering_;
-    BlockGradient differentiated(*source_, block, cpu_products(), control_);
-    differentiated.forward(residual, length);
-    differentiated.backward(gradient, [&](const LinearLayer& layer, const DenseLinear& weights,
-                                          std::span<const float> x, std::span<const float> dy) {
-      QCOMPARE(weights.shape.rows, layer.d_out);
-      QVERIFY(!gradients.contains(layer.name));
-      auto& of_weights = gradients[layer.name];
-      of_weights.resize(layer.weights());
-      for (std::size_t t = 0; t < sequences * length; ++t)
-        for (std::size_t row = 0; row < layer.d_out; ++row)
-          for (std::size_t i = 0; i < layer.d_in; ++i)
-            of_weights[row * layer.d_in + i] += dy[t * layer.d_out + row] * x[t * layer.d_in + i];
-    });
-    QCOMPARE(gradients.size(), std::size_t(7));
+  void backward_is_the_slope() { check_backward(*source_, 7, 2e-3f); }
 
-    constexpr float step = 2e-3f;
-    const auto direction = noise(entering_.size(), 3);
-    auto ahead = entering_, behind = entering_;
-    for (std::size_t i = 0; i < direction.size(); ++i) {
-      ahead[i] += step * direction[i];
-      behind[i] -= step * direction[i];
-    }
-    compare("input", inner(gradient, direction),
-            (loss(*source_, ahead) - loss(*source_, behind)) / (2 * step),
-            std::sqrt(inner(gradient, gradient)));
-    for (const auto& [name, of_weights] : gradients) {
-      const auto along = noise(of_weights.size(), 5, 0.05f);
-      compare(name, inner(of_weights, along),
-              (loss(Moved(*source_, name, along, step), entering_) -
-               loss(Moved(*source_, name, along, -step), entering_)) /
-                  (2 * step),
-              0.05 * std::sqrt(inner(of_weights, of_weights)));
-    }
+  // With all that a family has beyond Llama (tests/golden/families).
+  void backward_is_the_slope_in_every_family_data() {
+    QTest::addColumn<QString>("folder");
+    for (const auto& entry : std::filesystem::directory_iterator(test::tests_folder() / "golden/families"))
+      if (entry.is_directory())
+        QTest::newRow(entry.path().filename().c_str()) << QString::fromStdString(entry.path().string());
+  }
+
+  void backward_is_the_slope_in_every_family() {
+    QFETCH(QString, folder);
+    const auto checkpoint = open_checkpoint(folder.toStdString());
+    const auto source = dense_weights(*checkpoint);
+    const auto entering = entering_, slope = slope_;
+    entering_ = noise(sequences * length * source->config().hidden, 1);
+    slope_ = noise(entering_.size(), 2);
+    std::size_t linears = 0;
+    for (const LinearLayer& layer : source->graph().linears) linears += layer.block == block;
+    check_backward(*source, linears, 1e-3f);
+    entering_ = entering;
+    slope_ = slope;
   }
 
   void products_are_right_at_any_size() {

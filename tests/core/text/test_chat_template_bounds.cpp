@@ -49,6 +49,13 @@ class TestChatTemplateBounds : public QObject {
     row("namespace in itself", "{% set ns = namespace() %}{% set ns.x = ns %}", "namespace");
     row("namespace in its list", "{% set ns = namespace() %}{% set ns.x = [ns] %}", "too deeply");
     row("dictionary as a namespace", "{% set d = {} %}{% set d.x = d %}", "no namespace");
+    row("least number divided", "{{ (-9223372036854775807 - 1) // -1 }}", "too large");
+    row("long filling", "{{ 'a'.ljust(1000000, 'x' * 1000000) }}", "one character");
+    row("dictionary of many pairs", "{{ dict(range(100000) | batch(2) | list) }}", "too large");
+    row("function of a loop that is gone",
+        "{% set ns = namespace() %}{% for i in [1] %}{% set ns.f = loop.changed %}{% endfor %}{{ ns.f(1) }}",
+        "gone");
+    row("many brackets", "{{ " + repeated("[", 100000), "too deeply nested");
     row("division by a rounded zero", "{{ 5 is divisibleby(0.5) }}{{ 1 % 0 }}", "division");
   }
   void refuses_what_grows_without_end() {

@@ -143,11 +143,11 @@ class TestTemplateGoldens : public QObject {
 
   void named_templates_serve_tools() {
     TokenizerSpec spec = spec_of("default", {"a"});
-    const std::map<std::string, std::string> named{{"tool_use", "tools"}, {"rag", "rag"}};
+    spec.chat_templates = {{"tool_use", "tools"}, {"rag", "rag"}};
     ChatRequest request;
-    QCOMPARE(ChatFormat(spec, named).render(request).text, std::string("default"));
+    QCOMPARE(ChatFormat(spec).render(request).text, std::string("default"));
     request.tools = {{{"type", "function"}}};
-    QCOMPARE(ChatFormat(spec, named).render(request).text, std::string("tools"));
+    QCOMPARE(ChatFormat(spec).render(request).text, std::string("tools"));
   }
 
   void thoughts_left_open_are_seen() {

@@ -10,7 +10,7 @@
 #include "core/base/error.h"
 #include "core/base/mapped_file.h"
 #include "core/checkpoint/gguf.h"
-#include "core/checkpoint/gguf_model.h"
+#include "core/checkpoint/gguf_tokenizer.h"
 #include "core/text/chat_template.h"
 #include "core/text/tokenizer.h"
 

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What stands between gate and down projection, with its derivative: SiLU (arXiv 1702.03118), and GELU in its
+// tanh form (arXiv 1606.08415), tanh(sqrt(2 / pi) (x + 0.044715 x^3)).
+#pragma once
+
+#include <cmath>
+
+#include "core/model/model_config.h"
+
+namespace intarsia {
+
+struct ActivationValue {
+  float value, slope;
+};
+
+inline float silu(float x) { return x / (1 + std::exp(-x)); }
+
+inline float gelu_tanh(float x) {
+  constexpr float root = 0.7978845608f, cubic = 0.044715f;
+  return 0.5f * x * (1 + std::tanh(root * (x + cubic * x * x * x)));
+}
+
+inline float activate(Activation activation, float x) {
+  return activation == Activation::silu ? silu(x) : gelu_tanh(x);
+}
+
+inline ActivationValue activate_with_slope(Activation activation, float x) {
+  if (activation == Activation::silu) {
+    const float s = 1 / (1 + std::exp(-x));
+    return {x * s, s * (1 + x * (1 - s))};
+  }
+  constexpr float root = 0.7978845608f, cubic = 0.044715f;
+  const float t = std::tanh(root * (x + cubic * x * x * x));
+  return {0.5f * x * (1 + t), 0.5f * (1 + t) + 0.5f * x * (1 - t * t) * root * (1 + 3 * cubic * x * x)};
+}
+
+// cap * tanh(x / cap), and its derivative from the capped value (Gemma 2, arXiv 2408.00118).
+inline float softcap(float x, float cap) { return cap * std::tanh(x / cap); }
+inline float softcap_slope(float capped, float cap) { return 1 - (capped / cap) * (capped / cap); }
+
+} // namespace intarsia

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Byte-pair encoding by a list of merges (tokenizers, models/bpe).
+#include <optional>
+
+#include "core/base/error.h"
+#include "core/text/merge_symbols.h"
+#include "core/text/token_model.h"
+#include "core/text/utf8.h"
+
+namespace intarsia {
+namespace {
+
+class BpeModel : public TokenModel {
+ public:
+  BpeModel(const TokenizerSpec& spec, const Vocabulary& vocabulary)
+      : spec_(spec)
+      , vocabulary_(vocabulary) {
+    for (std::size_t rank = 0; rank < spec.merges.size(); ++rank) read_merge(rank);
+  }
+
+  void encode(std::string_view piece, std::vector<int>& ids) const override {
+    if (spec_.ignore_merges)
+      if (const int id = vocabulary_.find(piece); id >= 0) return ids.push_back(id);
+    std::vector<Symbol> symbols = symbols_of(piece);
+    merge_symbols(symbols, [this](const Symbol& left, const Symbol& right) -> std::optional<Merge> {
+      const auto found = merges_.find(pair_key(left.id, right.id));
+      if (found == merges_.end()) return std::nullopt;
+      return found->second;
+    });
+    for (const Symbol& symbol : symbols) ids.push_back(symbol.id);
+  }
+
+ private:
+  static std::uint64_t pair_key(int left, int right) {
+    return (std::uint64_t(std::uint32_t(left)) << 32) | std::uint32_t(right);
+  }
+
+  void read_merge(std::size_t rank) {
+    const auto& [left, right] = spec_.merges[rank];
+    const bool continued = !spec_.subword_prefix.empty() && right.starts_with(spec_.subword_prefix);
+    const int left_id = vocabulary_.find(left), right_id = vocabulary_.find(right);
+    const int merged =
+        vocabulary_.find(left + (continued ? right.substr(spec_.subword_prefix.size()) : right));
+    if (left_id < 0 || right_id < 0 || merged < 0)
+      throw input_error(spec_.origin + ": merge \"" + left + " " + right +
+                        "\" is of tokens not in the vocabulary");
+    merges_.emplace(pair_key(left_id, right_id), Merge{double(rank), merged});
+  }
+
+  // Every character as a symbol; an unknown one as its bytes, as the unknown token, or not at all.
+  std::vector<Symbol> symbols_of(std::string_view piece) const {
+    std::vector<Symbol> symbols;
+    symbols.reserve(piece.size());
+    std::optional<Symbol> unknown; // not yet put out: neighbours may join it
+    const auto put_out = [&] {
+      if (unknown) symbols.push_back(*unknown);
+      unknown.reset();
+    };
+    std::vector<int> bytes;
+    for (std::size_t at = 0; at < piece.size();) {
+      const std::size_t length = read_utf8(piece, at).length;
+      std::string decorated;
+      std::string_view character = piece.substr(at, length);
+      const bool first = at == 0, last = at + length == piece.size();
+      if ((!first && !spec_.subword_prefix.empty()) || (last && !spec_.word_suffix.empty())) {
+        decorated =
+            (first ? "" : spec_.subword_prefix) + std::string(character) + (last ? spec_.word_suffix : "");
+        character = decorated;
+      }
+      bytes.clear();
+      if (const int id = vocabulary_.find(character); id >= 0) {
+        put_out();
+        symbols.push_back({at, length, id});
+      } else if (spec_.byte_fallback && vocabulary_.append_bytes(character, bytes)) {
+        for (std::size_t i = 0; i < bytes.size(); ++i) symbols.push_back({at, 1, bytes[i]});
+      } else if (spec_.unknown >= 0) {
+        if (unknown && spec_.fuse_unknown) {
+          unknown->length += length;
+        } else {
+          put_out();
+          unknown = Symbol{at, length, spec_.unknown};
+        }
+      }
+      at += length;
+    }
+    put_out();
+    return symbols;
+  }
+
+  const TokenizerSpec& spec_;
+  const Vocabulary& vocabulary_;
+  std::unordered_map<std::uint64_t, Merge> merges_;
+};
+
+} // namespace
+
+std::unique_ptr<TokenModel> make_bpe_model(const TokenizerSpec& spec, const Vocabulary& vocabulary) {
+  return std::make_unique<BpeModel>(spec, vocabulary);
+}
+
+} // namespace intarsia

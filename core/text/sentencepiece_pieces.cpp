@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/text/sentencepiece_pieces.h"
+
+#include <algorithm>
+
+#include "core/text/utf8.h"
+
+namespace intarsia {
+
+SentencePieces::SentencePieces(const TokenizerSpec& spec, const Vocabulary& vocabulary)
+    : spec_(spec)
+    , vocabulary_(vocabulary) {
+  for (const auto& [token, id] : vocabulary.tokens())
+    if (is_user_defined(id)) longest_user_defined_ = std::max(longest_user_defined_, token.size());
+}
+
+int SentencePieces::find(std::string_view text) const {
+  const int id = vocabulary_.find(text);
+  if (id < 0) return -1;
+  const TokenType kind = type(id);
+  return kind == TokenType::normal || kind == TokenType::user_defined || kind == TokenType::unused ? id : -1;
+}
+
+SentencePieces::Start SentencePieces::start_at(std::string_view text) const {
+  for (std::size_t length = std::min(longest_user_defined_, text.size()); length > 0; --length)
+    if (const int id = vocabulary_.find(text.substr(0, length)); id >= 0 && is_user_defined(id))
+      return {length, id, true};
+  const std::size_t length = read_utf8(text, 0).length;
+  return {length, find(text.substr(0, length)), false};
+}
+
+void SentencePieces::put_out_unknown(std::string_view text, bool after_unknown, std::vector<int>& ids) const {
+  if (spec_.byte_fallback && vocabulary_.append_bytes(text, ids)) return;
+  if (spec_.unknown >= 0 && !(after_unknown && spec_.fuse_unknown)) ids.push_back(spec_.unknown);
+}
+
+} // namespace intarsia

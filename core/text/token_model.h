@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The part of a tokenizer that makes tokens of a piece of text.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "core/text/tokenizer.h"
+
+namespace intarsia {
+
+// The tokens that the model itself knows, by text; the spec must outlive it.
+class Vocabulary {
+ public:
+  explicit Vocabulary(const TokenizerSpec& spec);
+  int find(std::string_view token) const; // -1 when unknown
+  // The token "<0x0A>" of a byte; -1 without.
+  int byte_token(unsigned char byte) const { return byte_tokens_[byte]; }
+  // Appends the byte tokens of a text. False, and nothing appended, when one is missing.
+  bool append_bytes(std::string_view text, std::vector<int>& ids) const;
+  const std::unordered_map<std::string_view, int>& tokens() const { return ids_; }
+
+ private:
+  std::unordered_map<std::string_view, int> ids_;
+  std::array<int, 256> byte_tokens_{};
+};
+
+class TokenModel {
+ public:
+  virtual ~TokenModel() = default;
+  virtual void encode(std::string_view piece, std::vector<int>& ids) const = 0;
+};
+
+// The spec must outlive the model. Each throws Error naming spec.origin for a spec that makes no sense.
+std::unique_ptr<TokenModel> make_token_model(const TokenizerSpec& spec, const Vocabulary& vocabulary);
+std::unique_ptr<TokenModel> make_bpe_model(const TokenizerSpec& spec, const Vocabulary& vocabulary);
+std::unique_ptr<TokenModel> make_sentencepiece_bpe_model(const TokenizerSpec& spec,
+                                                         const Vocabulary& vocabulary);
+std::unique_ptr<TokenModel> make_unigram_model(const TokenizerSpec& spec, const Vocabulary& vocabulary);
+std::unique_ptr<TokenModel> make_word_piece_model(const TokenizerSpec& spec, const Vocabulary& vocabulary);
+std::unique_ptr<TokenModel> make_word_level_model(const TokenizerSpec& spec, const Vocabulary& vocabulary);
+
+// The byte of "<0x0A>"; -1 for any other token.
+int byte_of_token(std::string_view token);
+
+} // namespace intarsia
