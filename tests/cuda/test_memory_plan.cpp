@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Device memory as planned on the host.
+#include <set>
+
 #include "core/palette/quantized_linear.h"
 #include "cuda/linear_layout.h"
 #include "cuda/memory_plan.h"
