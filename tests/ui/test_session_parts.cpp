@@ -107,13 +107,13 @@ class TestSessionParts : public QObject {
     std::binary_semaphore go_on(0);
     job.start([&](const JobControl& control, const JobRunner::Post& post) -> JobRunner::Finish {
       control.report("half is there already", 50, 100);
-      go_on.acquire();
       post([&job] { job.skip_what_is_done(); });
+      go_on.acquire();
       control.report("a little was done", 50.01, 100);
       return {};
     });
-    QTRY_VERIFY_WITH_TIMEOUT(job.status().done >= 50, timeout);
-    QVERIFY(job.status().seconds_left < 0); // nothing was done yet: not known
+    QTRY_VERIFY_WITH_TIMEOUT(job.status().done >= 50 && job.status().seconds_left < 0,
+                             timeout); // not known yet
     go_on.release();
     QTRY_COMPARE_WITH_TIMEOUT(job.status().state, JobState::done, timeout);
   }

@@ -28,6 +28,12 @@ void TrackedJob::abandon() {
   emit changed();
 }
 
+void TrackedJob::skip_what_is_done() {
+  skipped_ = status_.done;
+  status_.seconds_left = -1;
+  emit changed();
+}
+
 void TrackedJob::progress(const QString& stage, double done, double total) {
   status_.state = JobState::running;
   status_.stage = stage;

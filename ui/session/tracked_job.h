@@ -22,9 +22,9 @@ class TrackedJob : public QObject {
   explicit TrackedJob(QObject* parent = nullptr);
 
   void start(JobRunner::TalkingJob job, const QString& stage = {}, double total = 0);
-  void cancel() { runner_.cancel(); }                   // `changed` follows when it has stopped
-  void abandon();                                       // idle at once; nothing the job still says is heard
-  void skip_what_is_done() { skipped_ = status_.done; } // it took no time: an earlier run had done it
+  void cancel() { runner_.cancel(); } // `changed` follows when it has stopped
+  void abandon();                     // idle at once; nothing the job still says is heard
+  void skip_what_is_done();           // it took no time: an earlier run had done it
 
   const JobStatus& status() const { return status_; }
   bool running() const { return runner_.running(); }
