@@ -3,6 +3,8 @@
 #include <fstream>
 #include <map>
 
+#include <set>
+
 #include "core/artifact/artifact.h"
 #include "core/artifact/quantize_job.h"
 #include "core/base/error.h"
