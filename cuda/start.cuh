@@ -7,7 +7,7 @@
 #include <string>
 
 #include "cuda/check.cuh"
-#include "cuda/simt.cuh"
+#include "cuda/simt/simt.cuh"
 
 namespace intarsia::cuda {
 

@@ -2,7 +2,7 @@
 // Activations are f32 or binary16 in memory, f32 in registers.
 #pragma once
 
-#include "cuda/simt.cuh"
+#include "cuda/simt/simt.cuh"
 
 namespace intarsia::kernels {
 

@@ -2,7 +2,7 @@
 // Sums and maxima over a warp or a block, in a fixed order; every thread receives the result.
 #pragma once
 
-#include "cuda/simt.cuh"
+#include "cuda/simt/simt.cuh"
 
 namespace intarsia::kernels {
 

@@ -5,7 +5,7 @@
 
 #include "core/palette/trellis.h"
 #include "core/palette/trellis_code.h"
-#include "cuda/simt.cuh"
+#include "cuda/simt/simt.cuh"
 
 namespace intarsia::kernels {
 

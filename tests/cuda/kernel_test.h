@@ -7,7 +7,7 @@
 #include <type_traits>
 
 #include "core/base/half.h"
-#include "tests/cuda/simt/launch.h"
+#include "cuda/simt/host/launch.h"
 #include "tests/support/test_support.h"
 
 namespace intarsia::test {

@@ -6,8 +6,8 @@
 
 #include "core/base/half.h"
 #include "core/base/random.h"
-#include "cuda/simt.cuh"
-#include "tests/cuda/simt/launch.h"
+#include "cuda/simt/host/launch.h"
+#include "cuda/simt/simt.cuh"
 #include "tests/support/test_support.h"
 
 using namespace intarsia;

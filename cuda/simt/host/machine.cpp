@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "tests/cuda/simt/machine.h"
+#include "cuda/simt/host/machine.h"
 
 #include <algorithm>
 #include <csignal>
@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "core/base/random.h"
-#include "cuda/simt.cuh"
-#include "tests/cuda/simt/fault_handler.h"
-#include "tests/cuda/simt/fibre.h"
+#include "cuda/simt/host/fault_handler.h"
+#include "cuda/simt/host/fibre.h"
+#include "cuda/simt/simt.cuh"
 
 namespace intarsia::simt::host {
 namespace {
@@ -280,7 +280,7 @@ std::string Order::name() const {
 void run(const Launch& launch, const Order& order) { Machine(launch, order).run(); }
 
 const Place& place() {
-  if (!machine) throw std::logic_error("a primitive of cuda/simt.cuh was called outside a launch");
+  if (!machine) throw std::logic_error("a primitive of cuda/simt/simt.cuh was called outside a launch");
   return machine->place;
 }
 

@@ -10,7 +10,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "tests/cuda/simt/guarded_memory.h"
+#include "cuda/simt/host/guarded_memory.h"
 
 namespace intarsia::simt::host {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "tests/cuda/simt/guarded_memory.h"
+#include "cuda/simt/host/guarded_memory.h"
 
 #include <algorithm>
 #include <cstdint>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The host's side of cuda/simt.cuh: every primitive as a request to the machine that executes the block.
+// The host's side of cuda/simt/simt.cuh: every primitive as a request to the machine that executes the block.
 // Collectives carry the line they are called from; the lanes of a warp must meet at the same one.
 #pragma once
 
@@ -10,8 +10,8 @@
 #include <type_traits>
 
 #include "core/base/half.h"
-#include "tests/cuda/simt/half_arithmetic.h"
-#include "tests/cuda/simt/machine.h"
+#include "cuda/simt/host/half_arithmetic.h"
+#include "cuda/simt/host/machine.h"
 
 namespace intarsia::simt {
 

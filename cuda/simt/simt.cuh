@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The one header through which kernels reach the device's primitives. nvcc takes them from
-// cuda/simt_device.cuh; every other compiler from the harness of the tests, which runs a block on the host
-// (tests/cuda/simt/), so that a kernel's own source is tested where there is no GPU.
+// cuda/simt/device.cuh; every other compiler from the harness of the tests, which runs a block on the host
+// (cuda/simt/host/), so that a kernel's own source is tested where there is no GPU.
 //
 // A kernel is an INTARSIA_KERNEL function or template in cuda/kernels/, blocks are one-dimensional and a
 // multiple of warp_size threads, and every warp collective takes all 32 lanes.
@@ -60,7 +60,7 @@ struct Half2 {
 #define INTARSIA_PRAGMA(words) _Pragma(#words)
 // A constant table at namespace scope: INTARSIA_CONSTANT float table[2] = {0, 1};
 #define INTARSIA_CONSTANT [[maybe_unused]] static __constant__ constexpr
-#include "cuda/simt_device.cuh"
+#include "cuda/simt/device.cuh"
 #else
 #define INTARSIA_KERNEL inline
 #define INTARSIA_DEVICE inline
@@ -68,5 +68,5 @@ struct Half2 {
 #define INTARSIA_UNROLL
 #define INTARSIA_UNROLL_BY(count)
 #define INTARSIA_CONSTANT inline constexpr
-#include "tests/cuda/simt/host_simt.h"
+#include "cuda/simt/host/host_simt.h"
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The device's side of cuda/simt.cuh, sm_80 and later. Include that one.
+// The device's side of cuda/simt/simt.cuh, sm_80 and later. Include that one.
 #pragma once
 
 namespace intarsia::simt {

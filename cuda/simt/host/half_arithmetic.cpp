@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "tests/cuda/simt/half_arithmetic.h"
+#include "cuda/simt/host/half_arithmetic.h"
 
 #include <bit>
 #include <cmath>

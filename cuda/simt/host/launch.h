@@ -7,8 +7,8 @@
 #include <type_traits>
 #include <vector>
 
-#include "cuda/simt.cuh"
-#include "tests/cuda/simt/machine.h"
+#include "cuda/simt/host/machine.h"
+#include "cuda/simt/simt.cuh"
 
 namespace intarsia::simt::host {
 

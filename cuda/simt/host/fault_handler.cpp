@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "tests/cuda/simt/fault_handler.h"
+#include "cuda/simt/host/fault_handler.h"
 
 namespace intarsia::simt::host {
 namespace {

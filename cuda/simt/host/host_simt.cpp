@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "cuda/simt.cuh"
+#include "cuda/simt/simt.cuh"
 
 namespace intarsia::simt::host {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "tests/cuda/simt/launch.h"
+#include "cuda/simt/host/launch.h"
 
 #include <algorithm>
 #include <cstdlib>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "tests/cuda/simt/fibre.h"
+#include "cuda/simt/host/fibre.h"
 
 #include <new>
 #include <sys/mman.h>
