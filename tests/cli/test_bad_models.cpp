@@ -3,6 +3,7 @@
 // exit 1, nothing written.
 #include <fstream>
 #include <functional>
+#include <set>
 
 #include "core/base/json.h"
 #include "core/checkpoint/checkpoint.h"

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <set>
+
 #include "core/device/latency_table.h"
 #include "cuda/profile_groups.h"
 #include "tests/support/test_support.h"
