@@ -72,7 +72,8 @@ const Quantizer& quantizer(QuantizerId id);
 double distortion_bound(double bits);
 double gap_db(double distortion, double bits);
 
-// Mean squared error over mean square of `samples` fresh unit Gaussian weights (rounded up to whole rows).
+// Mean squared error over mean square of `samples` fresh unit Gaussian weights (rounded up to whole groups
+// of row_granularity() rows).
 double measure_distortion(const Quantizer& quantizer, std::size_t samples, std::uint64_t seed,
                           const JobControl& control);
 

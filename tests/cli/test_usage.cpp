@@ -84,10 +84,10 @@ class TestUsage : public QObject {
     row("quantize without plan", {"quantize", model, "-o", out}, {"--plan"});
     row("quantize without out", {"quantize", model, "--plan", "p.json"}, {"-o"});
     row("evaluate without text", {"evaluate", model}, {"--text"});
-    row("chat with --json alone", {"chat", "serve", model, "--json"}, {"--prompt"});
-    row("temperature", {"chat", "serve", model, "--prompt", "x", "--temperature", "-1"}, {"--temperature"});
-    row("top-p", {"chat", "serve", model, "--prompt", "x", "--top-p", "1.5"}, {"--top-p"});
-    row("seed", {"chat", "serve", model, "--prompt", "x", "--seed", "0x1"}, {"--seed"});
+    row("chat with --json alone", {"chat", model, "--json"}, {"--prompt"});
+    row("temperature", {"chat", model, "--prompt", "x", "--temperature", "-1"}, {"--temperature"});
+    row("top-p", {"chat", model, "--prompt", "x", "--top-p", "1.5"}, {"--top-p"});
+    row("seed", {"chat", model, "--prompt", "x", "--seed", "0x1"}, {"--seed"});
     row("verify a checkpoint", {"inspect", model, "--verify"}, {"--verify"});
   }
   void bad_usage() {

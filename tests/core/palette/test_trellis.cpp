@@ -150,7 +150,7 @@ class TestTrellis : public QObject {
     const double spread = std::sqrt(squares / trellis::states);
     for (unsigned quarters = trellis::least_quarters; quarters <= trellis::most_quarters; ++quarters) {
       const double scaled = spread * double(trellis::scale(quarters));
-      QVERIFY(scaled > 0.95 && scaled < 1.15);
+      QVERIFY(scaled > 0.95 && scaled < 1.2);
       QVERIFY(std::max(-least, largest) * double(trellis::scale(quarters)) > 3.2); // the tail is reached
     }
   }
