@@ -434,6 +434,8 @@ class TestMainJob : public QObject, private test::WindowUnderTest {
   }
 
   void zooming_enlarges_the_text() {
+    window_->activateWindow(); // keys go to the active window: questions were open in between
+    QVERIFY(QTest::qWaitForWindowActive(window_.get()));
     auto* facts = find<QLabel>("modelFacts");
     const int before = facts->fontInfo().pixelSize();
     const auto zoom = [this](Qt::Key key) { QTest::keyClick(window_.get(), key, Qt::ControlModifier); };
