@@ -230,6 +230,7 @@ class TestDevice : public QObject, private test::WindowUnderTest {
     QVERIFY(!measure->isVisible());
     auto* slider = find<QSlider>("latencySlider");
     QTRY_VERIFY_WITH_TIMEOUT(slider->isEnabled() && session_->planner().plan(), timeout);
+    QTRY_VERIFY_WITH_TIMEOUT(session_->planner().answer().latency_range.has_value(), timeout);
     screenshot("6-measured");
     drag(slider, 0.5);
     const double budget = session_->planner().inputs().latency_seconds.value_or(0);
