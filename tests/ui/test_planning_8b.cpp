@@ -116,7 +116,7 @@ class TestPlanning8b : public QObject, private test::WindowUnderTest {
     // Streamed, and traced anew after the pin.
     const auto& frontier = session_->planner().frontier();
     QTRY_VERIFY_WITH_TIMEOUT(frontier.memory.size() > 40 && frontier.latency.size() > 40, timeout);
-    QVERIFY(!frontier.single.empty());
+    QVERIFY(frontier.single.empty()); // the pin leaves no plan with one quantizer for all
     QTRY_VERIFY_WITH_TIMEOUT(plot->graph(0)->dataCount() > 40, timeout);
     QCOMPARE(plot->graph(3)->dataCount(), 1); // this plan
     screenshot("6-frontier-8b");
@@ -140,7 +140,7 @@ class TestPlanning8b : public QObject, private test::WindowUnderTest {
     QVERIFY(!find<QSlider>("latencySlider")->isEnabled());
     session_->latency().import_table(QString::fromStdString(
         (test::shared_folder() / "reference/llama-3.1-8b/latency-rtx4090.json").string()));
-    QTRY_VERIFY_WITH_TIMEOUT(sentence_shown("the latency table has no usable entry for layer"), timeout);
+    QTRY_VERIFY_WITH_TIMEOUT(sentence_shown("The latency table has no usable entry for layer"), timeout);
   }
 };
 

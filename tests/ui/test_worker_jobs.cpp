@@ -95,7 +95,9 @@ class TestWorkerJobs : public QObject, private test::WindowUnderTest {
     QCOMPARE(workers().size(), std::size_t(1));
     QCOMPARE(session_->quantization().layers().size(), session_->planner().plan()->layers.size());
     const auto here = dir_.filePath("here").toStdString();
-    quantize_model(*session_->model()->checkpoint, *session_->planner().plan(), here, {}, {});
+    QuantizeOptions options;
+    options.calibration.emplace(); // as the studio does
+    quantize_model(*session_->model()->checkpoint, *session_->planner().plan(), here, options, {});
     QVERIFY(read_text_file(here + "/model.safetensors") ==
             read_text_file((out + "/model.safetensors").toStdString()));
     QTRY_VERIFY_WITH_TIMEOUT(session_->quantization().quality().has_value(), timeout);
