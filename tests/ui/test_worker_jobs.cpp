@@ -42,6 +42,8 @@ std::vector<pid_t> workers() {
 class TestWorkerJobs : public QObject, private test::WindowUnderTest {
   Q_OBJECT
 
+  Plan plan_; // that `quantized` was made by
+
   QTemporaryDir dir_;
 
   void ask(const QString& question) {
@@ -96,8 +98,9 @@ class TestWorkerJobs : public QObject, private test::WindowUnderTest {
     QCOMPARE(session_->quantization().layers().size(), session_->planner().plan()->layers.size());
     const auto here = dir_.filePath("here").toStdString();
     QuantizeOptions options;
-    options.calibration.emplace(); // as the studio does
-    quantize_model(*session_->model()->checkpoint, *session_->planner().plan(), here, options, {});
+    options.calibration.emplace();            // as the studio does
+    plan_ = *session_->quantization().plan(); // the planner's may have got better since
+    quantize_model(*session_->model()->checkpoint, plan_, here, options, {});
     QVERIFY(read_text_file(here + "/model.safetensors") ==
             read_text_file((out + "/model.safetensors").toStdString()));
     QTRY_VERIFY_WITH_TIMEOUT(session_->quantization().quality().has_value(), timeout);
@@ -118,7 +121,7 @@ class TestWorkerJobs : public QObject, private test::WindowUnderTest {
     for (int attempt = 0; attempt == 0 || (attempt < 20 && QFileInfo::exists(out)); ++attempt) {
       out = dir_.filePath("killed%1").arg(attempt);
       find<QLineEdit>("output")->setText(out);
-      session_->quantization().quantize(*session_->planner().plan(), out);
+      session_->quantization().quantize(plan_, out);
       QTRY_VERIFY_WITH_TIMEOUT(session_->quantization().job().state != JobState::running, timeout);
     }
     disconnect(at_first_progress);
