@@ -24,14 +24,15 @@ void parallel_for(std::size_t count, const std::function<void(std::size_t)>& bod
       tbb::simple_partitioner());
 }
 
+// Built in place: a copy of a global_control limits nothing, and the original's end would lift the limit.
 struct ThreadLimit::Control {
+  explicit Control(std::size_t threads)
+      : limit(tbb::global_control::max_allowed_parallelism, threads) {}
   tbb::global_control limit;
 };
 
 ThreadLimit::ThreadLimit(std::size_t threads) {
-  if (threads > 0)
-    control_ = std::make_unique<Control>(
-        Control{tbb::global_control(tbb::global_control::max_allowed_parallelism, threads)});
+  if (threads > 0) control_ = std::make_unique<Control>(threads);
 }
 ThreadLimit::~ThreadLimit() = default;
 

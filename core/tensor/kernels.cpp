@@ -6,6 +6,8 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include <hwy/cache_control.h>
+
 #include "core/base/half.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -81,6 +83,39 @@ float DotHalf(const std::uint16_t* a, const float* b, std::size_t n) {
   return total;
 }
 
+// The rows are read once, so what is needed `ahead` bytes later is asked for: the same place of the tile's
+// next rows where rows are short, and further on in the same row where they are long.
+template <std::size_t R>
+void half_tile(const HalfRows& w, std::size_t first, const float* x, std::size_t n, float* y) {
+  const Floats d;
+  const std::size_t lanes = hn::Lanes(d);
+  const std::uint16_t* row = w.data + first * w.stride;
+  const std::size_t ahead = R * w.stride * sizeof(*row) <= 8192 ? R * w.stride : 1024;
+  Vector sums[R];
+  for (auto& sum : sums) sum = hn::Zero(d);
+  std::size_t i = 0;
+  for (; i + 2 * lanes <= n; i += 2 * lanes) {
+    const Vector x0 = hn::LoadU(d, x + i), x1 = hn::LoadU(d, x + i + lanes);
+    for (std::size_t r = 0; r < R; ++r) {
+      const std::uint16_t* at = row + r * w.stride + i;
+      hwy::Prefetch(at + ahead);
+      sums[r] = hn::MulAdd(load_half(d, at), x0, sums[r]);
+      sums[r] = hn::MulAdd(load_half(d, at + lanes), x1, sums[r]);
+    }
+  }
+  for (std::size_t r = 0; r < R; ++r) {
+    float sum = hn::GetLane(hn::SumOfLanes(d, sums[r]));
+    for (std::size_t k = i; k < n; ++k) sum += intarsia::half_to_float(row[r * w.stride + k]) * x[k];
+    y[first + r] = sum;
+  }
+}
+
+void MultiplyHalfRows(const HalfRows& w, const float* x, std::size_t n, float* y) {
+  std::size_t r = 0;
+  for (; r + 4 <= w.count; r += 4) half_tile<4>(w, r, x, n, y);
+  for (; r < w.count; ++r) half_tile<1>(w, r, x, n, y);
+}
+
 void AddScaledHalf(float scale, const std::uint16_t* x, float* y, std::size_t n) {
   const Floats d;
   const std::size_t lanes = hn::Lanes(d);
@@ -120,6 +155,7 @@ namespace intarsia::kernels {
 HWY_EXPORT(MultiplyRows);
 HWY_EXPORT(Dot);
 HWY_EXPORT(DotHalf);
+HWY_EXPORT(MultiplyHalfRows);
 HWY_EXPORT(AddScaledHalf);
 HWY_EXPORT(AddScaled);
 HWY_EXPORT(HalfToFloat);
@@ -131,6 +167,9 @@ void multiply_rows(RowsView w, RowsView x, std::size_t n, float* y, std::size_t 
 float dot(const float* a, const float* b, std::size_t n) { return HWY_DYNAMIC_DISPATCH(Dot)(a, b, n); }
 float dot_half(const std::uint16_t* a, const float* b, std::size_t n) {
   return HWY_DYNAMIC_DISPATCH(DotHalf)(a, b, n);
+}
+void multiply_half_rows(HalfRows w, const float* x, std::size_t n, float* y) {
+  HWY_DYNAMIC_DISPATCH(MultiplyHalfRows)(w, x, n, y);
 }
 void add_scaled_half(float scale, const std::uint16_t* x, float* y, std::size_t n) {
   HWY_DYNAMIC_DISPATCH(AddScaledHalf)(scale, x, y, n);

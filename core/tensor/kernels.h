@@ -16,6 +16,14 @@ struct RowsView {
 // y[t * y_stride + r] = sum_(i < n) w[r][i] * x[t][i] for r < w.count, t < x.count.
 void multiply_rows(RowsView w, RowsView x, std::size_t n, float* y, std::size_t y_stride);
 
+// Row-major rows of binary16, `stride` values from one to the next.
+struct HalfRows {
+  const std::uint16_t* data;
+  std::size_t stride, count;
+};
+// y[r] = sum_(i < n) half(w[r][i]) * x[i] for r < w.count: one token, bound by reading w.
+void multiply_half_rows(HalfRows w, const float* x, std::size_t n, float* y);
+
 // sum_i half(a[i]) * b[i], a in binary16.
 float dot_half(const std::uint16_t* a, const float* b, std::size_t n);
 float dot(const float* a, const float* b, std::size_t n);

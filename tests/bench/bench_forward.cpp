@@ -70,7 +70,7 @@ int main(int argc, char** argv) {
     prefill.push_back(double(prompt) / seconds_of([&] { sequence->forward(text, true, {}); }));
     sequence->truncate(16); // decoding early in the context, as llama-bench does
     decode.push_back(double(tokens) / seconds_of([&] {
-                       for (std::size_t i = 0; i < tokens; ++i) sequence->forward({&text[i], 1}, true, {});
+                       for (std::size_t i = 0; i < tokens; ++i) sequence->forward({&text[i % prompt], 1}, true, {});
                      }));
   }
   fmt::print(

@@ -37,10 +37,22 @@ void add_product(const float* weights, std::size_t stride, Rows rows, std::size_
   }
 }
 
+// Halves of an artifact, or of a file where they lie aligned.
+bool is_plain_half(const StoredRows& weights) {
+  return weights.dtype == DType::f16 && weights.permuted_heads == 0 &&
+         reinterpret_cast<std::uintptr_t>(weights.bytes.data()) % alignof(std::uint16_t) == 0;
+}
+
 } // namespace
 
 void multiply_dense(const StoredRows& weights, MatrixShape shape, Rows rows, std::span<const float> x,
                     const Output& out) {
+  if (out.tokens == 1 && is_plain_half(weights)) {
+    const auto* halves = reinterpret_cast<const std::uint16_t*>(weights.bytes.data());
+    kernels::multiply_half_rows({halves + rows.first * shape.columns, shape.columns, rows.count}, x.data(),
+                                shape.columns, &out.at(0, rows.first));
+    return;
+  }
   const std::size_t together = out.tokens == 1 ? few_rows : many_rows;
   const std::size_t row_bytes = storage_bytes(weights.dtype, shape.columns).value();
   for (std::size_t first = rows.first; first < rows.first + rows.count; first += together) {
