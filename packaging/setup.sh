@@ -7,7 +7,8 @@ set -euo pipefail
 
 engine=(g++ cmake ninja-build pkg-config git ca-certificates
         nlohmann-json3-dev libglpk-dev libtbb-dev libhwy-dev libeigen3-dev libpcre2-dev libutf8proc-dev libfmt-dev zlib1g-dev
-        libcpp-httplib-dev)
+        libcpp-httplib-dev
+        g++-aarch64-linux-gnu qemu-user) # the last two: NEON code, in tests/cross
 studio=(qt6-base-dev qt6-svg-dev libqt6svg6 libqt6opengl6-dev libgl-dev libqcustomplot-dev
         qt6-qpa-plugins fonts-dejavu-core)
 

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // How fast a core multiplies codes by one activation: weights a second of every quantizer, and the share of
-// the speed at which the same run only reads the same bytes.
-//   bench_decode [ID …]
+// the speed at which the same run only reads the same bytes. --avx2: as on a machine without AVX-512.
+//   bench_decode [--avx2] [ID …]
 #include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <fmt/format.h>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "core/runtime/cpu_linear.h"
 #include "core/runtime/random_weights.h"
 #include "core/tensor/kernels.h"
+#include "tests/support/instruction_set.h"
 
 using namespace intarsia;
 
@@ -67,14 +69,16 @@ void measure(const Quantizer& member, MatrixShape shape) {
 
 int main(int argc, char** argv) {
   const ThreadLimit one(1);
+  std::vector<std::string> wanted(argv + 1, argv + argc);
+#ifdef HWY_AVX2
+  std::optional<test::InstructionSet> lesser;
+  if (std::erase(wanted, "--avx2") > 0) lesser.emplace(HWY_AVX2);
+#endif
   fmt::print("{}, one core\n{:<14} {:>15} {:>12} {:>12} {:>12} {:>12}\n", kernels::instruction_set(),
              "quantizer", "d_out x d_in", "G weights/s", "GB/s", "plain read", "share");
   for (const MatrixShape shape : {MatrixShape{4096, 14336}, {576, 1536}})
     for (const Quantizer* member : palette()) {
-      const std::string id = to_string(member->id());
-      if (argc > 1 && std::none_of(argv + 1, argv + argc, [&](const char* wanted) { return id == wanted; }))
-        continue;
-      measure(*member, shape);
+      if (wanted.empty() || std::ranges::count(wanted, to_string(member->id())) > 0) measure(*member, shape);
     }
   return 0;
 }

@@ -4,13 +4,13 @@
 #include <algorithm>
 #include <array>
 
-#include "core/base/half.h"
 #include "core/palette/tcq_layout.h"
 #include "core/palette/trellis_code.h"
 #include "core/runtime/cpu_kernels/cpu_features.h"
 #include "core/runtime/cpu_kernels/panel_product.h"
 #include "core/runtime/cpu_kernels/trellis_dot.h"
 #include "core/runtime/cpu_kernels/trellis_vnni.h"
+#include "core/tensor/kernels.h"
 
 namespace intarsia::cpu_kernels {
 namespace {
@@ -37,14 +37,16 @@ void for_runs(const TcqLayout& layout, std::size_t most, const Use& use) {
 // y[input][row] of one panel, in standard deviations of the row, summed over a token's terms.
 void finish(const QuantizedLinear& layer, Rows rows, const Int8Activation& x, std::size_t first_input,
             std::span<const RowValues> values, const Output& out) {
-  for (std::size_t i = 0; i < values.size(); i += out.terms)
-    for (std::size_t row = 0; row < rows.count; ++row) {
-      float y = 0;
-      for (std::size_t term = 0; term < out.terms; ++term)
-        y += x.scales[first_input + i + term] * values[i + term][row];
-      out.at((first_input + i) / out.terms, rows.first + row) =
-          y * half_to_float(layer.row_scales[rows.first + row]);
-    }
+  RowValues row_scales;
+  kernels::half_to_float(layer.row_scales.data() + rows.first, row_scales.data(), rows.count);
+  for (std::size_t i = 0; i < values.size(); i += out.terms) {
+    float* y = &out.at((first_input + i) / out.terms, rows.first);
+    std::fill_n(y, rows.count, 0.0f);
+    for (std::size_t term = 0; term < out.terms; ++term)
+      for (std::size_t row = 0; row < rows.count; ++row)
+        y[row] += x.scales[first_input + i + term] * values[i + term][row];
+    for (std::size_t row = 0; row < rows.count; ++row) y[row] *= row_scales[row];
+  }
 }
 
 void multiply_few(const QuantizedLinear& layer, Rows rows, const Int8Activation& x, const Output& out) {
