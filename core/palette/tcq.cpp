@@ -107,20 +107,39 @@ void encode_ring(const Part<const float>& weights, unsigned ring, unsigned quart
   pack_ring(states, ring, quarters, block);
 }
 
+// trellis::place() of every weight of every ring.
+constexpr auto places = [] {
+  std::array<std::array<trellis::Place, ring_weights>, trellis::block_rings> all{};
+  for (unsigned ring = 0; ring < trellis::block_rings; ++ring)
+    for (unsigned t = 0; t < ring_weights; ++t) all[ring][t] = trellis::place(ring, t);
+  return all;
+}();
+
+// The ring's circular stream, ring_bytes() long and a few more, word by word of its lanes.
+void read_ring(const std::byte* block, unsigned ring, unsigned quarters, std::byte* circular) {
+  const unsigned begin = ring / trellis::part_rings * quarters; // of a lane's bytes
+  for (unsigned i = 0; i < trellis::ring_lanes; ++i) {
+    const unsigned lane = ring % trellis::part_rings * trellis::ring_lanes + i;
+    std::byte words[trellis::most_quarters + 8];
+    for (unsigned word = begin / 4; word < (begin + quarters + 3) / 4; ++word)
+      std::memcpy(words + 4 * (word - begin / 4), block + 4 * trellis::word_index(word, lane, quarters), 4);
+    std::memcpy(circular + i * quarters, words + begin % 4, quarters);
+  }
+  std::memcpy(circular + trellis::ring_bytes(quarters), circular, 8);
+}
+
 void decode_ring(const std::byte* block, unsigned ring, unsigned quarters, const Part<float>& out) {
-  const std::size_t bytes = trellis::ring_bytes(quarters);
-  std::byte
-      circular[trellis::ring_bytes(trellis::most_quarters) + 8]; // and, for the last windows, its beginning
-  for (unsigned i = 0; i < bytes; ++i) circular[i] = block[trellis::ring_byte_index(ring, i, quarters)];
-  std::memcpy(circular + bytes, circular, 8);
+  std::byte circular[trellis::ring_bytes(trellis::most_quarters) + 8];
+  read_ring(block, ring, quarters, circular);
+  const float scale = trellis::scale(quarters);
   for (unsigned t = 0; t < ring_weights; ++t) {
-    const trellis::Place place = trellis::place(ring, t);
+    const trellis::Place place = places[ring][t];
     if (!out.has(place)) continue;
     const unsigned first = trellis::first_bit(t, quarters);
     std::uint32_t window;
     std::memcpy(&window, circular + first / 8, 4);
     const std::uint32_t state = window >> first % 8 & trellis::state_mask;
-    out.at(place) = float(trellis::state_value(state)) * trellis::scale(quarters);
+    out.at(place) = float(trellis::state_value(state)) * scale;
   }
 }
 
