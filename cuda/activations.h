@@ -4,7 +4,7 @@
 
 #include "cuda/arena.h"
 #include "cuda/kernels.h"
-#include "cuda/memory_plan.h"
+#include "core/memory/cuda/memory_plan.h"
 
 namespace intarsia::cuda {
 

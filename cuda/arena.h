@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <string>
 
-#include "cuda/arena_plan.h"
+#include "core/memory/cuda/arena_plan.h"
 #include "cuda/device_memory.cuh"
 
 namespace intarsia::cuda {

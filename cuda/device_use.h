@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <string>
 
-#include "cuda/memory_plan.h"
+#include "core/memory/cuda/memory_plan.h"
 
 namespace intarsia::cuda {
 

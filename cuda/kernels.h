@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <cuda_runtime_api.h>
 
-#include "cuda/attention_scratch.h"
+#include "core/memory/cuda/attention_scratch.h"
 
 namespace intarsia::cuda {
 

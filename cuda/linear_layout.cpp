@@ -7,12 +7,9 @@
 
 #include "core/base/parallel.h"
 #include "core/palette/bit_stream.h"
-#include "core/palette/tcq_layout.h"
 
 namespace intarsia::cuda {
 namespace {
-
-std::size_t tiles_of(std::size_t length) { return (length + tile_side - 1) / tile_side; }
 
 // Writes `count` bits of `bits` (their others are 0) from bit `first` on; what was there is 0.
 void put_bits(std::byte* to, std::size_t first, std::uint32_t bits, unsigned count) {
@@ -58,21 +55,6 @@ bool supports(QuantizerId id, KernelPath path, int batch) {
   if (batch < 1 || batch > most_decode_rows) return false;
   if (path == KernelPath::tensor_core) return true;
   return id.family == QuantizerFamily::nuq || id.family == QuantizerFamily::vq;
-}
-
-bool is_trellis(QuantizerId id) {
-  return id.family == QuantizerFamily::tcq || id.family == QuantizerFamily::half_tcq;
-}
-
-TileRow tile_row(QuantizerId id, std::size_t d_in) {
-  const int tiles = int(tiles_of(d_in)), quarters = id.quarter_bits;
-  return {quarters, tiles, unsigned(8 * quarters * tiles + 15) / 16 * 16};
-}
-
-std::uint64_t device_code_bytes(QuantizerId id, MatrixShape shape) {
-  if (id.family == QuantizerFamily::f16) return std::uint64_t(shape.rows) * f16_stride(shape.columns) * 2;
-  if (is_trellis(id)) return TcqLayout(id, shape).bytes();
-  return std::uint64_t(tiles_of(shape.rows)) * tile_row(id, shape.columns).bytes;
 }
 
 std::vector<std::byte> device_codes(const QuantizedLinear& layer) {

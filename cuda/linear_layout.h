@@ -15,19 +15,13 @@
 // are filled up to a multiple of eight weights.
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
 #include <string_view>
 #include <vector>
 
+#include "core/memory/cuda/linear_bytes.h"
 #include "core/palette/quantized_linear.h"
-#include "cuda/int8_rows.h"
-#include "cuda/tile_row.h"
 
 namespace intarsia::cuda {
-
-inline constexpr int most_decode_rows = 16; // of a batch
-using Half = std::uint16_t;                 // binary16
 
 // Which units multiply. Both read the same layout.
 enum class KernelPath { tensor_core, cuda_core };
@@ -36,15 +30,6 @@ std::string_view kernel_path_name(KernelPath path); // "tensor-core", "cuda-core
 // Whether launch_linear_group() has a kernel for it.
 bool supports(QuantizerId id, KernelPath path, int batch);
 
-// TCQ and Half-TCQ, whose kernels read activations in bytes.
-bool is_trellis(QuantizerId id);
-
-TileRow tile_row(QuantizerId id, std::size_t d_in); // of NUQ and VQ
-
-// Elements between an f16 linear's rows.
-constexpr std::size_t f16_stride(std::size_t d_in) { return (d_in + 7) / 8 * 8; }
-
-std::uint64_t device_code_bytes(QuantizerId id, MatrixShape shape);
 // The codes as the kernels want them.
 std::vector<std::byte> device_codes(const QuantizedLinear& layer);
 
@@ -72,14 +57,10 @@ inline constexpr int most_fused = 8;
 
 // Where the parts of a trellis-coded group meet that several blocks compute: zeros, before and after each
 // launch. Launches of one stream share it.
-inline constexpr int most_split_panels = 256; // with more panels of 64 rows nothing is split
-struct LinearScratch {
+struct LinearScratch { // of linear_scratch_bytes()
   int* sums;
   unsigned* arrived;
 };
-constexpr std::size_t linear_scratch_bytes() {
-  return sizeof(int) * most_split_panels * (64 * most_decode_rows * int8_terms + 1);
-}
 inline LinearScratch linear_scratch_in(void* zeros) {
   auto* sums = static_cast<int*>(zeros);
   return {sums, reinterpret_cast<unsigned*>(sums + std::size_t(most_split_panels) * 64 * most_decode_rows *

@@ -9,8 +9,8 @@
 #include "core/runtime/rope.h"
 #include "core/runtime/unsupported_on_cuda.h"
 #include "cuda/backend.h"
-#include "cuda/memory_plan.h"
-#include "cuda/rotation_split.h"
+#include "core/memory/cuda/memory_plan.h"
+#include "core/memory/cuda/rotation_split.h"
 #include "cuda/sequence.h"
 
 namespace intarsia::cuda {

@@ -10,7 +10,7 @@
 #include "cuda/arena.h"
 #include "cuda/launch_groups.h"
 #include "cuda/linears.h"
-#include "cuda/memory_plan.h"
+#include "core/memory/cuda/memory_plan.h"
 #include "cuda/products.h"
 #include "cuda/stream.h"
 #include "cuda/upload.h"

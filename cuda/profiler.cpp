@@ -11,9 +11,9 @@
 #include "cuda/arena.h"
 #include "cuda/decode_graph.h"
 #include "cuda/linears.h"
-#include "cuda/memory_plan.h"
+#include "core/memory/cuda/memory_plan.h"
 #include "cuda/profile_groups.h"
-#include "cuda/rotation_split.h"
+#include "core/memory/cuda/rotation_split.h"
 #include "cuda/timer.h"
 #include "cuda/upload.h"
 

@@ -6,7 +6,7 @@
 #include "core/palette/rotation.h"
 #include "core/runtime/rope.h"
 #include "cuda/kernels.h"
-#include "cuda/rotation_split.h"
+#include "core/memory/cuda/rotation_split.h"
 #include "cuda/selftest_bench.h"
 
 namespace intarsia::cuda {

@@ -147,6 +147,10 @@ void run(const Options& options) {
   request.context = options.count_or("--context", 1, problem.config.max_positions,
                                      std::min<std::size_t>(4096, problem.config.max_positions));
   problem.sensitivity = sensitivity_of(options, model);
+  if (options.has("--device"))
+    problem.memory = memory_model_of(chosen_place(options));
+  else if (problem.latency)
+    problem.memory = memory_of(*problem.latency);
   if (!options.has("--no-calibration")) problem.sensitivity = for_calibrated(std::move(problem.sensitivity));
 
   Allocator allocator(std::move(problem));

@@ -9,7 +9,7 @@
 #include "app/cli/session.h"
 #include "app/cli/verbs.h"
 #include "core/allocation/allocator.h"
-#include "core/allocation/memory_model.h"
+#include "core/memory/memory_model.h"
 #include "core/artifact/quantize_job.h"
 #include "core/base/error.h"
 #include "core/base/mapped_file.h"

@@ -6,7 +6,7 @@
 #include "app/cli/session.h"
 #include "app/cli/verbs.h"
 #include "core/allocation/budget.h"
-#include "core/allocation/memory_model.h"
+#include "core/memory/memory_model.h"
 #include "core/base/error.h"
 #include "core/palette/rotation.h"
 

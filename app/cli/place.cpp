@@ -39,6 +39,12 @@ OrderedJson memory_of(const Place& place, std::span<const OpenedModel* const> mo
   return {{"predicted_bytes", std::move(predicted)}, {"peak_bytes", peak}};
 }
 
+std::shared_ptr<const MemoryModel> memory_model_of(const Place& place) {
+  Device device = place.device;
+  if (device.kind == DeviceKind::cuda) device.backend_bytes = backend_memory_in_worker(*place.worker, device.id);
+  return memory_of(device);
+}
+
 Sensitivity measure_sensitivity(const OpenedModel& model, const Place& place,
                                 std::span<const int> text_tokens, const SensitivityOptions& options,
                                 const JobControl& control) {

@@ -6,6 +6,7 @@
 
 #include "app/cli/session.h"
 #include "core/allocation/sensitivity.h"
+#include "core/memory/memory_model.h"
 #include "core/worker/place.h"
 
 namespace intarsia::cli {
@@ -20,6 +21,8 @@ std::unique_ptr<LanguageModel> load(const OpenedModel& model, const Place& place
 // that runs them.
 OrderedJson memory_of(const Place& place, std::span<const OpenedModel* const> models, std::size_t context,
                       OrderedJson on_cpu);
+// What a model takes there.
+std::shared_ptr<const MemoryModel> memory_model_of(const Place& place);
 // estimate_sensitivity() where the place is.
 Sensitivity measure_sensitivity(const OpenedModel& model, const Place& place,
                                 std::span<const int> text_tokens, const SensitivityOptions& options,

@@ -10,7 +10,6 @@
 #include "app/cli/session.h"
 #include "app/cli/verbs.h"
 #include "core/allocation/budget.h"
-#include "core/allocation/memory_model.h"
 #include "core/base/error.h"
 #include "core/server/http_server.h"
 

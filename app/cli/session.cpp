@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "core/allocation/budget.h"
-#include "core/allocation/memory_model.h"
+#include "core/allocation/plan_memory.h"
 #include "core/base/error.h"
 #include "core/base/mapped_file.h"
 
@@ -145,7 +145,7 @@ std::optional<KvPrecision> chosen_kv_cache(const Options& options) {
 std::uint64_t predicted_memory(const OpenedModel& model, std::size_t context) {
   Plan plan = model.artifact->plan();
   if (model.kv_cache) plan.budgets.kv_cache = *model.kv_cache;
-  return plan_memory(model.config(), model.graph(), plan, context).total();
+  return plan_memory(*cpu_memory(), model.config(), model.graph(), plan, context).total();
 }
 
 Device chosen_device(const Options& options) {

@@ -11,7 +11,7 @@
 #include "cuda/device_query.h"
 #include "cuda/device_use.h"
 #include "cuda/encoders.h"
-#include "cuda/memory_plan.h"
+#include "core/memory/cuda/memory_plan.h"
 #include "cuda/profiler.h"
 #include "cuda/selftest.h"
 

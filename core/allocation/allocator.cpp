@@ -9,7 +9,7 @@
 
 #include "core/allocation/choices.h"
 #include "core/allocation/glpk_problem.h"
-#include "core/allocation/memory_model.h"
+#include "core/allocation/plan_memory.h"
 #include "core/base/error.h"
 
 namespace intarsia {
@@ -29,7 +29,7 @@ struct Allocator::Impl {
   }
 
   ModelMemory fixed(std::size_t context) const {
-    return fixed_memory(problem.config, problem.graph, context, planned, problem.kv_cache);
+    return problem.memory->beside({problem.config, problem.graph, context, problem.kv_cache}, planned);
   }
   double fixed_bytes(std::size_t context) const { return double(fixed(context).total()); }
 
@@ -41,6 +41,8 @@ struct Allocator::Impl {
   double least(Objective objective, const Limits& limits, const JobControl& control);
   std::vector<std::size_t> one_for_all(QuantizerId id, QuantizerId outside) const;
   bool fits(const std::vector<std::size_t>& chosen, const Limits& limits) const;
+  std::uint64_t memory_bytes(const Plan& plan, const std::vector<std::size_t>& chosen,
+                             std::size_t context) const;
   void fill(Plan& plan, const std::vector<std::size_t>& chosen, const AllocationRequest& request) const;
 };
 
@@ -154,9 +156,20 @@ void Allocator::Impl::explain_infeasible(const AllocationRequest& request, const
                    nearest_memory, nearest_latency);
 }
 
+// Exact, but for quantizers that only another palette has.
+std::uint64_t Allocator::Impl::memory_bytes(const Plan& plan, const std::vector<std::size_t>& chosen,
+                                            std::size_t context) const {
+  const auto is_foreign = [&](std::size_t i) { return !in_palette(table.choices[i].quantizer); };
+  if (std::none_of(chosen.begin(), chosen.end(), is_foreign))
+    return plan_memory(*problem.memory, problem.config, problem.graph, plan, context).total();
+  double bytes = fixed_bytes(context);
+  for (const std::size_t i : chosen) bytes += table.choices[i].bytes;
+  return std::uint64_t(bytes);
+}
+
 void Allocator::Impl::fill(Plan& plan, const std::vector<std::size_t>& chosen,
                            const AllocationRequest& request) const {
-  double bytes = 0, linear_bytes = 0, bits = 0, seconds = table.constant_seconds, loss = 0;
+  double linear_bytes = 0, bits = 0, seconds = table.constant_seconds, loss = 0;
   for (const std::size_t i : chosen) {
     const Choice& choice = table.choices[i];
     const auto& members = table.groups[choice.group].members;
@@ -164,12 +177,11 @@ void Allocator::Impl::fill(Plan& plan, const std::vector<std::size_t>& chosen,
     std::vector<std::string> names;
     for (const std::size_t member : members) {
       names.push_back(table.layers[member].name);
+      if (in_block) linear_bytes += linear_bytes_of(choice.quantizer, table.layers[member]);
       if (in_block || choice.quantizer.family != QuantizerFamily::f16)
         plan.layers[names.back()] = {choice.quantizer, choice.kernel};
     }
     if (names.size() > 1) plan.fusions.push_back(std::move(names));
-    bytes += choice.bytes;
-    if (in_block) linear_bytes += choice.bytes;
     bits += choice.code_bits;
     seconds += choice.seconds;
     loss += choice.loss;
@@ -183,7 +195,7 @@ void Allocator::Impl::fill(Plan& plan, const std::vector<std::size_t>& chosen,
                     problem.sensitivity.calibrated,
                     bits / table.weights,
                     std::uint64_t(linear_bytes),
-                    std::uint64_t(bytes + fixed_bytes(request.context)),
+                    memory_bytes(plan, chosen, request.context),
                     std::nullopt,
                     false};
   if (problem.latency) {

@@ -16,6 +16,7 @@
 #include "core/base/error.h"
 #include "core/base/progress.h"
 #include "core/device/latency_table.h"
+#include "core/memory/memory_model.h"
 #include "core/model/layer_graph.h"
 
 namespace intarsia {
@@ -31,6 +32,7 @@ struct AllocationProblem {
   std::set<QuantizerFamily> only; // empty: all but f16
   bool allow_fusion = true;
   KvPrecision kv_cache = KvPrecision::f16; // what memory budgets leave room for
+  std::shared_ptr<const MemoryModel> memory = cpu_memory(); // of the device that is planned for
   // Distortion of quantizers as another palette has them (planning for its tables); the rest are this
   // build's.
   std::map<QuantizerId, double> distortions;

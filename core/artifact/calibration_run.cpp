@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "core/allocation/budget.h"
-#include "core/allocation/memory_model.h"
+#include "core/memory/memory_model.h"
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
 #include "core/base/free_memory.h"

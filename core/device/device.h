@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,8 @@ struct Device {
   std::uint64_t memory_total = 0; // bytes
   std::uint64_t memory_free = 0;  // bytes, at the time of asking, other processes counted
   double bandwidth = 0;           // bytes/s, measured; 0 when unknown
+  // What a GPU's backend takes of its memory beside a model, measured; nothing: unknown.
+  std::optional<std::uint64_t> backend_bytes;
   std::string capability;         // "8.9" for a GPU, instruction sets for a CPU
   std::string driver;             // GPU driver version; empty for a CPU
   std::string uuid;               // of a GPU, the card's own id; empty when unknown

@@ -4,8 +4,9 @@
 #include <algorithm>
 #include <limits>
 #include <optional>
+#include <tuple>
 
-#include "core/device/bandwidth_cache.h"
+#include "core/device/measurement_cache.h"
 #include "core/device/nvidia.h"
 
 namespace intarsia {
@@ -45,6 +46,11 @@ void use(Device& device, const JsonObject& seen) {
     device.memory_free = seen.count_or("memory_free", 0, INT64_MAX, 0);
   }
   if (const double measured = seen.number_or("bandwidth", 0); measured > 0) device.bandwidth = measured;
+  if (seen.has("overhead") && !seen["overhead"].is_null()) {
+    const JsonObject overhead = seen.object("overhead");
+    device.backend_bytes =
+        overhead.count("context", 0, INT64_MAX / 2) + overhead.count("cublas", 0, INT64_MAX / 2);
+  }
 }
 
 // What a GPU can do does not change, and to measure it takes memory and time: once a card and driver.
@@ -52,14 +58,15 @@ DeviceList ask(WorkerClient& client, DeviceList list) {
   bool all_known = true;
   for (Device& device : list.devices) {
     if (!is_usable_gpu(device)) continue;
-    device.bandwidth = kept_bandwidth(device).value_or(0);
-    all_known = all_known && device.bandwidth > 0;
+    const auto known = cached_measurements(device);
+    if (known) std::tie(device.bandwidth, device.backend_bytes) = std::tie(known->bandwidth, known->backend_bytes);
+    all_known = all_known && device.bandwidth > 0 && device.backend_bytes;
   }
   const auto answer = client.call({{"do", "devices"}, {"measure", !all_known}});
   list = with_worker_devices(std::move(list), answer.result);
   if (!all_known)
     for (const Device& device : list.devices)
-      if (is_usable_gpu(device)) keep_bandwidth(device);
+      if (is_usable_gpu(device)) cache_measurements(device);
   return list;
 }
 

@@ -14,7 +14,7 @@ namespace intarsia {
 
 // detect_devices(), and of each GPU that the driver shows what a worker says: whether it can be computed on
 // is for CUDA to tell. Starts a worker only where the driver shows a GPU that could be, and ends it again.
-// Takes seconds then. Bandwidths are measured once a card and driver (core/device/bandwidth_cache.h).
+// Takes seconds then. What is measured of a card is cached (core/device/measurement_cache.h).
 DeviceList detect_usable_devices();
 
 // The same with what the worker answered to "devices".

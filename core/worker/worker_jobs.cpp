@@ -66,6 +66,12 @@ std::uint64_t predicted_gpu_memory(WorkerClient& client, const std::string& devi
   return models_alone + beside_each + beside_all;
 }
 
+std::uint64_t backend_memory_in_worker(WorkerClient& client, const std::string& device) {
+  const auto answer = client.call({{"do", "usage"}, {"device", device}});
+  const JsonObject overhead = JsonObject(answer.result, "the worker's answer").object("overhead");
+  return overhead.count("context", 0, INT64_MAX / 2) + overhead.count("cublas", 0, INT64_MAX / 2);
+}
+
 std::uint64_t peak_memory_in_worker(WorkerClient& client, const std::string& device) {
   const auto answer = client.call({{"do", "usage"}, {"device", device}});
   return JsonObject(answer.result, "the worker's answer").count("peak", 0, INT64_MAX);

@@ -41,6 +41,8 @@ Sensitivity sensitivity_in_worker(WorkerClient& client, const std::string& devic
 // what CUDA takes beside them. Exact but for what CUDA loads later.
 std::uint64_t predicted_gpu_memory(WorkerClient& client, const std::string& device,
                                    std::span<const OpenedModel* const> models, std::size_t context);
+// The bytes of a GPU's memory that its backend takes beside a model.
+std::uint64_t backend_memory_in_worker(WorkerClient& client, const std::string& device);
 // The most bytes of the device's memory that the worker has taken so far; of the CPU's, its whole process.
 std::uint64_t peak_memory_in_worker(WorkerClient& client, const std::string& device);
 

@@ -10,7 +10,7 @@
 
 #include "cuda/kernels/linear_codes.cuh"
 #include "cuda/kernels/linear_group.cuh"
-#include "cuda/tile_row.h"
+#include "core/memory/cuda/tile_row.h"
 
 namespace intarsia::kernels {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // y = W~ x~ for a batch of few rows, from the codes of TCQ, without a table: the product of a window and the
 // code's multiplier is four bytes of an A register of mma.m16n8k32, B is the activation's byte four times
-// over (cuda/int8_rows.h), and sums are exact in int32.
+// over (core/memory/cuda/int8_rows.h), and sums are exact in int32.
 //
 // A block of threads computes a panel of 64 rows over a slice of the columns. Its warps take every other step
 // of 64 columns: codes stream from memory into registers, a step ahead; activations lie in shared memory, a
@@ -15,7 +15,7 @@
 // Instructions a weight of the loop: resources/help/gpu-kernels.md.
 #pragma once
 
-#include "cuda/int8_rows.h"
+#include "core/memory/cuda/int8_rows.h"
 #include "cuda/kernels/element.cuh"
 #include "cuda/kernels/linear_group.cuh"
 #include "cuda/kernels/reduce.cuh"

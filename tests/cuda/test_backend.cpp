@@ -13,7 +13,7 @@
 #include "cuda/backend.h"
 #include "cuda/device_use.h"
 #include "cuda/linear_layout.h"
-#include "cuda/memory_plan.h"
+#include "core/memory/cuda/memory_plan.h"
 #include "cuda/profile_groups.h"
 #include "cuda/profiler.h"
 #include "cuda/selftest.h"

@@ -38,7 +38,7 @@ struct Activations {
                          kernels::quantize_shared_bytes(), {written(words), written(sums), written(scales)},
                          halves.data(), int(d_in), rows());
   }
-  int byte(std::size_t row, int term, std::size_t k) const { // as cuda/int8_rows.h says
+  int byte(std::size_t row, int term, std::size_t k) const { // as core/memory/cuda/int8_rows.h says
     const cuda::Int8Rows from = rows().from(row);
     const std::size_t word = k / 64 * 16 + k % 64 / 16 * 4 + k % 4;
     const std::uint32_t four = from.words[std::size_t(term * from.steps) * cuda::int8_step_words + word];

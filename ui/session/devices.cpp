@@ -4,7 +4,7 @@
 #include <QSettings>
 #include <random>
 
-#include "core/device/bandwidth_cache.h"
+#include "core/device/measurement_cache.h"
 #include "ui/session/device_jobs.h"
 
 namespace intarsia::ui {
@@ -23,10 +23,10 @@ Device unknown_cpu() {
 // machine's.
 void steady_bandwidth(Device& device) {
   if (device.kind != DeviceKind::cpu || device.bandwidth <= 0) return;
-  if (const auto best = kept_bandwidth(device); best && *best >= device.bandwidth)
-    device.bandwidth = *best;
+  if (const auto best = cached_measurements(device); best && best->bandwidth >= device.bandwidth)
+    device.bandwidth = best->bandwidth;
   else
-    keep_bandwidth(device);
+    cache_measurements(device);
 }
 
 } // namespace

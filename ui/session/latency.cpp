@@ -40,9 +40,9 @@ void Latency::set_device(const Device& device, std::shared_ptr<Workplace> workpl
 PlanTarget Latency::target() const {
   if (source_ == LatencySource::none || source_ == LatencySource::measured)
     return {QString::fromStdString(device_.name), device_.memory_free, device_.memory_total,
-            device_.bandwidth, true};
-  return {QString::fromStdString(table_->device_name), table_->device_memory, table_->device_memory, 0,
-          false};
+            device_.bandwidth, true, memory_of(device_)};
+  return {QString::fromStdString(table_->device_name), table_->device_memory, table_->device_memory, 0, false,
+          memory_of(*table_)};
 }
 
 void Latency::set_table(std::optional<LatencyTable> table, LatencySource source) {

@@ -7,6 +7,7 @@
 
 #include "core/artifact/open_model.h"
 #include "core/device/latency_table.h"
+#include "core/memory/memory_model.h"
 #include "ui/session/tracked_job.h"
 #include "ui/session/workplace.h"
 
@@ -26,6 +27,7 @@ struct PlanTarget {
   std::uint64_t memory_free = 0, memory_total = 0; // 0: unknown
   double bandwidth = 0;                            // bytes/s; 0: unknown
   bool here = true;                                // the device that jobs run on
+  std::shared_ptr<const MemoryModel> memory = cpu_memory();
 };
 
 class Latency : public QObject {

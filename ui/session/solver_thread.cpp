@@ -3,7 +3,7 @@
 
 #include <cmath>
 
-#include "core/allocation/memory_model.h"
+#include "core/memory/memory_model.h"
 #include "core/base/error.h"
 
 namespace intarsia::ui {

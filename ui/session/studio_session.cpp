@@ -27,14 +27,20 @@ void StudioSession::connect_parts() {
   connect(&models_, &ModelStore::changed, this, &StudioSession::adopt_model);
   connect(&devices_, &Devices::changed, this, &StudioSession::adopt_device);
   connect(&devices_, &Devices::listed, this,
-          [this] { latency_.set_device(devices_.device(), devices_.workplace()); });
+          [this] {
+            latency_.set_device(devices_.device(), devices_.workplace());
+            planner_.set_memory_model(latency_.target().memory);
+          });
   connect(&sensitivities_, &Sensitivities::changed, this, &StudioSession::adopt_sensitivity);
   connect(&planner_, &Planner::plan_changed, this, [this] {
     if (sensitivities_.kind() == SensitivityKind::partial && planner_.plan() &&
         stability_.still(*planner_.plan(), planner_.answer().request))
       sensitivities_.settle();
   });
-  connect(&latency_, &Latency::table_changed, this, [this] { planner_.set_latency_table(latency_.table()); });
+  connect(&latency_, &Latency::table_changed, this, [this] {
+    planner_.set_memory_model(latency_.target().memory);
+    planner_.set_latency_table(latency_.table());
+  });
   connect(&quantization_, &Quantization::made, this, [this] {
     const double bits = quantization_.artifact_plan()->predicted.bits_per_weight;
     chat_.set_quantized({quantization_.artifact_path(),
@@ -105,6 +111,7 @@ void StudioSession::adopt_device() {
   loaded_.drop();
   quantization_.set_workplace(workplace);
   latency_.set_device(devices_.device(), workplace);
+  planner_.set_memory_model(latency_.target().memory);
   sensitivities_.set_workplace(workplace);
 }
 

@@ -7,7 +7,7 @@
 
 #include "core/allocation/choices.h"
 #include "core/allocation/frontier.h"
-#include "core/allocation/memory_model.h"
+#include "core/memory/memory_model.h"
 #include "core/base/error.h"
 #include "core/base/random.h"
 #include "core/palette/quantizer.h"
@@ -138,7 +138,7 @@ class TestAllocator : public QObject {
       std::set<std::string> planned;
       if (problem.sensitivity.layers.contains(embedding)) planned.insert(embedding);
       const double fixed =
-          double(fixed_memory(problem.config, problem.graph, request.context, planned).total());
+          double(cpu_memory()->beside({problem.config, problem.graph, request.context}, planned).total());
       const auto range = made->memory_range(request.context);
       const double weights = double(problem.graph.linear_weights());
       std::optional<double> bytes, bits, seconds;

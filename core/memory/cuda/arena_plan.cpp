@@ -1,14 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "cuda/arena_plan.h"
+#include "core/memory/cuda/arena_plan.h"
 
 #include "core/base/error.h"
 
 namespace intarsia::cuda {
-namespace {
-
-constexpr std::uint64_t alignment = 256; // as cudaMalloc's
-
-} // namespace
 
 const char* use_name(MemoryUse use) {
   switch (use) {
@@ -33,7 +28,7 @@ const char* use_name(MemoryUse use) {
 }
 
 void ArenaPlan::add(const std::string& name, MemoryUse use, std::uint64_t bytes) {
-  const std::uint64_t offset = (end_ + alignment - 1) / alignment * alignment;
+  const std::uint64_t offset = in_arena(end_);
   if (!parts_.emplace(name, ArenaPart{use, offset, bytes}).second)
     throw Error(ErrorKind::internal, "device memory for \"" + name + "\" was planned twice");
   by_use_[int(use)] += offset + bytes - end_;

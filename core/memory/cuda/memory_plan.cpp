@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "cuda/memory_plan.h"
+#include "core/memory/cuda/memory_plan.h"
 
 #include <algorithm>
 
 #include "core/palette/quantized_linear.h"
-#include "cuda/linear_layout.h"
-#include "cuda/rotation_split.h"
+#include "core/memory/cuda/linear_bytes.h"
+#include "core/memory/cuda/rotation_split.h"
 
 namespace intarsia::cuda {
 namespace {

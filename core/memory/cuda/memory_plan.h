@@ -3,19 +3,15 @@
 // so. Plain C++, for predictions on any machine.
 #pragma once
 
-#include <functional>
 #include <string>
 
-#include "core/model/layer_graph.h"
-#include "core/palette/quantizer_id.h"
-#include "cuda/arena_plan.h"
-#include "cuda/attention_scratch.h"
+#include "core/memory/cuda/arena_plan.h"
+#include "core/memory/cuda/attention_scratch.h"
+#include "core/memory/memory_model.h"
 
 namespace intarsia::cuda {
 
 constexpr std::uint64_t cublas_workspace_bytes = std::uint64_t(32) << 20; // what NVIDIA advises for Hopper
-
-using QuantizerOf = std::function<QuantizerId(const LinearLayer&)>;
 
 // Names of an arena's parts.
 std::string scales_part(const LinearLayer& layer);

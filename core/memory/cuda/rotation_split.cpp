@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "cuda/rotation_split.h"
+#include "core/memory/cuda/rotation_split.h"
 
 #include "core/palette/hadamard.h"
 

@@ -23,6 +23,9 @@ enum class MemoryUse {
 inline constexpr int memory_uses = 8;
 const char* use_name(MemoryUse use); // for people: "KV cache"
 
+// Where the part after one of so many bytes may begin: at multiples of 256, as cudaMalloc's memory does.
+constexpr std::uint64_t in_arena(std::uint64_t bytes) { return (bytes + 255) / 256 * 256; }
+
 struct ArenaPart {
   MemoryUse use;
   std::uint64_t offset, bytes; // bytes as asked for; the next part begins at the next multiple of 256
@@ -35,6 +38,7 @@ class ArenaPlan {
   const ArenaPart& part(const std::string& name) const; // throws Error{internal}
   std::uint64_t bytes() const { return end_; }          // the last part's end
   std::uint64_t bytes(MemoryUse use) const;             // gaps counted with the part behind them
+  const std::map<std::string, ArenaPart>& parts() const { return parts_; }
 
  private:
   std::map<std::string, ArenaPart> parts_;
