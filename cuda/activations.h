@@ -2,9 +2,9 @@
 // Where a sequence's activations and cache lie in its arena. Rows are tokens.
 #pragma once
 
+#include "core/memory/cuda/memory_plan.h"
 #include "cuda/arena.h"
 #include "cuda/kernels.h"
-#include "core/memory/cuda/memory_plan.h"
 
 namespace intarsia::cuda {
 

@@ -6,11 +6,11 @@
 #include "core/base/error.h"
 #include "core/base/free_memory.h"
 #include "core/base/half.h"
+#include "core/memory/cuda/memory_plan.h"
+#include "core/memory/cuda/rotation_split.h"
 #include "core/runtime/rope.h"
 #include "core/runtime/unsupported_on_cuda.h"
 #include "cuda/backend.h"
-#include "core/memory/cuda/memory_plan.h"
-#include "core/memory/cuda/rotation_split.h"
 #include "cuda/sequence.h"
 
 namespace intarsia::cuda {

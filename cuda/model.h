@@ -6,11 +6,11 @@
 #include <string>
 #include <vector>
 
+#include "core/memory/cuda/memory_plan.h"
 #include "core/runtime/backend.h"
 #include "cuda/arena.h"
 #include "cuda/launch_groups.h"
 #include "cuda/linears.h"
-#include "core/memory/cuda/memory_plan.h"
 #include "cuda/products.h"
 #include "cuda/stream.h"
 #include "cuda/upload.h"

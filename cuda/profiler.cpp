@@ -7,13 +7,13 @@
 
 #include "core/base/error.h"
 #include "core/base/random.h"
+#include "core/memory/cuda/memory_plan.h"
+#include "core/memory/cuda/rotation_split.h"
 #include "core/runtime/unsupported_on_cuda.h"
 #include "cuda/arena.h"
 #include "cuda/decode_graph.h"
 #include "cuda/linears.h"
-#include "core/memory/cuda/memory_plan.h"
 #include "cuda/profile_groups.h"
-#include "core/memory/cuda/rotation_split.h"
 #include "cuda/timer.h"
 #include "cuda/upload.h"
 

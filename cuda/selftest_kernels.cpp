@@ -2,11 +2,11 @@
 #include <algorithm>
 #include <numeric>
 
+#include "core/memory/cuda/rotation_split.h"
 #include "core/model/model_config.h"
 #include "core/palette/rotation.h"
 #include "core/runtime/rope.h"
 #include "cuda/kernels.h"
-#include "core/memory/cuda/rotation_split.h"
 #include "cuda/selftest_bench.h"
 
 namespace intarsia::cuda {

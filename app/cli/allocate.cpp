@@ -3,16 +3,17 @@
 #include <fmt/format.h>
 #include <sstream>
 
-#include "app/cli/place.h"
 #include "app/cli/plan_table.h"
 #include "app/cli/session.h"
 #include "app/cli/verbs.h"
 #include "core/allocation/choices.h"
 #include "core/allocation/frontier.h"
 #include "core/allocation/provisional_sensitivity.h"
-#include "core/allocation/sensitivity_cache.h"
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
+#include "core/jobs/memory.h"
+#include "core/jobs/result_cache.h"
+#include "core/jobs/sensitivity.h"
 
 namespace intarsia::cli {
 namespace {
@@ -61,14 +62,14 @@ Sensitivity sensitivity_of(const Options& options, const OpenedModel& model) {
         ErrorKind::usage,
         "allocate: " + options.argument() +
             " has no weights to measure: give --sensitivity FILE, or --quick to plan with provisional ones");
-  const Place place = chosen_place(options);
+  const ExecutionTarget target = chosen_target(options);
   const SensitivityCache cache(*model.checkpoint, {}, {});
   if (auto known = cache.find()) return *known;
   const JobControl control = make_control("sensitivity");
-  const Sensitivity result = measure_sensitivity(model, place, {}, {}, control);
+  const Sensitivity result = measure_sensitivity(target, model, {}, {}, control);
   end_progress();
-  if (const auto kept = cache.keep(result); !kept.empty())
-    fmt::print(stderr, "sensitivity estimated in {:.0f} s and kept in {}\n", result.seconds, kept.string());
+  if (const auto file = cache.store(result); !file.empty())
+    fmt::print(stderr, "sensitivity estimated in {:.0f} s and kept in {}\n", result.seconds, file.string());
   return result;
 }
 
@@ -148,7 +149,7 @@ void run(const Options& options) {
                                      std::min<std::size_t>(4096, problem.config.max_positions));
   problem.sensitivity = sensitivity_of(options, model);
   if (options.has("--device"))
-    problem.memory = memory_model_of(chosen_place(options));
+    problem.memory = memory_of(chosen_target(options));
   else if (problem.latency)
     problem.memory = memory_of(*problem.latency);
   if (!options.has("--no-calibration")) problem.sensitivity = for_calibrated(std::move(problem.sensitivity));

@@ -4,7 +4,7 @@
 #include "app/cli/session.h"
 #include "app/cli/verbs.h"
 #include "core/allocation/budget.h"
-#include "core/worker/device_jobs.h"
+#include "core/jobs/devices.h"
 
 namespace intarsia::cli {
 namespace {

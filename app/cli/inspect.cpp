@@ -6,8 +6,8 @@
 #include "app/cli/session.h"
 #include "app/cli/verbs.h"
 #include "core/allocation/budget.h"
-#include "core/memory/memory_model.h"
 #include "core/base/error.h"
+#include "core/memory/memory_model.h"
 #include "core/palette/rotation.h"
 
 namespace intarsia::cli {

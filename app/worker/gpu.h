@@ -41,9 +41,6 @@ void require_gpu(int index);
 std::vector<KernelCheck> selftest_gpu(int index, std::uint64_t seed, int cases, bool real_shapes,
                                       const JobControl& control);
 
-// Bytes of device memory that the model and one sequence of so many tokens take on any GPU: "total", "parts".
-OrderedJson gpu_memory(const WeightSource& weights, std::size_t context);
-
 // The latencies of a model's shapes, for every quantizer and kernel.
 LatencyTable profile_gpu(int index, const ModelConfig& config, const LayerGraph& graph,
                          const JobControl& control);

@@ -7,11 +7,11 @@
 
 #include "core/base/error.h"
 #include "core/device/nvidia.h"
+#include "core/memory/cuda/memory_plan.h"
 #include "cuda/backend.h"
 #include "cuda/device_query.h"
 #include "cuda/device_use.h"
 #include "cuda/encoders.h"
-#include "core/memory/cuda/memory_plan.h"
 #include "cuda/profiler.h"
 #include "cuda/selftest.h"
 
@@ -143,14 +143,6 @@ std::vector<KernelCheck> selftest_gpu(int index, std::uint64_t seed, int cases, 
                                       const JobControl& control) {
   require_gpu(index);
   return cuda::selftest(index, {.seed = seed, .cases = cases, .real_shapes = real_shapes}, control);
-}
-
-OrderedJson gpu_memory(const WeightSource& weights, std::size_t context) {
-  const auto plan = plan_of(weights, context);
-  OrderedJson parts = OrderedJson::object();
-  for (int use = 0; use < cuda::memory_uses; ++use)
-    parts[cuda::use_name(cuda::MemoryUse(use))] = plan.bytes(cuda::MemoryUse(use));
-  return {{"total", plan.total()}, {"parts", std::move(parts)}};
 }
 
 LatencyTable profile_gpu(int index, const ModelConfig& config, const LayerGraph& graph,

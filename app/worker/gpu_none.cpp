@@ -34,8 +34,6 @@ std::vector<KernelCheck> selftest_gpu(int, std::uint64_t, int, bool, const JobCo
   throw Error(ErrorKind::unsupported, problem);
 }
 
-OrderedJson gpu_memory(const WeightSource&, std::size_t) { throw Error(ErrorKind::unsupported, problem); }
-
 LatencyTable profile_gpu(int, const ModelConfig&, const LayerGraph&, const JobControl&) {
   throw Error(ErrorKind::unsupported, problem);
 }

@@ -31,7 +31,7 @@ struct AllocationProblem {
   std::map<std::string, std::set<QuantizerId>> forbidden;
   std::set<QuantizerFamily> only; // empty: all but f16
   bool allow_fusion = true;
-  KvPrecision kv_cache = KvPrecision::f16; // what memory budgets leave room for
+  KvPrecision kv_cache = KvPrecision::f16;                  // what memory budgets leave room for
   std::shared_ptr<const MemoryModel> memory = cpu_memory(); // of the device that is planned for
   // Distortion of quantizers as another palette has them (planning for its tables); the rest are this
   // build's.

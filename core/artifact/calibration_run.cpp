@@ -4,12 +4,12 @@
 #include <algorithm>
 
 #include "core/allocation/budget.h"
-#include "core/memory/memory_model.h"
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
 #include "core/base/free_memory.h"
 #include "core/base/mapped_file.h"
 #include "core/device/device.h"
+#include "core/memory/memory_model.h"
 
 namespace intarsia {
 namespace {

@@ -59,18 +59,6 @@ struct DivergenceResult {
 DivergenceResult divergence(LanguageModel& model, LanguageModel& reference, const EvaluationText& text,
                             const EvaluationOptions& options, const JobControl& control);
 
-// Of tokens that are one document.
-inline PerplexityResult perplexity(LanguageModel& model, std::span<const int> tokens, std::size_t context,
-                                   int bos, const JobControl& control) {
-  return perplexity(model, EvaluationText{{tokens.begin(), tokens.end()}, {0}, bos}, {context, 0}, control);
-}
-inline DivergenceResult divergence(LanguageModel& model, LanguageModel& reference,
-                                   std::span<const int> tokens, std::size_t context, int bos,
-                                   const JobControl& control) {
-  return divergence(model, reference, EvaluationText{{tokens.begin(), tokens.end()}, {0}, bos}, {context, 0},
-                    control);
-}
-
 // KL(p || q) in nats of the distributions given by two rows of logits of equal length.
 double kl_divergence(std::span<const float> p_logits, std::span<const float> q_logits);
 

@@ -8,9 +8,9 @@
 // Instructions a weight: resources/help/gpu-kernels.md.
 #pragma once
 
+#include "core/memory/cuda/tile_row.h"
 #include "cuda/kernels/linear_codes.cuh"
 #include "cuda/kernels/linear_group.cuh"
-#include "core/memory/cuda/tile_row.h"
 
 namespace intarsia::kernels {
 

@@ -17,6 +17,7 @@
 #include "core/base/random.h"
 #include "core/evaluation/evaluation.h"
 #include "core/palette/quantized_linear.h"
+#include "tests/support/one_document.h"
 
 using namespace intarsia;
 
@@ -74,9 +75,9 @@ class Bench {
       bits += id.bits() * double(layer.weights());
       candidate_->replace_linear(layer.name, coded);
     }
-    const auto result =
-        divergence(*candidate_, *reference_, std::span(tokens_).first(std::min(tokens, tokens_.size())),
-                   context, -1, {});
+    const auto result = divergence(
+        *candidate_, *reference_,
+        test::one_document(std::span(tokens_).first(std::min(tokens, tokens_.size()))), {context, 0}, {});
     fmt::print("{}\n", OrderedJson{{"kind", kind},
                                    {"bits", bits / double(opened_.graph().linear_weights())},
                                    {"predicted", predicted},

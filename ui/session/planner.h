@@ -26,7 +26,8 @@ class Planner : public QObject {
   void set_sensitivity(std::optional<Sensitivity> sensitivity); // nothing: no plan
   void set_latency_table(std::optional<LatencyTable> table);    // the latency budget goes with the old one
 
-  // Of the device that is planned for. A budget that nobody has changed begins again with what it takes there.
+  // Of the device that is planned for. A budget that nobody has changed begins again with what it takes
+  // there.
   void set_memory_model(std::shared_ptr<const MemoryModel> memory);
 
   bool has_model() const { return config_.has_value(); }

@@ -26,11 +26,10 @@ void StudioSession::save_plan_inputs() {
 void StudioSession::connect_parts() {
   connect(&models_, &ModelStore::changed, this, &StudioSession::adopt_model);
   connect(&devices_, &Devices::changed, this, &StudioSession::adopt_device);
-  connect(&devices_, &Devices::listed, this,
-          [this] {
-            latency_.set_device(devices_.device(), devices_.workplace());
-            planner_.set_memory_model(latency_.target().memory);
-          });
+  connect(&devices_, &Devices::listed, this, [this] {
+    latency_.set_device(devices_.device(), devices_.target());
+    planner_.set_memory_model(latency_.target().memory);
+  });
   connect(&sensitivities_, &Sensitivities::changed, this, &StudioSession::adopt_sensitivity);
   connect(&planner_, &Planner::plan_changed, this, [this] {
     if (sensitivities_.kind() == SensitivityKind::partial && planner_.plan() &&
@@ -106,13 +105,13 @@ void StudioSession::adopt_sensitivity() {
 
 // What is measured about a device ends with it; what it computes may end there: a quantization goes on.
 void StudioSession::adopt_device() {
-  const auto& workplace = devices_.workplace();
-  chat_.set_workplace(workplace);
+  const auto& target = devices_.target();
+  chat_.set_target(target);
   loaded_.drop();
-  quantization_.set_workplace(workplace);
-  latency_.set_device(devices_.device(), workplace);
+  quantization_.set_target(target);
+  latency_.set_device(devices_.device(), target);
   planner_.set_memory_model(latency_.target().memory);
-  sensitivities_.set_workplace(workplace);
+  sensitivities_.set_target(target);
 }
 
 bool StudioSession::busy() const {

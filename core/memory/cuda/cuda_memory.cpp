@@ -64,7 +64,8 @@ class CudaMemory : public MemoryModel {
     ModelMemory memory;
     for (const auto* arena : {&plan.weights, &plan.workspace, &plan.sequence})
       for (const auto& [name, part] : arena->parts())
-        if (part.use != MemoryUse::codebooks && !chosen.contains(name)) field(memory, part.use) += in_arena(part.bytes);
+        if (part.use != MemoryUse::codebooks && !chosen.contains(name))
+          field(memory, part.use) += in_arena(part.bytes);
     for (const Quantizer* member : palette()) memory.codebooks += in_arena(member->codebook().size_bytes());
     memory.program = backend_bytes_;
     return memory;

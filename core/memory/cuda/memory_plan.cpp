@@ -3,9 +3,9 @@
 
 #include <algorithm>
 
-#include "core/palette/quantized_linear.h"
 #include "core/memory/cuda/linear_bytes.h"
 #include "core/memory/cuda/rotation_split.h"
+#include "core/palette/quantized_linear.h"
 
 namespace intarsia::cuda {
 namespace {

@@ -7,9 +7,9 @@
 
 #include "core/allocation/allocator.h"
 #include "core/allocation/provisional_sensitivity.h"
-#include "core/allocation/sensitivity_cache.h"
 #include "core/base/json.h"
 #include "core/checkpoint/checkpoint.h"
+#include "core/jobs/result_cache.h"
 #include "tests/support/test_support.h"
 
 using namespace intarsia;

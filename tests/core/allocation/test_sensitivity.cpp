@@ -8,6 +8,7 @@
 #include "core/artifact/open_model.h"
 #include "core/base/random.h"
 #include "core/evaluation/evaluation.h"
+#include "tests/support/one_document.h"
 #include "tests/support/test_support.h"
 #include "tests/support/tiny_model.h"
 
@@ -119,7 +120,7 @@ class TestSensitivity : public QObject {
                 float(std::sqrt(variance * energy / double(layer.d_in))) * random.normal();
         }
         noisy->replace_linear(name, weights);
-        measured += divergence(*noisy, *clean, text, 50, -1, {}).mean_kl / draws;
+        measured += divergence(*noisy, *clean, one_document(text), {50, 0}, {}).mean_kl / draws;
       }
       noisy->replace_linear(name, source->linear(layer));
       const double predicted = sensitivity.layers.at(name) * variance;

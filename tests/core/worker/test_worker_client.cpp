@@ -171,27 +171,25 @@ class TestWorkerClient : public QObject {
       std::this_thread::sleep_for(100ms);
       stop.request_stop();
     });
-    const auto begin = std::chrono::steady_clock::now();
     QCOMPARE(error_of([&] {
                client.call({{"do", "juggle"}}, {{}, stop.get_token()});
              }),
              std::string("cancelled"));
-    QVERIFY(std::chrono::steady_clock::now() - begin < 5s);
-    QVERIFY(::kill(pid, 0) != 0);
     later.join();
+    QVERIFY(::kill(pid, 0) != 0); // it would have slept for a minute
   }
 
   // It streams on after the stop, faster than it is read.
   void nor_does_talking_save_it() {
     WorkerClient client(script("while :; do echo '{\"id\":1,\"ball\":1}'; done\n"));
     std::stop_source stop;
-    const auto begin = std::chrono::steady_clock::now();
+    const pid_t pid = client.pid();
     const std::string sentence = error_of([&] {
       client.call({{"do", "juggle"}}, {{}, stop.get_token()},
                   [&](const JsonObject&) { stop.request_stop(); });
     });
     QCOMPARE(sentence, std::string("cancelled"));
-    QVERIFY(std::chrono::steady_clock::now() - begin < 10s);
+    QVERIFY(::kill(pid, 0) != 0); // it would have talked on for ever
   }
 
   void the_next_request_starts_a_fresh_one() {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What the driver shows and what a worker says of it, put together.
-#include "core/worker/device_jobs.h"
+#include "core/jobs/devices.h"
 #include "tests/support/test_support.h"
 
 using namespace intarsia;
@@ -55,4 +55,4 @@ class TestDeviceJobs : public QObject {
 };
 
 QTEST_GUILESS_MAIN(TestDeviceJobs)
-#include "test_device_jobs.moc"
+#include "test_devices.moc"

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "core/worker/device_jobs.h"
+#include "core/jobs/devices.h"
 
 #include <algorithm>
-#include <limits>
 #include <optional>
 #include <tuple>
 
-#include "core/device/measurement_cache.h"
 #include "core/device/nvidia.h"
+#include "core/jobs/result_cache.h"
+#include "core/worker/worker_client.h"
 
 namespace intarsia {
 namespace {
@@ -59,7 +59,8 @@ DeviceList ask(WorkerClient& client, DeviceList list) {
   for (Device& device : list.devices) {
     if (!is_usable_gpu(device)) continue;
     const auto known = cached_measurements(device);
-    if (known) std::tie(device.bandwidth, device.backend_bytes) = std::tie(known->bandwidth, known->backend_bytes);
+    if (known)
+      std::tie(device.bandwidth, device.backend_bytes) = std::tie(known->bandwidth, known->backend_bytes);
     all_known = all_known && device.bandwidth > 0 && device.backend_bytes;
   }
   const auto answer = client.call({{"do", "devices"}, {"measure", !all_known}});
@@ -106,30 +107,6 @@ DeviceList detect_usable_devices() {
     best_first(list);
     return list;
   }
-}
-
-LatencyTable profile_in_worker(WorkerClient& client, const std::string& device,
-                               const std::filesystem::path& model, const JobControl& control) {
-  const auto answer = client.call(
-      {{"do", "profile"}, {"path", std::filesystem::absolute(model).string()}, {"device", device}}, control);
-  return parse_latency_table(JsonObject(answer.result, answer_name)["table"], answer_name);
-}
-
-std::vector<KernelCheck> selftest_in_worker(WorkerClient& client, const std::string& device,
-                                            std::uint64_t seed, int cases, const JobControl& control,
-                                            bool real_shapes) {
-  OrderedJson request{{"do", "selftest"}, {"device", device}, {"seed", seed}, {"cases", cases}};
-  if (real_shapes) request["real_shapes"] = true;
-  const auto answer = client.call(std::move(request), control);
-  std::vector<KernelCheck> checks;
-  for (const Json& entry : JsonObject(answer.result, answer_name)["kernels"]) {
-    const JsonObject fields(entry, answer_name);
-    const bool finite = !fields["worst"].is_null();
-    checks.push_back({fields.string("kernel"), int(fields.count("cases", 0, INT32_MAX)),
-                      finite ? fields.number("worst") : std::numeric_limits<double>::infinity(),
-                      fields.number("tolerance"), fields.string("problem")});
-  }
-  return checks;
 }
 
 } // namespace intarsia

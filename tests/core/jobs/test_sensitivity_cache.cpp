@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "core/allocation/sensitivity_cache.h"
 #include "core/artifact/open_model.h"
+#include "core/jobs/result_cache.h"
 #include "tests/support/test_support.h"
 #include "tests/support/tiny_model.h"
 
@@ -31,7 +31,7 @@ class TestSensitivityCache : public QObject {
     const auto checkpoint = open_checkpoint(path("model"));
     const SensitivityCache cache(*checkpoint, {}, {});
     QVERIFY(!cache.find());
-    const fs::path place = cache.keep(made_up(*checkpoint));
+    const fs::path place = cache.store(made_up(*checkpoint));
     QCOMPARE(place.parent_path(), path("model"));
     QVERIFY(SensitivityCache(*open_checkpoint(path("model")), {}, {}).find()->layers ==
             made_up(*checkpoint).layers);
@@ -56,7 +56,7 @@ class TestSensitivityCache : public QObject {
     const SensitivityCache cache(*checkpoint, {}, {});
     Sensitivity incomplete = made_up(*checkpoint);
     incomplete.layers.erase("lm_head");
-    QVERIFY(!cache.keep(incomplete).empty());
+    QVERIFY(!cache.store(incomplete).empty());
     QVERIFY(!cache.find());
     test::write_file(cache.places().front(), "{\"format\":");
     QVERIFY(!cache.find());
@@ -65,7 +65,7 @@ class TestSensitivityCache : public QObject {
   void our_own_model_is_kept_in_the_users_cache() {
     const auto checkpoint = open_checkpoint(built_in_model());
     const SensitivityCache cache(*checkpoint, {}, {});
-    QCOMPARE(cache.keep(made_up(*checkpoint)).parent_path(), path("cache") / "intarsia");
+    QCOMPARE(cache.store(made_up(*checkpoint)).parent_path(), path("cache") / "intarsia");
     QVERIFY(cache.find().has_value());
   }
 };
