@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/worker/backends.h"
 #include "app/worker/device_choice.h"
-#include "app/worker/gpu.h"
 #include "app/worker/jobs.h"
 
 namespace intarsia::worker {
@@ -11,14 +11,14 @@ Job load_job() {
             LoadedModel loaded{open_model(request.string("path")), nullptr, device};
             const std::size_t tokens = request.count_or("context", 1, largest_capacity, 0);
             loaded.model = load_on_device(device, loaded.opened, context.control(), tokens,
-                                          context.models.promised(device));
-            if (device.gpu && tokens > 0)
-              loaded.promised = gpu_sequence_bytes(loaded.opened.config(), tokens);
+                                          context.models.reserved(device));
+            if (device.backend && tokens > 0)
+              loaded.reserved = device.backend->sequence_bytes(loaded.opened.config(), tokens);
             OrderedJson result{{"model", 0},
                                {"vocabulary", loaded.model->config().vocabulary},
                                {"weight_bytes", loaded.model->weight_bytes()}};
             if (const std::string note = loaded.model->note(); !note.empty()) result["note"] = note;
-            if (device.gpu) result["memory"] = gpu_usage(device.index);
+            if (device.backend) result["memory"] = memory_json(*device.backend, device.index);
             result["model"] = context.models.add(std::move(loaded));
             return JobResult{std::move(result), {}};
           }};

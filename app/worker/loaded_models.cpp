@@ -43,13 +43,13 @@ OpenSequence& LoadedModels::sequence(const JsonObject& request) {
   return find(sequences_, request, "sequence")->second;
 }
 
-std::uint64_t LoadedModels::promised(const DeviceChoice& device) const {
+std::uint64_t LoadedModels::reserved(const DeviceChoice& device) const {
   std::uint64_t bytes = 0;
   for (const auto& [handle, model] : models_) {
     const bool taken =
         std::any_of(sequences_.begin(), sequences_.end(),
                     [wanted = handle](const auto& entry) { return entry.second.model == wanted; });
-    if (model.device == device && !taken) bytes += model.promised;
+    if (model.device == device && !taken) bytes += model.reserved;
   }
   return bytes;
 }

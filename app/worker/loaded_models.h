@@ -19,7 +19,7 @@ struct LoadedModel {
   OpenedModel opened;
   std::unique_ptr<LanguageModel> model;
   DeviceChoice device;
-  std::uint64_t promised = 0; // bytes of the device's memory for a sequence that was announced
+  std::uint64_t reserved = 0; // bytes of the device's memory for a sequence that was announced
 };
 
 struct OpenSequence {
@@ -38,8 +38,8 @@ class LoadedModels {
   LoadedModel& model(const JsonObject& request, const std::string& field);
   OpenSequence& sequence(const JsonObject& request);
   LoadedModel& model_of(const OpenSequence& sequence) { return models_.at(sequence.model); }
-  // What was promised there and not taken yet: to models that have no sequence.
-  std::uint64_t promised(const DeviceChoice& device) const;
+  // What was reserved there and not taken yet: to models that have no sequence.
+  std::uint64_t reserved(const DeviceChoice& device) const;
   void unload(const JsonObject& request); // and its sequences
   void close(const JsonObject& request);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/worker/backends.h"
 #include "app/worker/device_choice.h"
-#include "app/worker/gpu.h"
 #include "app/worker/jobs.h"
 #include "core/artifact/open_model.h"
 #include "core/base/error.h"
@@ -29,17 +29,18 @@ JobResult predict(const JsonObject& request, JobContext&) {
   OrderedJson result = gpu_memory(opened.weights(), context);
   if (!request.has("device")) return {std::move(result), {}};
   const DeviceChoice device = device_from(request);
-  if (!device.gpu)
+  if (!device.backend)
     throw Error(ErrorKind::usage,
                 "the request: field \"device\" is no GPU: of the CPU's memory there is no plan");
-  result["overhead"] = gpu_usage(device.index)["overhead"];
+  result["overhead"] = memory_json(*device.backend, device.index)["overhead"];
   return {std::move(result), {}};
 }
 
 // What this process has taken of a device's memory.
 JobResult usage(const JsonObject& request, JobContext&) {
   const DeviceChoice device = device_from(request);
-  return {device.gpu ? gpu_usage(device.index) : OrderedJson{{"peak", peak_memory()}}, {}};
+  return {device.backend ? memory_json(*device.backend, device.index) : OrderedJson{{"peak", peak_memory()}},
+          {}};
 }
 
 } // namespace

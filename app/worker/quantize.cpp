@@ -2,7 +2,6 @@
 #include "core/artifact/quantize_job.h"
 
 #include "app/worker/device_choice.h"
-#include "app/worker/gpu.h"
 #include "app/worker/jobs.h"
 #include "core/base/error.h"
 #include "core/worker/messages.h"
@@ -19,8 +18,8 @@ JobResult run(const JsonObject& request, JobContext& context) {
   const std::string out = request.string("out");
   const Plan plan = parse_plan(request["plan"], opened.graph(), "the request: plan");
   QuantizeOptions options;
-  if (device.gpu) {
-    options.encode = gpu_encoder(device.index);
+  if (device.backend) {
+    options.encode = device.backend->encoder(device.index);
     options.load = [&](const JobControl& control) { return load_on_device(device, opened, control); };
   }
   options.seed = request.count_or("seed", 0, INT64_MAX, options.seed);

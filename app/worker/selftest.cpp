@@ -2,7 +2,6 @@
 #include <cmath>
 
 #include "app/worker/device_choice.h"
-#include "app/worker/gpu.h"
 #include "app/worker/jobs.h"
 #include "core/base/error.h"
 #include "core/tensor/selftest.h"
@@ -26,9 +25,9 @@ JobResult run(const JsonObject& request, JobContext& context) {
   const std::uint64_t seed = request.count_or("seed", 0, INT64_MAX, 0);
   const int cases = int(request.count_or("cases", 1, most_cases, usual_cases));
   const bool real_shapes = request.boolean_or("real_shapes", false);
-  if (real_shapes && !device.gpu)
+  if (real_shapes && !device.backend)
     throw Error(ErrorKind::usage, "the shapes of real models are tested on a GPU only");
-  const auto checks = device.gpu ? selftest_gpu(device.index, seed, cases, real_shapes, context.control())
+  const auto checks = device.backend ? device.backend->selftest(device.index, {seed, cases, real_shapes}, context.control())
                                  : check_cpu_kernels(seed, cases);
   OrderedJson list = OrderedJson::array();
   bool good = true;

@@ -6,7 +6,7 @@
 #include <cstdio>
 #include <unistd.h>
 
-#include "app/worker/gpu.h"
+#include "app/worker/backends.h"
 #include "core/worker/frame_buffer.h"
 #include "core/worker/messages.h"
 
@@ -162,7 +162,7 @@ void Service::work() {
     } catch (...) {
       answer = error_line(ticket->id);
       result.payload.clear();
-      if (gpu_is_lost()) say_farewell(std::move(answer));
+      if (a_device_is_lost()) say_farewell(std::move(answer));
     }
     {
       // Before its answer: whoever has read it may use the number again.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "cuda/linear_plan.h"
+#include "cuda/launch/linear_plan.h"
 #include "tests/cuda/linear_test.h"
 
 using namespace intarsia;

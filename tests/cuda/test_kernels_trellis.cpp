@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The trellis kernels: activations in bytes, products from the codes, and rows as binary16.
 #include "cuda/kernels/quantize_rows.cuh"
-#include "cuda/trellis_plan.h"
+#include "cuda/launch/trellis_plan.h"
 #include "tests/cuda/linear_test.h"
 
 using namespace intarsia;

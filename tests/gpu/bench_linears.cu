@@ -14,10 +14,10 @@
 #include <vector>
 
 #include "core/base/random.h"
-#include "cuda/check.cuh"
-#include "cuda/device_memory.cuh"
-#include "cuda/device_query.h"
-#include "cuda/linears.h"
+#include "cuda/memory/check.cuh"
+#include "cuda/memory/device_memory.cuh"
+#include "cuda/backend/device_query.h"
+#include "cuda/launch/linears.h"
 
 using namespace intarsia;
 using namespace intarsia::cuda;

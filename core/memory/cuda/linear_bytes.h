@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// How many bytes a linear's codes take in device memory, laid out as cuda/linear_layout.h says, and what its
+// How many bytes a linear's codes take in device memory, laid out as cuda/launch/linear_layout.h says, and what its
 // kernels need beside them.
 #pragma once
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// NUQ's and VQ's tiles in device memory (cuda/linear_layout.h). Shared by host and device.
+// NUQ's and VQ's tiles in device memory (cuda/launch/linear_layout.h). Shared by host and device.
 #pragma once
 
 #include <cstddef>

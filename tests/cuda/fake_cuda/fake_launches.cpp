@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What cuda/kernels.h and cuda/linears.h launch, computed plainly on the host from the headers' words alone.
+// What cuda/launch/kernels.h and cuda/launch/linears.h launch, computed plainly on the host from the headers' words alone.
 // The kernels' own source is tested in the harness of cuda/simt.
 #include <algorithm>
 #include <bit>
@@ -10,7 +10,7 @@
 #include "core/base/half.h"
 #include "core/palette/hadamard.h"
 #include "core/palette/rotation_kernel.h"
-#include "cuda/linears.h"
+#include "cuda/launch/linears.h"
 #include "tests/cuda/fake_cuda/device_codes.h"
 #include "tests/cuda/fake_cuda/fake_runtime.h"
 
@@ -286,7 +286,7 @@ void launch_penalise(float* logits, const int* tokens, int listed, float penalty
   });
 }
 
-#include "cuda/kernel_instances.inc"
+#include "cuda/launch/kernel_instances.inc"
 
 // --- linears
 // ------------------------------------------------------------------------------------------------
