@@ -7,9 +7,9 @@
 #include "core/base/error.h"
 #include "core/device/nvidia.h"
 #include "core/memory/cuda/memory_plan.h"
-#include "cuda/backend/backend.h"
 #include "cuda/backend/device_query.h"
 #include "cuda/backend/device_use.h"
+#include "cuda/backend/load_on_cuda.h"
 #include "cuda/encode/encoders.h"
 #include "cuda/profile/profiler.h"
 #include "cuda/selftest/selftest.h"
@@ -120,8 +120,8 @@ class CudaBackend : public DeviceBackend {
   std::vector<KernelCheck> selftest(int index, const BackendSelftest& what,
                                     const JobControl& control) override {
     require(index);
-    return cuda::selftest(
-        index, {.seed = what.seed, .cases = what.cases, .real_shapes = what.real_shapes}, control);
+    return cuda::selftest(index, {.seed = what.seed, .cases = what.cases, .real_shapes = what.real_shapes},
+                          control);
   }
 
   BackendMemory memory(int index) override {

@@ -8,12 +8,13 @@
 #include "app/cli/verbs.h"
 #include "core/allocation/choices.h"
 #include "core/allocation/frontier.h"
-#include "core/allocation/provisional_sensitivity.h"
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
+#include "core/base/format_bytes.h"
+#include "core/jobs/measure_sensitivity.h"
 #include "core/jobs/memory.h"
 #include "core/jobs/result_cache.h"
-#include "core/jobs/sensitivity.h"
+#include "core/sensitivity/provisional_sensitivity.h"
 
 namespace intarsia::cli {
 namespace {

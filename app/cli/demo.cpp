@@ -10,10 +10,11 @@
 #include "app/cli/verbs.h"
 #include "core/allocation/allocator.h"
 #include "core/base/error.h"
+#include "core/base/format_bytes.h"
 #include "core/base/mapped_file.h"
 #include "core/jobs/evaluate.h"
+#include "core/jobs/measure_sensitivity.h"
 #include "core/jobs/quantize.h"
-#include "core/jobs/sensitivity.h"
 #include "core/memory/memory_model.h"
 #include "core/runtime/conversation.h"
 

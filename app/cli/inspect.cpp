@@ -5,8 +5,8 @@
 #include "app/cli/plan_table.h"
 #include "app/cli/session.h"
 #include "app/cli/verbs.h"
-#include "core/allocation/budget.h"
 #include "core/base/error.h"
+#include "core/base/format_bytes.h"
 #include "core/memory/memory_model.h"
 #include "core/palette/rotation.h"
 

@@ -4,8 +4,8 @@
 
 #include "app/cli/session.h"
 #include "app/cli/verbs.h"
-#include "core/allocation/budget.h"
 #include "core/base/error.h"
+#include "core/base/format_bytes.h"
 #include "core/base/json.h"
 #include "core/jobs/quantize.h"
 #include "core/worker/messages.h"

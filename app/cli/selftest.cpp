@@ -7,7 +7,7 @@
 #include "app/cli/session.h"
 #include "app/cli/verbs.h"
 #include "core/base/error.h"
-#include "core/jobs/selftest.h"
+#include "core/jobs/run_selftest.h"
 #include "core/tensor/kernels.h"
 
 namespace intarsia::cli {

@@ -5,8 +5,8 @@
 #include "app/cli/session.h"
 #include "app/cli/verbs.h"
 #include "core/base/atomic_file.h"
+#include "core/jobs/measure_sensitivity.h"
 #include "core/jobs/result_cache.h"
-#include "core/jobs/sensitivity.h"
 
 namespace intarsia::cli {
 

@@ -8,8 +8,8 @@
 
 #include "app/cli/session.h"
 #include "app/cli/verbs.h"
-#include "core/allocation/budget.h"
 #include "core/base/error.h"
+#include "core/base/format_bytes.h"
 #include "core/server/http_server.h"
 
 namespace intarsia::cli {

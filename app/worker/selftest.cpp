@@ -4,7 +4,7 @@
 #include "app/worker/device_choice.h"
 #include "app/worker/jobs.h"
 #include "core/base/error.h"
-#include "core/tensor/selftest.h"
+#include "core/tensor/kernel_check.h"
 
 namespace intarsia::worker {
 namespace {
@@ -27,8 +27,9 @@ JobResult run(const JsonObject& request, JobContext& context) {
   const bool real_shapes = request.boolean_or("real_shapes", false);
   if (real_shapes && !device.backend)
     throw Error(ErrorKind::usage, "the shapes of real models are tested on a GPU only");
-  const auto checks = device.backend ? device.backend->selftest(device.index, {seed, cases, real_shapes}, context.control())
-                                 : check_cpu_kernels(seed, cases);
+  const auto checks =
+      device.backend ? device.backend->selftest(device.index, {seed, cases, real_shapes}, context.control())
+                     : check_cpu_kernels(seed, cases);
   OrderedJson list = OrderedJson::array();
   bool good = true;
   for (const KernelCheck& check : checks) {

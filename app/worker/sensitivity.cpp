@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "core/allocation/sensitivity.h"
+#include "core/sensitivity/sensitivity.h"
 
 #include "app/worker/device_choice.h"
 #include "app/worker/jobs.h"

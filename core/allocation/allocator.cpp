@@ -11,6 +11,7 @@
 #include "core/allocation/glpk_problem.h"
 #include "core/allocation/plan_memory.h"
 #include "core/base/error.h"
+#include "core/base/format_bytes.h"
 
 namespace intarsia {
 

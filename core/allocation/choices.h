@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "core/allocation/allocator.h"
+#include "core/allocation/allocation_problem.h"
 
 namespace intarsia {
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/allocation/frontier.h"
+#include "core/allocation/closed_form.h"
 
 #include <cmath>
 

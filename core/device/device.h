@@ -33,7 +33,7 @@ struct DeviceList {
 };
 
 // Reads memory afresh at every call; the CPU's bandwidth is measured once a process (about 50 ms and 96 MiB).
-// Of a GPU it says what the driver's management library knows; core/jobs/devices.h asks CUDA too.
+// Of a GPU it says what the driver's management library knows; core/jobs/usable_devices.h asks CUDA too.
 DeviceList detect_devices();
 // The same without the bandwidth, for who wants to run a model and needs the memory.
 DeviceList list_devices();

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/jobs/load.h"
 
-#include "core/allocation/budget.h"
 #include "core/base/error.h"
+#include "core/base/format_bytes.h"
 #include "core/jobs/memory.h"
 #include "core/worker/worker_model.h"
 

@@ -11,10 +11,10 @@
 #include <string_view>
 #include <vector>
 
-#include "core/allocation/sensitivity.h"
 #include "core/checkpoint/checkpoint.h"
 #include "core/device/device.h"
 #include "core/device/latency_table.h"
+#include "core/sensitivity/sensitivity.h"
 
 namespace intarsia {
 

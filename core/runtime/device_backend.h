@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What a worker asks of a kind of device other than the CPU. A backend is a folder that implements this, a memory
-// model in core/memory, and a line in app/worker/backends.cpp; nothing else knows which there are.
+// What a worker asks of a kind of device other than the CPU. A backend is a folder that implements this, a
+// memory model in core/memory, and a line in app/worker/backends.cpp; nothing else knows which there are.
 #pragma once
 
 #include <cstdint>
@@ -9,10 +9,10 @@
 #include <string>
 #include <vector>
 
-#include "core/base/kernel_check.h"
 #include "core/device/latency_table.h"
 #include "core/palette/linear_source.h"
 #include "core/runtime/backend.h"
+#include "core/tensor/kernel_check.h"
 
 namespace intarsia {
 
@@ -49,8 +49,8 @@ struct BackendSelftest {
   bool real_shapes = false; // of large models, in place of small random ones
 };
 
-// Called by one thread. Functions that take an index throw Error{resource} where there is no such device, or no
-// driver.
+// Called by one thread. Functions that take an index throw Error{resource} where there is no such device, or
+// no driver.
 class DeviceBackend {
  public:
   virtual ~DeviceBackend() = default;

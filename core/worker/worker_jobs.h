@@ -4,11 +4,11 @@
 
 #include <vector>
 
-#include "core/allocation/sensitivity.h"
 #include "core/artifact/quantize_job.h"
-#include "core/base/kernel_check.h"
 #include "core/device/latency_table.h"
 #include "core/evaluation/evaluation.h"
+#include "core/sensitivity/sensitivity.h"
+#include "core/tensor/kernel_check.h"
 #include "core/worker/worker_model.h"
 
 namespace intarsia {

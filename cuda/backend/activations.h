@@ -3,8 +3,8 @@
 #pragma once
 
 #include "core/memory/cuda/memory_plan.h"
+#include "cuda/launch/kernel_launches.h"
 #include "cuda/memory/arena.h"
-#include "cuda/launch/kernels.h"
 
 namespace intarsia::cuda {
 

@@ -10,7 +10,7 @@
 #include "core/memory/cuda/rotation_split.h"
 #include "core/runtime/rope.h"
 #include "core/runtime/unsupported_on_cuda.h"
-#include "cuda/backend/backend.h"
+#include "cuda/backend/load_on_cuda.h"
 #include "cuda/backend/sequence.h"
 
 namespace intarsia::cuda {

@@ -12,7 +12,7 @@
 #include <memory>
 #include <span>
 
-#include "cuda/launch/kernels.h"
+#include "cuda/launch/kernel_launches.h"
 #include "cuda/launch/linear_layout.h"
 
 namespace intarsia::cuda {

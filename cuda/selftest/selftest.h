@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "core/base/kernel_check.h"
 #include "core/base/progress.h"
+#include "core/tensor/kernel_check.h"
 
 namespace intarsia::cuda {
 

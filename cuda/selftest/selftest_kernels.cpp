@@ -6,7 +6,7 @@
 #include "core/model/model_config.h"
 #include "core/palette/rotation.h"
 #include "core/runtime/rope.h"
-#include "cuda/launch/kernels.h"
+#include "cuda/launch/kernel_launches.h"
 #include "cuda/selftest/selftest_bench.h"
 
 namespace intarsia::cuda {

@@ -3,8 +3,6 @@
 #include <cmath>
 
 #include "core/allocation/allocator.h"
-#include "core/allocation/provisional_sensitivity.h"
-#include "core/allocation/sensitivity.h"
 #include "core/artifact/open_model.h"
 #include "core/artifact/quantize_job.h"
 #include "core/base/error.h"
@@ -13,8 +11,10 @@
 #include "core/memory/cuda/memory_plan.h"
 #include "core/runtime/dense_products.h"
 #include "core/runtime/generator.h"
-#include "cuda/backend/backend.h"
+#include "core/sensitivity/provisional_sensitivity.h"
+#include "core/sensitivity/sensitivity.h"
 #include "cuda/backend/device_use.h"
+#include "cuda/backend/load_on_cuda.h"
 #include "cuda/launch/linear_layout.h"
 #include "cuda/profile/profile_groups.h"
 #include "cuda/profile/profiler.h"

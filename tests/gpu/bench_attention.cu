@@ -10,12 +10,12 @@
 
 #include "core/base/half.h"
 #include "core/base/random.h"
+#include "cuda/backend/device_query.h"
+#include "cuda/launch/kernel_launches.h"
+#include "cuda/launch/timer.h"
 #include "cuda/memory/check.cuh"
 #include "cuda/memory/device_memory.cuh"
-#include "cuda/backend/device_query.h"
-#include "cuda/launch/kernels.h"
 #include "cuda/memory/stream.h"
-#include "cuda/launch/timer.h"
 #include "cuda/memory/upload.h"
 
 using namespace intarsia;

@@ -12,7 +12,7 @@
 #include <QTextBrowser>
 #include <QToolButton>
 
-#include "core/jobs/devices.h"
+#include "core/jobs/usable_devices.h"
 #include "tests/support/paths.h"
 #include "tests/support/test_support.h"
 #include "tests/ui/window_under_test.h"

@@ -2,9 +2,9 @@
 // Inputs, undo and answers of the planner, with a tiny model and made-up sensitivities.
 #include <QSignalSpy>
 
-#include "core/allocation/provisional_sensitivity.h"
 #include "core/checkpoint/checkpoint.h"
 #include "core/device/device_profile.h"
+#include "core/sensitivity/provisional_sensitivity.h"
 #include "tests/support/test_support.h"
 #include "ui/session/planner.h"
 

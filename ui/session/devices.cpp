@@ -5,7 +5,7 @@
 #include <random>
 
 #include "core/jobs/result_cache.h"
-#include "core/jobs/selftest.h"
+#include "core/jobs/run_selftest.h"
 
 namespace intarsia::ui {
 namespace {

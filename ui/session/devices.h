@@ -8,10 +8,10 @@
 #include <functional>
 #include <memory>
 
-#include "core/base/kernel_check.h"
 #include "core/device/device.h"
-#include "core/jobs/devices.h"
 #include "core/jobs/execution_target.h"
+#include "core/jobs/usable_devices.h"
+#include "core/tensor/kernel_check.h"
 #include "ui/session/tracked_job.h"
 
 namespace intarsia::ui {

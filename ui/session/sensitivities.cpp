@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/session/sensitivities.h"
 
-#include "core/allocation/provisional_sensitivity.h"
 #include "core/base/error.h"
+#include "core/jobs/measure_sensitivity.h"
 #include "core/jobs/result_cache.h"
-#include "core/jobs/sensitivity.h"
+#include "core/sensitivity/provisional_sensitivity.h"
 #include "ui/session/file_path.h"
 
 namespace intarsia::ui {

@@ -7,9 +7,9 @@
 #include <atomic>
 #include <optional>
 
-#include "core/allocation/sensitivity.h"
 #include "core/artifact/open_model.h"
 #include "core/jobs/execution_target.h"
+#include "core/sensitivity/sensitivity.h"
 #include "ui/session/loaded_models.h"
 #include "ui/session/tracked_job.h"
 

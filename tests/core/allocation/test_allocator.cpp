@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "core/allocation/choices.h"
+#include "core/allocation/closed_form.h"
 #include "core/allocation/frontier.h"
 #include "core/base/error.h"
 #include "core/base/random.h"
@@ -249,8 +250,8 @@ class TestAllocator : public QObject {
     const double price = *plan.shadow_prices.loss_per_mebibyte, steps = step / 0x1p20;
     const double below = loss_at(middle - step).predicted.loss, above = loss_at(middle + step).predicted.loss;
     QVERIFY(price < 0);
-    // The relaxation's loss is convex in the memory, so its slope lies between those to both sides; the tenth is
-    // for what integers lose.
+    // The relaxation's loss is convex in the memory, so its slope lies between those to both sides; the tenth
+    // is for what integers lose.
     const double steep = (plan.predicted.loss - below) / steps, flat = (above - plan.predicted.loss) / steps;
     QVERIFY2(price >= 1.1 * steep && price <= 0.9 * flat,
              qPrintable(QString("%1 between %2 and %3").arg(price).arg(steep).arg(flat)));

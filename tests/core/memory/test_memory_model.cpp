@@ -4,9 +4,9 @@
 
 #include "core/allocation/allocator.h"
 #include "core/allocation/plan_memory.h"
-#include "core/allocation/provisional_sensitivity.h"
 #include "core/base/error.h"
 #include "core/memory/cuda/memory_plan.h"
+#include "core/sensitivity/provisional_sensitivity.h"
 #include "tests/support/test_support.h"
 
 using namespace intarsia;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What cuda/launch/kernels.h and cuda/launch/linears.h launch, computed plainly on the host from the headers' words alone.
-// The kernels' own source is tested in the harness of cuda/simt.
+// What cuda/launch/kernel_launches.h and cuda/launch/linears.h launch, computed plainly on the host from the
+// headers' words alone. The kernels' own source is tested in the harness of cuda/simt.
 #include <algorithm>
 #include <bit>
 #include <cmath>

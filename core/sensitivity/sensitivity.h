@@ -25,7 +25,7 @@ struct Sensitivity {
   double seconds = 0;                            // that the estimate took; 0 when unknown
   std::map<std::string, double> layers;          // a_l by layer name, nats a token per unit of D
   std::map<std::string, double> standard_errors; // same keys; empty when unknown (an imported file)
-  // f_l by layer of the blocks (core/allocation/feedback_factors.h): with feedback its loss is a_l f_l D_l.
+  // f_l by layer of the blocks (core/sensitivity/feedback_factors.h): with feedback its loss is a_l f_l D_l.
   // Empty when unknown.
   std::map<std::string, double> feedback;
   bool calibrated = false; // `layers` are a_l f_l: for plans that will be rounded with feedback
@@ -41,7 +41,7 @@ struct SensitivityOptions {
   std::uint64_t seed = 1;
 };
 
-// The curvature of KL(clean || noisy) in each layer's weights (core/allocation/fisher.h), the clipped mean
+// The curvature of KL(clean || noisy) in each layer's weights (core/sensitivity/fisher.h), the clipped mean
 // over test sequences: cut from `text_tokens`, or, where there are none (data-free), sampled from the model
 // itself after one random token. The same options give the same result.
 // `on_estimate`, which may be empty, sees what the sequences so far say, first after a sixteenth of them;

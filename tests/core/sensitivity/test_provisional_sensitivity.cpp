@@ -6,10 +6,10 @@
 #include <numeric>
 
 #include "core/allocation/allocator.h"
-#include "core/allocation/provisional_sensitivity.h"
 #include "core/base/json.h"
 #include "core/checkpoint/checkpoint.h"
 #include "core/jobs/result_cache.h"
+#include "core/sensitivity/provisional_sensitivity.h"
 #include "tests/support/test_support.h"
 
 using namespace intarsia;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "core/jobs/sensitivity.h"
+#include "core/jobs/measure_sensitivity.h"
 
 #include "core/jobs/load.h"
 #include "core/worker/worker_jobs.h"

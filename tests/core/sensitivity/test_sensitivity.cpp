@@ -2,12 +2,12 @@
 #include <QTemporaryDir>
 #include <cmath>
 
-#include "core/allocation/clipped_mean.h"
-#include "core/allocation/fisher.h"
-#include "core/allocation/sensitivity.h"
 #include "core/artifact/open_model.h"
 #include "core/base/random.h"
 #include "core/evaluation/evaluation.h"
+#include "core/sensitivity/clipped_mean.h"
+#include "core/sensitivity/fisher.h"
+#include "core/sensitivity/sensitivity.h"
 #include "tests/support/one_document.h"
 #include "tests/support/test_support.h"
 #include "tests/support/tiny_model.h"

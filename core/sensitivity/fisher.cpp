@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "core/allocation/fisher.h"
+#include "core/sensitivity/fisher.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "core/jobs/devices.h"
+#include "core/jobs/usable_devices.h"
 
 #include <algorithm>
 #include <optional>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What the driver shows and what a worker says of it, put together.
-#include "core/jobs/devices.h"
+#include "core/jobs/usable_devices.h"
 #include "tests/support/test_support.h"
 
 using namespace intarsia;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "core/allocation/provisional_sensitivity.h"
+#include "core/sensitivity/provisional_sensitivity.h"
 
 #include <algorithm>
 #include <array>
@@ -9,7 +9,7 @@ namespace intarsia {
 namespace {
 
 // Decimal logarithms: of the models' level, and above it of each role at the knots of depth.
-#include "core/allocation/provisional_sensitivity.inc"
+#include "core/sensitivity/provisional_sensitivity.inc"
 
 std::size_t profile_of(LinearRole role) {
   switch (role) {

@@ -3,8 +3,8 @@
 // measured. Enough to draw a first plan; which layers of a model are the exceptions only measuring tells.
 #pragma once
 
-#include "core/allocation/sensitivity.h"
 #include "core/model/layer_graph.h"
+#include "core/sensitivity/sensitivity.h"
 
 namespace intarsia {
 

@@ -4,9 +4,9 @@
 #include <cstdint>
 #include <vector>
 
-#include "core/base/kernel_check.h"
 #include "core/base/progress.h"
 #include "core/jobs/execution_target.h"
+#include "core/tensor/kernel_check.h"
 
 namespace intarsia {
 

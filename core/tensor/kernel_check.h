@@ -2,7 +2,9 @@
 // What a selftest says of one kernel, on whatever device.
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <vector>
 
 namespace intarsia {
 
@@ -14,5 +16,8 @@ struct KernelCheck {
   std::string problem;  // what else was wrong: a write beyond the output, a failed launch
   bool ok() const { return problem.empty() && worst <= tolerance; }
 };
+
+// The CPU's kernels, as this processor runs them, against plain loops.
+std::vector<KernelCheck> check_cpu_kernels(std::uint64_t seed, int cases);
 
 } // namespace intarsia

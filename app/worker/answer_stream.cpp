@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "app/worker/output.h"
+#include "app/worker/answer_stream.h"
 
 #include <cerrno>
 

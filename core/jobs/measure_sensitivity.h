@@ -6,9 +6,9 @@
 #include <optional>
 #include <span>
 
-#include "core/allocation/sensitivity.h"
 #include "core/artifact/open_model.h"
 #include "core/jobs/execution_target.h"
+#include "core/sensitivity/sensitivity.h"
 
 namespace intarsia {
 

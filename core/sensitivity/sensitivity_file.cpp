@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "core/allocation/sensitivity.h"
 #include "core/base/error.h"
+#include "core/sensitivity/sensitivity.h"
 
 namespace intarsia {
 namespace {

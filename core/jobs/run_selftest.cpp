@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "core/jobs/selftest.h"
+#include "core/jobs/run_selftest.h"
 
 #include <algorithm>
 
 #include "core/base/error.h"
-#include "core/tensor/selftest.h"
+#include "core/tensor/kernel_check.h"
 #include "core/worker/worker_jobs.h"
 
 namespace intarsia {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "cuda/launch/kernels.h"
+#include "cuda/launch/kernel_launches.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "app/worker/loaded_models.h"
+#include "app/worker/model_handles.h"
 
 #include <algorithm>
 

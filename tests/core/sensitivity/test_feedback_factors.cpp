@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <cmath>
 
-#include "core/allocation/feedback_factors.h"
-#include "core/allocation/sensitivity.h"
 #include "core/base/random.h"
 #include "core/palette/feedback.h"
+#include "core/sensitivity/feedback_factors.h"
+#include "core/sensitivity/sensitivity.h"
 #include "tests/support/test_support.h"
 #include "tests/support/tiny_model.h"
 

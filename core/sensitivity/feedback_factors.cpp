@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "core/allocation/feedback_factors.h"
+#include "core/sensitivity/feedback_factors.h"
 
 #include "core/base/error.h"
 #include "core/base/random.h"

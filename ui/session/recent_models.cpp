@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "ui/window/recent_models.h"
+#include "ui/session/recent_models.h"
 
 #include <QSettings>
 #include <algorithm>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "core/allocation/clipped_mean.h"
+#include "core/sensitivity/clipped_mean.h"
 
 #include <algorithm>
 #include <cmath>

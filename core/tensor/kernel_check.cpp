@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "core/tensor/selftest.h"
+#include "core/tensor/kernel_check.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "core/allocation/sensitivity.h"
+#include "core/sensitivity/sensitivity.h"
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 
-#include "core/allocation/clipped_mean.h"
-#include "core/allocation/feedback_factors.h"
-#include "core/allocation/fisher.h"
 #include "core/base/error.h"
 #include "core/base/random.h"
 #include "core/runtime/model_samples.h"
+#include "core/sensitivity/clipped_mean.h"
+#include "core/sensitivity/feedback_factors.h"
+#include "core/sensitivity/fisher.h"
 
 namespace intarsia {
 namespace {
