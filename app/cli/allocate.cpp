@@ -94,7 +94,7 @@ void print_plan(const Plan& plan, const AllocationProblem& problem, const std::s
                 const std::optional<Plan>& single) {
   const LayerGraph& graph = problem.graph;
   fmt::print("{}\n", plan_table(plan, graph));
-  fmt::print("{}: {:.3f} bits a weight, {} of linears, {} in memory at {} tokens of context\n", out,
+  fmt::print("{}: {:.3f} bits per weight, {} of linears, {} in memory at {} tokens of context\n", out,
              plan.predicted.bits_per_weight, format_bytes(plan.predicted.linear_bytes),
              format_bytes(plan.predicted.memory_bytes), plan.budgets.context);
   if (plan.predicted.latency_seconds)

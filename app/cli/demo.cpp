@@ -121,7 +121,7 @@ OrderedJson plan_bits(const Plan& plan) {
 }
 
 void print_plan(const LayerGraph& graph, const Plan& plan) {
-  fmt::print("plan at 4 bits a weight: {}, loss {:.4g} nats, proven within {:.3f} %, {:.0f} ms\n",
+  fmt::print("plan at 4 bits per weight: {}, loss {:.4g} nats, proven within {:.3f} %, {:.0f} ms\n",
              plan.solver.name, plan.solver.objective, 100 * plan.solver.gap, plan.solver.seconds * 1e3);
   fmt::print("{}", plan_table(plan, graph));
 }

@@ -89,7 +89,7 @@ void compare(Evaluation& it, const std::string& reference_path, bool as_json) {
   }
   fmt::print("perplexity       {:.4f} (reference {:.4f})\n", result.model.perplexity,
              result.reference.perplexity);
-  fmt::print("KL divergence    {:.5g} nats a token, standard error {:.2g}\n", result.mean_kl,
+  fmt::print("KL divergence    {:.5g} nats per token, standard error {:.2g}\n", result.mean_kl,
              result.standard_error);
   fmt::print("top-1 agreement  {:.2f} %\n", 100 * result.top1_agreement);
   it.print_how(result.model.tokens, result.model.windows);
@@ -107,7 +107,7 @@ void measure(Evaluation& it, bool as_json) {
         memory_json(it.target, std::array<const OpenedModel*, 1>{&it.model}, it.options.context, nullptr);
     return print_json(json);
   }
-  fmt::print("perplexity       {:.4f} ({:.5f} nats a token, standard error {:.2g})\n", result.perplexity,
+  fmt::print("perplexity       {:.4f} ({:.5f} nats per token, standard error {:.2g})\n", result.perplexity,
              result.mean_nll, result.standard_error);
   it.print_how(result.tokens, result.windows);
 }

@@ -78,7 +78,7 @@ void print_text(const OpenedModel& model, const std::string& path) {
              graph.linear_weights());
   fmt::print("size in f16    {}\n", format_bytes(f16_model_bytes(graph, config)));
   if (model.artifact)
-    fmt::print("quantized      {:.3f} bits a weight, {} of linears, {} on disk\n",
+    fmt::print("quantized      {:.3f} bits per weight, {} of linears, {} on disk\n",
                model.artifact->plan().predicted.bits_per_weight, format_bytes(model.artifact->linear_bytes()),
                format_bytes(model.artifact->file_bytes()));
   else if (!model.checkpoint->has_weights())

@@ -9,7 +9,7 @@
 namespace intarsia::worker {
 namespace {
 
-constexpr int usual_cases = 8, most_cases = 10000;
+constexpr int default_cases = 8, max_cases = 10000;
 
 OrderedJson to_json(const KernelCheck& check) {
   return {{"kernel", check.kernel},
@@ -23,7 +23,7 @@ OrderedJson to_json(const KernelCheck& check) {
 JobResult run(const JsonObject& request, JobContext& context) {
   const DeviceChoice device = device_from(request);
   const std::uint64_t seed = request.count_or("seed", 0, INT64_MAX, 0);
-  const int cases = int(request.count_or("cases", 1, most_cases, usual_cases));
+  const int cases = int(request.count_or("cases", 1, max_cases, default_cases));
   const bool real_shapes = request.boolean_or("real_shapes", false);
   if (real_shapes && !device.backend)
     throw Error(ErrorKind::usage, "the shapes of real models are tested on a GPU only");

@@ -111,18 +111,18 @@ MemoryBudget Allocator::Impl::memory_needed(const MemoryBudget& asked, const Lim
 void Allocator::Impl::explain_infeasible(const AllocationRequest& request, const JobControl& control) {
   const Limits all = limits(request);
   const double fixed = fixed_bytes(request.context);
-  const double least_bytes = least(Objective::bytes, {}, control);
-  double least_bits = std::numeric_limits<double>::infinity();
+  const double min_bytes = least(Objective::bytes, {}, control);
+  double min_bits = std::numeric_limits<double>::infinity();
   if (all.code_bits) { // code bits and bytes are smallest together
-    least_bits = 0;
+    min_bits = 0;
     const auto smallest = solver.solve(Objective::bytes, {}, {1e-6, 5}, control);
-    for (const std::size_t i : smallest->chosen) least_bits += table.choices[i].code_bits;
+    for (const std::size_t i : smallest->chosen) min_bits += table.choices[i].code_bits;
   }
   std::string sentence;
   const bool memory_alone =
-      (all.bytes && *all.bytes < least_bytes) || (all.code_bits && *all.code_bits < least_bits);
-  const std::string smallest_memory = all.code_bits ? fmt::format("{:.4g} bpw", least_bits / table.weights)
-                                                    : format_memory(least_bytes + fixed);
+      (all.bytes && *all.bytes < min_bytes) || (all.code_bits && *all.code_bits < min_bits);
+  const std::string smallest_memory =
+      all.code_bits ? fmt::format("{:.4g} bpw", min_bits / table.weights) : format_memory(min_bytes + fixed);
   std::optional<MemoryBudget> nearest_memory;
   std::optional<double> nearest_latency;
   if (memory_alone) sentence = "the memory budget cannot be met: the smallest plan needs " + smallest_memory;

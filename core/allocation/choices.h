@@ -14,7 +14,7 @@ struct Choice {
   std::size_t group; // index into ChoiceTable::groups
   QuantizerId quantizer;
   std::string kernel;
-  double loss;      // sum over members of a_l D_q, nats a token
+  double loss;      // sum over members of a_l D_q, nats per token
   double bytes;     // of all members, as the device's memory model has them
   double code_bits; // nominal bits of all members' weights in the blocks
   double seconds;   // 0 without a latency table

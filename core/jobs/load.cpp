@@ -30,7 +30,7 @@ std::unique_ptr<LanguageModel> load(const ExecutionTarget& target, const OpenedM
 
 bool is_alive(const LanguageModel& model) {
   const auto* remote = dynamic_cast<const WorkerModel*>(&model);
-  return !remote || remote->lives();
+  return !remote || remote->is_alive();
 }
 
 } // namespace intarsia

@@ -14,7 +14,7 @@ QuantizerFamily parse_family(std::string_view text);  // throws Error{usage} lis
 // "nuq-4", "vq-2.5", "tcq-3.25", "f16": how a quantizer is named on the command line, in JSON and on screen.
 struct QuantizerId {
   QuantizerFamily family = QuantizerFamily::f16;
-  int quarter_bits = 64; // code bits a weight, in quarters: 13 is 3.25 bits
+  int quarter_bits = 64; // code bits per weight, in quarters: 13 is 3.25 bits
 
   double bits() const { return quarter_bits / 4.0; }
   auto operator<=>(const QuantizerId&) const = default;

@@ -63,8 +63,8 @@ struct Part {
   Part from(std::size_t row, std::size_t column) const {
     return {data + row * stride + column, stride, rows - row, columns - column};
   }
-  bool has(trellis::Place place) const { return place.row < rows && place.column < columns; }
-  Float& at(trellis::Place place) const { return data[place.row * stride + place.column]; }
+  bool has(trellis::TilePosition place) const { return place.row < rows && place.column < columns; }
+  Float& at(trellis::TilePosition place) const { return data[place.row * stride + place.column]; }
 };
 
 // Each window brings its new bits, the uppermost, to the stream; window 0's are where it ends.
@@ -92,7 +92,7 @@ void encode_ring(const Part<const float>& weights, unsigned ring, unsigned quart
   float ordered[ring_weights];
   bool any = false;
   for (unsigned t = 0; t < ring_weights; ++t) {
-    const trellis::Place place = trellis::place(ring, t);
+    const trellis::TilePosition place = trellis::place(ring, t);
     const bool inside = weights.has(place);
     ordered[t] = inside ? weights.at(place) : 0;
     any |= inside;
@@ -114,7 +114,7 @@ void decode_ring(const std::byte* block, unsigned ring, unsigned quarters, const
   for (unsigned i = 0; i < bytes; ++i) circular[i] = block[trellis::ring_byte_index(ring, i, quarters)];
   std::memcpy(circular + bytes, circular, 8);
   for (unsigned t = 0; t < ring_weights; ++t) {
-    const trellis::Place place = trellis::place(ring, t);
+    const trellis::TilePosition place = trellis::place(ring, t);
     if (!out.has(place)) continue;
     const unsigned first = trellis::first_bit(t, quarters);
     std::uint32_t window;

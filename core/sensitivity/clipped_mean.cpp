@@ -7,7 +7,7 @@
 
 namespace intarsia {
 
-constexpr double most_medians = 4;
+constexpr double max_medians = 4;
 
 Estimate clipped_mean(std::span<const double> values) {
   std::vector<double> clipped(values.begin(), values.end());
@@ -16,7 +16,7 @@ Estimate clipped_mean(std::span<const double> values) {
     if (std::isnan(value)) return {value, value};
   const auto middle = clipped.begin() + std::ptrdiff_t(clipped.size() / 2);
   std::nth_element(clipped.begin(), middle, clipped.end());
-  const double most = most_medians * *middle, count = double(clipped.size());
+  const double most = max_medians * *middle, count = double(clipped.size());
   Estimate estimate;
   // A few rare losses beside a median of nothing are all there is to go by.
   if (most > 0)

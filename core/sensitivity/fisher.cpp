@@ -15,8 +15,8 @@
 namespace intarsia {
 namespace {
 
-// The residual streams that enter the blocks are kept for the way back: bytes of them at once.
-constexpr std::size_t most_kept = std::size_t(512) << 20;
+// The residual streams that enter the blocks are kept for the backward pass: bytes of them at once.
+constexpr std::size_t max_kept = std::size_t(512) << 20;
 constexpr std::size_t most_tokens = 2048; // at once, all sequences together
 
 // Tokens at the beginning of a sequence that are read, but not asked what comes next.
@@ -47,7 +47,7 @@ void scale_columns(std::span<float> rows, std::span<const float> scales) {
     for (std::size_t i = 0; i < scales.size(); ++i) rows[start + i] *= scales[i];
 }
 
-// What the way back through the head leaves for one sequence.
+// What the backward pass through the head leaves for one sequence.
 struct HeadStep {
   double curvature = 0;                             // of the head, where it is a layer of its own or tied
   std::vector<float> d_residual;                    // [tokens, hidden]
@@ -234,14 +234,14 @@ class Pass {
   const std::vector<std::uint64_t> seeds_;
   const std::size_t length_, unscored_, hidden_;
   std::map<int, double> token_energy_; // mean square of the embedding's rows
-  std::vector<float> stream_;          // residual, [sequences, length, hidden]; on the way back its gradient
+  std::vector<float> stream_; // residual, [sequences, length, hidden]; on the backward pass its gradient
   std::vector<HeadStep> head_;
   Curvature curvature_;
 };
 
 std::size_t group_size(const ModelConfig& config, std::size_t length) {
   const std::size_t each = length * config.hidden * config.blocks * sizeof(float);
-  return std::max<std::size_t>(1, std::min(most_kept / each, most_tokens / length));
+  return std::max<std::size_t>(1, std::min(max_kept / each, most_tokens / length));
 }
 
 } // namespace

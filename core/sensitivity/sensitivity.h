@@ -23,7 +23,7 @@ struct Sensitivity {
   std::size_t samples = 0;
   std::uint64_t seed = 0;
   double seconds = 0;                            // that the estimate took; 0 when unknown
-  std::map<std::string, double> layers;          // a_l by layer name, nats a token per unit of D
+  std::map<std::string, double> layers;          // a_l by layer name, nats per token per unit of D
   std::map<std::string, double> standard_errors; // same keys; empty when unknown (an imported file)
   // f_l by layer of the blocks (core/sensitivity/feedback_factors.h): with feedback its loss is a_l f_l D_l.
   // Empty when unknown.

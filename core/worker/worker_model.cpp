@@ -11,7 +11,7 @@ namespace intarsia {
 WorkerModel::WorkerModel(std::shared_ptr<WorkerClient> client, const WorkerAnswer& loaded,
                          const OpenedModel& opened)
     : client_(std::move(client))
-    , life_(loaded.life)
+    , generation_(loaded.generation)
     , config_(opened.config())
     , graph_(opened.graph()) {
   const JsonObject result(loaded.result, "the worker's answer");
@@ -22,13 +22,13 @@ WorkerModel::WorkerModel(std::shared_ptr<WorkerClient> client, const WorkerAnswe
     throw Error(ErrorKind::internal, "the worker has loaded another model than it was asked for");
 }
 
-WorkerModel::~WorkerModel() { client_->release("unload", "model", handle_, life_); }
+WorkerModel::~WorkerModel() { client_->release("unload", "model", handle_, generation_); }
 
 std::unique_ptr<Sequence> WorkerModel::new_sequence(std::size_t capacity) {
   const auto answer = call({{"do", "sequence"}, {"model", handle_}, {"capacity", capacity}});
   const auto handle =
       JsonObject(answer.result, "the worker's answer").count("sequence", 1, largest_request_id);
-  return std::make_unique<WorkerSequence>(client_, life_, handle, capacity, config_.vocabulary);
+  return std::make_unique<WorkerSequence>(client_, generation_, handle, capacity, config_.vocabulary);
 }
 
 void WorkerModel::replace_linear(std::string_view, LinearWeights) {
@@ -42,10 +42,10 @@ void WorkerModel::observe_inputs(InputObserver) {
 
 WorkerAnswer WorkerModel::call(OrderedJson request, const JobControl& control,
                                const WorkerEvents& events) const {
-  return client_->call(std::move(request), control, events, life_);
+  return client_->call(std::move(request), control, events, generation_);
 }
 
-bool WorkerModel::lives() const { return client_->lives(life_); }
+bool WorkerModel::is_alive() const { return client_->is_alive(generation_); }
 
 std::filesystem::path path_of(const OpenedModel& model) {
   return std::filesystem::absolute(model.artifact ? model.artifact->path() : model.checkpoint->path());

@@ -42,7 +42,7 @@ struct Activations {
   int *tokens, *positions, *row_numbers; // row_numbers: 0, 1, 2 …
   float *residual, *qkv, *attended, *gate_up, *out, *logits, *attention;
   Half *plain, *rotated;
-  void* int8; // of most_decode_rows
+  void* int8; // of max_decode_rows
   Half* kv;
 };
 

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "core/base/error.h"
-#include "cuda/memory/device_memory.cuh"
 #include "cuda/launch/linears.h"
+#include "cuda/memory/device_memory.cuh"
 #include "cuda/memory/stream.h"
 #include "cuda/memory/upload.h"
 
@@ -48,7 +48,7 @@ DeviceUse::DeviceUse(int device, std::uint64_t context_bytes)
     : device_(device)
     , overhead_{context_bytes, 0}
     , free_at_start_(room_on(device).free)
-    , least_free_(free_at_start_) {
+    , min_free_(free_at_start_) {
   try {
     measure_cublas();
   } catch (const std::exception&) {
@@ -100,7 +100,7 @@ void DeviceUse::require_room(const DeviceMemoryPlan& plan, std::size_t context,
 void DeviceUse::note() noexcept {
   std::size_t free = 0, total = 0;
   if (cudaSetDevice(device_) == cudaSuccess && cudaMemGetInfo(&free, &total) == cudaSuccess)
-    least_free_ = std::min<std::uint64_t>(least_free_, free);
+    min_free_ = std::min<std::uint64_t>(min_free_, free);
   else
     cudaGetLastError(); // else the next launch would be blamed
 }

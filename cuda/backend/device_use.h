@@ -34,7 +34,7 @@ class DeviceUse {
 
   void note() noexcept; // looks how much is taken
   // The most that was, whenever it was looked. Other programs that came or went meanwhile are counted.
-  std::uint64_t peak() const { return overhead_.context + (free_at_start_ - least_free_); }
+  std::uint64_t peak() const { return overhead_.context + (free_at_start_ - min_free_); }
 
  private:
   void measure_cublas();
@@ -42,7 +42,7 @@ class DeviceUse {
   int device_;
   DeviceOverhead overhead_;
   std::uint64_t cublas_to_come_ = 0; // that part of it which each model takes again
-  std::uint64_t free_at_start_ = 0, least_free_ = 0;
+  std::uint64_t free_at_start_ = 0, min_free_ = 0;
 };
 
 } // namespace intarsia::cuda

@@ -89,7 +89,7 @@ const Half* Forward::input_of(const CudaLinear& linear) {
 }
 
 Int8Rows Forward::int8_input(int first, int count) {
-  const Int8Rows rows = int8_rows_in(a_.int8, most_decode_rows, input_.width, int8_terms);
+  const Int8Rows rows = int8_rows_in(a_.int8, max_decode_rows, input_.width, int8_terms);
   if (input_.int8_from != first)
     launch_quantize_rows(a_.rotated + std::size_t(first) * input_.width, count, int(input_.width), rows,
                          model_.stream);
@@ -147,8 +147,8 @@ LinearOutput Forward::output_of(const CudaLinear& linear) const {
 void Forward::run(const LaunchBundle& bundle) {
   observe(model_.linears[bundle[0][0]]);
   for (const LaunchGroup& group : bundle) {
-    std::array<const CudaLinear*, most_fused> linears;
-    std::array<LinearOutput, most_fused> outputs;
+    std::array<const CudaLinear*, max_fused> linears;
+    std::array<LinearOutput, max_fused> outputs;
     for (std::size_t i = 0; i < group.size(); ++i) {
       linears[i] = &model_.linears[group[i]];
       outputs[i] = output_of(*linears[i]);
@@ -160,11 +160,11 @@ void Forward::run(const LaunchBundle& bundle) {
 void Forward::run(std::span<const CudaLinear* const> group, std::span<const LinearOutput> outputs) {
   const Half* x = input_of(*group[0]);
   const int tokens = input_.tokens;
-  if (tokens > most_decode_rows && model_.gemm)
+  if (tokens > max_decode_rows && model_.gemm)
     for (std::size_t i = 0; i < group.size(); ++i) multiply(*group[i], outputs[i], x);
   else
-    for (int first = 0; first < tokens; first += most_decode_rows)
-      run_small(group, outputs, x, first, std::min(most_decode_rows, tokens - first));
+    for (int first = 0; first < tokens; first += max_decode_rows)
+      run_small(group, outputs, x, first, std::min(max_decode_rows, tokens - first));
   for (std::size_t i = 0; i < group.size(); ++i)
     if (group[i]->bias)
       launch_add_bias(group[i]->bias, tokens, group[i]->weights.d_out, outputs[i].y, outputs[i].stride,
@@ -173,8 +173,8 @@ void Forward::run(std::span<const CudaLinear* const> group, std::span<const Line
 
 void Forward::run_small(std::span<const CudaLinear* const> group, std::span<const LinearOutput> outputs,
                         const Half* x, int first, int count) {
-  std::array<DeviceLinear, most_fused> weights;
-  std::array<LinearOutput, most_fused> places;
+  std::array<DeviceLinear, max_fused> weights;
+  std::array<LinearOutput, max_fused> places;
   for (std::size_t i = 0; i < group.size(); ++i) {
     weights[i] = group[i]->weights;
     places[i] = {outputs[i].y + std::size_t(first) * outputs[i].stride, outputs[i].stride};
@@ -199,9 +199,9 @@ void Forward::multiply(const CudaLinear& linear, const LinearOutput& output, con
   if (linear.is_f16()) return gemm(static_cast<const Half*>(w.codes), 0, w.d_out);
   if (fits == 0) { // a replacement in a model that had no codes
     const CudaLinear* alone = &linear;
-    for (int first = 0; first < input_.tokens; first += most_decode_rows)
+    for (int first = 0; first < input_.tokens; first += max_decode_rows)
       run_small(std::span(&alone, 1), std::span(&output, 1), x, first,
-                std::min(most_decode_rows, input_.tokens - first));
+                std::min(max_decode_rows, input_.tokens - first));
     return;
   }
   Half* decoded = model_.workspace.at<Half>("decoded");

@@ -53,7 +53,7 @@ class Forward {
 
   void run(const LaunchBundle& bundle);
   void run(std::span<const CudaLinear* const> group, std::span<const LinearOutput> outputs);
-  // Tokens [first, first + count), at most most_decode_rows; outputs are the first token's.
+  // Tokens [first, first + count), at most max_decode_rows; outputs are the first token's.
   void run_small(std::span<const CudaLinear* const> group, std::span<const LinearOutput> outputs,
                  const Half* x, int first, int count);
   void multiply(const CudaLinear& linear, const LinearOutput& output, const Half* x);

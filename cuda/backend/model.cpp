@@ -203,7 +203,7 @@ void CudaModel::start_gemm() {
     dense_products.emplace(device, *gemm, stream);
   } catch (const std::exception& error) {
     if (context_is_lost()) throw;
-    why_no_gemm = "prompts are read slowly, " + std::to_string(most_decode_rows) +
+    why_no_gemm = "prompts are read slowly, " + std::to_string(max_decode_rows) +
                   " tokens at a time, and sensitivity is measured on the CPU: " + error.what();
   }
 }

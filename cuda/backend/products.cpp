@@ -9,13 +9,13 @@
 namespace intarsia::cuda {
 namespace {
 
-constexpr std::size_t most_values = (std::size_t(64) << 20) / sizeof(float); // of each of the three matrices
+constexpr std::size_t max_values = (std::size_t(64) << 20) / sizeof(float); // of each of the three matrices
 
 // A part of W's rows and of the tokens that fits.
 struct Tile {
   explicit Tile(const DenseLinear& w, std::size_t all_tokens)
-      : rows(std::clamp<std::size_t>(most_values / w.shape.columns, 1, w.shape.rows))
-      , tokens(std::clamp<std::size_t>(most_values / std::max(w.shape.columns, rows), 1, all_tokens))
+      : rows(std::clamp<std::size_t>(max_values / w.shape.columns, 1, w.shape.rows))
+      , tokens(std::clamp<std::size_t>(max_values / std::max(w.shape.columns, rows), 1, all_tokens))
       , w_values(rows * w.shape.columns, "weights")
       , wide(tokens * w.shape.columns, "a linear's inputs")
       , tall(tokens * rows, "a linear's outputs") {}

@@ -12,11 +12,11 @@ namespace {
 
 // The sampling kernel's sums of weights have room for no more, nor has the list of penalised tokens, which
 // lies where attention has its scratch (memory_plan.cpp: at least 32 MiB).
-constexpr std::size_t most_drawable = std::size_t(1) << 23;
+constexpr std::size_t max_drawable = std::size_t(1) << 23;
 // Its arithmetic is f32: colder, differences of logits over the temperature would leave the range.
 constexpr double coldest_drawable = 1e-6;
 
-constexpr std::size_t least_visible = 1024; // below, a launch costs more than its empty blocks
+constexpr std::size_t min_visible = 1024; // below, a launch costs more than its empty blocks
 
 void throw_if_stopped(const std::stop_token& stop) {
   if (stop.stop_requested()) throw Error(ErrorKind::cancelled, "cancelled");
@@ -125,7 +125,7 @@ void CudaSequence::enqueue_step() {
 // Attention gets blocks for the positions that there may be while a captured step serves: from a power of two
 // to the next.
 std::size_t CudaSequence::visible_positions() const {
-  return std::min(capacity_, std::bit_ceil(std::max(length_ + 1, least_visible)));
+  return std::min(capacity_, std::bit_ceil(std::max(length_ + 1, min_visible)));
 }
 
 template <typename Enqueue>
@@ -151,7 +151,7 @@ void CudaSequence::decode(int token) {
 // --- drawing the next one
 
 bool CudaSequence::can_draw(const SamplingSettings& settings) const {
-  return model_.config_.vocabulary <= most_drawable &&
+  return model_.config_.vocabulary <= max_drawable &&
          (settings.temperature == 0 || settings.temperature >= coldest_drawable);
 }
 

@@ -12,10 +12,10 @@ namespace intarsia::cuda {
 // but where rounding in the rotation (and with a Hessian in the feedback) decides between neighbours.
 class DeviceEncoder {
  public:
-  static constexpr std::size_t usual_memory = std::size_t(1) << 30;
+  static constexpr std::size_t default_memory = std::size_t(1) << 30;
 
   // `memory`: the most device memory to take, in bytes; less where less is free.
-  explicit DeviceEncoder(int device, std::size_t memory = usual_memory);
+  explicit DeviceEncoder(int device, std::size_t memory = default_memory);
 
   // Throws Error{input} where a weight is not finite, another naming the layer and what failed on the device.
   // Whatever happens, the memory that was taken is given back.

@@ -70,9 +70,9 @@ inline std::size_t encoder_slab_rows(QuantizerId id, MatrixShape shape, std::siz
   constexpr std::size_t band = encoder_band, most = 65535 / band * band;
   const std::size_t fixed = encoder_fixed_bytes(id, shape.columns, blocks);
   const std::size_t rows = bytes > fixed ? (bytes - fixed) / encoder_row_bytes(id, shape.columns) : 0;
-  const std::size_t most_indexed = UINT32_MAX / std::max<std::size_t>(1, shape.columns);
+  const std::size_t max_indexed = UINT32_MAX / std::max<std::size_t>(1, shape.columns);
   const std::size_t all = (shape.rows + band - 1) / band * band;
-  return std::max(band, std::min({rows / band * band, most_indexed / band * band, most, all}));
+  return std::max(band, std::min({rows / band * band, max_indexed / band * band, most, all}));
 }
 
 // --- the sequence

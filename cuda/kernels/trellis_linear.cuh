@@ -26,11 +26,11 @@ namespace intarsia::kernels {
 using cuda::Int8Rows;
 
 inline constexpr int panel_rows = int(trellis::panel_rows);
-inline constexpr int most_trellis_steps = 33152 / int(trellis::block_columns); // of one launch
+inline constexpr int max_trellis_steps = 33152 / int(trellis::block_columns); // of one launch
 
 struct TrellisGroup {
-  LinearMember members[most_members]; // end: panels
-  Int8Rows x;                         // [batch]
+  LinearMember members[max_members]; // end: panels
+  Int8Rows x;                        // [batch]
   int batch;
   std::size_t panel_words, first_word; // of a panel, and where this launch's steps begin in it
   int first_step, steps;               // of this launch

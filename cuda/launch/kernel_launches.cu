@@ -120,10 +120,10 @@ void launch_attention(const float* q, std::size_t stride, int tokens, const int*
                       Out* out, cudaStream_t stream) {
   const AttentionShape shape = attention_shape(heads, visible);
   const int columns = attention_columns(heads.head_dim);
-  if (columns > most_attention_threads || heads.head_dim > 1024)
+  if (columns > max_attention_threads || heads.head_dim > 1024)
     throw std::runtime_error("heads of " + std::to_string(heads.head_dim) +
                              " dimensions are too large for the kernel attending");
-  const int threads = std::max(attention_threads, whole_warps(columns, most_attention_threads));
+  const int threads = std::max(attention_threads, whole_warps(columns, max_attention_threads));
   auto* statistics = reinterpret_cast<simt::float2*>(scratch); // first: they want 8-byte alignment
   float* partial = scratch + 2 * std::size_t(tokens) * std::size_t(heads.heads) * std::size_t(shape.chunks);
   start("attending", &attend_chunk, dim3(unsigned(heads.kv_heads), unsigned(shape.chunks), unsigned(tokens)),

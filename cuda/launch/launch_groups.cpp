@@ -7,7 +7,7 @@
 namespace intarsia::cuda {
 namespace {
 
-constexpr int most_cuda_core_rows = 2; // beyond, a plan's choice for one row no longer holds
+constexpr int max_cuda_core_rows = 2; // beyond, a plan's choice for one row no longer holds
 
 // The fusion that each linear belongs to; -1: none.
 std::vector<int> fusion_of_linear(const LayerGraph& graph,
@@ -39,7 +39,7 @@ std::vector<LaunchBundle> launch_bundles(const LayerGraph& graph,
     if (i == 0 || graph.linears[i - 1].input != linear.input) bundles.emplace_back();
     LaunchBundle& bundle = bundles.back();
     const auto group = std::find_if(bundle.begin(), bundle.end(), [&](const LaunchGroup& other) {
-      return other.size() < std::size_t(most_fused) && together(other[0], i);
+      return other.size() < std::size_t(max_fused) && together(other[0], i);
     });
     if (group == bundle.end())
       bundle.push_back({i});
@@ -50,7 +50,7 @@ std::vector<LaunchBundle> launch_bundles(const LayerGraph& graph,
 }
 
 KernelPath kernel_for(QuantizerId id, std::string_view planned, int batch) {
-  const bool small = batch <= most_cuda_core_rows && supports(id, KernelPath::cuda_core, batch);
+  const bool small = batch <= max_cuda_core_rows && supports(id, KernelPath::cuda_core, batch);
   return small && planned == kernel_path_name(KernelPath::cuda_core) ? KernelPath::cuda_core
                                                                      : KernelPath::tensor_core;
 }

@@ -28,7 +28,7 @@ void tile_rows(const QuantizedLinear& layer, unsigned vector, const TileRow& row
   const std::size_t row_bytes = packed_row_bytes(per_row, width);
   std::vector<std::uint8_t> step_of(tile_weights); // of a place in the tile
   for (unsigned step = 0; step < tile_weights; ++step) {
-    const TilePlace place = tile_place(step);
+    const TilePosition place = tile_position(step);
     step_of[place.row * tile_side + place.column] = std::uint8_t(step);
   }
   parallel_ranges(tiles_of(layer.shape.rows), 1, [&](std::size_t begin, std::size_t end) {
@@ -52,7 +52,7 @@ std::string_view kernel_path_name(KernelPath path) {
 }
 
 bool supports(QuantizerId id, KernelPath path, int batch) {
-  if (batch < 1 || batch > most_decode_rows) return false;
+  if (batch < 1 || batch > max_decode_rows) return false;
   if (path == KernelPath::tensor_core) return true;
   return id.family == QuantizerFamily::nuq || id.family == QuantizerFamily::vq;
 }

@@ -6,10 +6,10 @@
 //
 // NUQ's and VQ's codes the artifact has row by row: a warp would gather them from sixteen rows, each aligned
 // to a byte alone. Here they make tiles of 16 x 16 weights, of which a lane of a warp holds the eight that
-// are its A fragment of mma.m16n8k16, in the order of tile_place(). At q quarter bits a weight a tile takes 8
-// q bytes, and lane l's codes begin at bit 2 q l of it. Each row of tiles is one run of bytes that a warp
-// streams in copies of 16, at whatever rate: rows begin at multiples of 16 bytes. What fills odd shapes up to
-// whole tiles is code 0.
+// are its A fragment of mma.m16n8k16, in the order of tile_position(). At q quarter bits per weight a tile
+// takes 8 q bytes, and lane l's codes begin at bit 2 q l of it. Each row of tiles is one run of bytes that a
+// warp streams in copies of 16, at whatever rate: rows begin at multiples of 16 bytes. What fills odd shapes
+// up to whole tiles is code 0.
 //
 // f16 stays row-major, so that the same memory serves as an embedding table and as cuBLAS's matrix; rows
 // are filled up to a multiple of eight weights.
@@ -53,7 +53,7 @@ struct LinearOutput {
 };
 
 // Linears that one launch computes together: they have the same quantizer and d_in, and read the same x.
-inline constexpr int most_fused = 8;
+inline constexpr int max_fused = 8;
 
 // Where the parts of a trellis-coded group meet that several blocks compute: zeros, before and after each
 // launch. Launches of one stream share it.
@@ -63,7 +63,7 @@ struct LinearScratch { // of linear_scratch_bytes()
 };
 inline LinearScratch linear_scratch_in(void* zeros) {
   auto* sums = static_cast<int*>(zeros);
-  return {sums, reinterpret_cast<unsigned*>(sums + std::size_t(most_split_panels) * 64 * most_decode_rows *
+  return {sums, reinterpret_cast<unsigned*>(sums + std::size_t(max_split_panels) * 64 * max_decode_rows *
                                                        int8_terms)};
 }
 

@@ -12,7 +12,7 @@
 
 namespace intarsia::cuda {
 
-static_assert(most_fused == kernels::most_members);
+static_assert(max_fused == kernels::max_members);
 
 struct LinearLaunch {
   kernels::LinearGroup group;
@@ -30,7 +30,7 @@ inline int choose_height(std::span<const DeviceLinear> group, KernelPath path, i
   return blocks >= blocks_each * multiprocessors ? 2 : 1;
 }
 
-// Blocks compute 16 tiles_high rows. The caller says what was checked: at most most_fused linears alike.
+// Blocks compute 16 tiles_high rows. The caller says what was checked: at most max_fused linears alike.
 inline LinearLaunch plan_group(std::span<const DeviceLinear> linears, const Half* x, int batch,
                                std::span<const LinearOutput> outputs, int tiles_high) {
   LinearLaunch launch{};

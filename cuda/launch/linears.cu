@@ -21,7 +21,7 @@ int multiprocessors() {
 
 void refuse_unlike(std::span<const DeviceLinear> group, std::span<const LinearOutput> outputs, int batch,
                    KernelPath path) {
-  if (group.empty() || group.size() > most_fused || outputs.size() != group.size())
+  if (group.empty() || group.size() > max_fused || outputs.size() != group.size())
     throw std::invalid_argument("a fused group has 1 to 8 linears and an output for each");
   for (const DeviceLinear& linear : group)
     if (linear.quantizer != group[0].quantizer || linear.d_in != group[0].d_in)

@@ -17,7 +17,7 @@
 
 namespace intarsia::cuda {
 
-// input: rotated activations (f16: as they are). outputs[i] is group[i]'s. 1 <= batch <= most_decode_rows,
+// input: rotated activations (f16: as they are). outputs[i] is group[i]'s. 1 <= batch <= max_decode_rows,
 // and supports() says yes.
 void launch_linear_group(std::span<const DeviceLinear> group, const LinearInput& input, int batch,
                          std::span<const LinearOutput> outputs, KernelPath path, const LinearScratch& scratch,

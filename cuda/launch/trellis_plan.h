@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// How a group of TCQ linears becomes launches. Shared by the launches of cuda/launch/trellis_launch.cuh and the
-// tests on the host.
+// How a group of TCQ linears becomes launches. Shared by the launches of cuda/launch/trellis_launch.cuh and
+// the tests on the host.
 #pragma once
 
 #include <algorithm>
@@ -16,7 +16,7 @@
 
 namespace intarsia::cuda {
 
-static_assert(most_fused == kernels::most_members);
+static_assert(max_fused == kernels::max_members);
 
 // Steps of one rate within a panel.
 struct TrellisPass {
@@ -27,7 +27,7 @@ struct TrellisPass {
 
 // What one launch can add up: Half-TCQ has two rates, and very wide inputs go in parts.
 inline std::vector<TrellisPass> trellis_passes(QuantizerId id, std::size_t d_in,
-                                               int most_steps = kernels::most_trellis_steps) {
+                                               int most_steps = kernels::max_trellis_steps) {
   const TcqLayout layout(id, {1, d_in});
   std::vector<TrellisPass> passes;
   const int steps = int(layout.blocks()), left = int(layout.left_blocks());
@@ -51,7 +51,7 @@ struct TrellisLaunch {
 // Slices such that three blocks share each multiprocessor, of whole rounds of a block's eight warps.
 inline void slice_columns(kernels::TrellisGroup& group, unsigned panels, int multiprocessors) {
   constexpr int round = kernels::trellis_threads / simt::warp_size;
-  const bool may_split = panels <= unsigned(most_split_panels);
+  const bool may_split = panels <= unsigned(max_split_panels);
   const int wanted = may_split ? std::max(1, 3 * multiprocessors / int(panels)) : 1;
   const int steps = (group.steps + wanted - 1) / wanted;
   group.slice_steps = std::min(group.steps, (steps + round - 1) / round * round);
@@ -75,7 +75,7 @@ inline void size_blocks(TrellisLaunch& launch) {
   launch.shared_bytes = shared(columns, std::min(group.chunk_steps, group.slice_steps));
 }
 
-// The caller says what was checked: at most most_fused linears alike.
+// The caller says what was checked: at most max_fused linears alike.
 inline std::vector<TrellisLaunch> plan_trellis(std::span<const DeviceLinear> linears, const Int8Rows& x,
                                                int batch, std::span<const LinearOutput> outputs,
                                                const LinearScratch& scratch, int multiprocessors) {

@@ -10,19 +10,19 @@
 #include "core/memory/cuda/memory_plan.h"
 #include "core/memory/cuda/rotation_split.h"
 #include "core/runtime/unsupported_on_cuda.h"
-#include "cuda/memory/arena.h"
 #include "cuda/backend/decode_graph.h"
 #include "cuda/launch/linears.h"
-#include "cuda/profile/profile_groups.h"
 #include "cuda/launch/timer.h"
+#include "cuda/memory/arena.h"
 #include "cuda/memory/upload.h"
+#include "cuda/profile/profile_groups.h"
 
 namespace intarsia::cuda {
 namespace {
 
 // Codes are read from here, each launch from another place, so that no cache holds them: in a decode step
 // every weight is read once.
-constexpr std::uint64_t least_pool = std::uint64_t(256) << 20;
+constexpr std::uint64_t min_pool = std::uint64_t(256) << 20;
 
 std::uint64_t rounded(std::uint64_t bytes) { return (bytes + 255) / 256 * 256; }
 
@@ -33,7 +33,7 @@ std::uint64_t group_bytes(const ProfileGroup& shape, QuantizerId id) {
 }
 
 std::uint64_t pool_bytes(const std::vector<ProfileGroup>& shapes) {
-  std::uint64_t largest = least_pool;
+  std::uint64_t largest = min_pool;
   for (const ProfileGroup& shape : shapes)
     for (const Quantizer* member : palette()) largest = std::max(largest, group_bytes(shape, member->id()));
   return largest;

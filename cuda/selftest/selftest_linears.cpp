@@ -89,7 +89,7 @@ void launch(Bench& bench, std::span<const DeviceLinear> group, const Input<Half>
 
 void group(Bench& bench, QuantizerId id, KernelPath path) {
   const std::size_t d_in = std::size_t(bench.between(1, 700)), members = std::size_t(bench.between(1, 4));
-  int batch = bench.between(1, most_decode_rows);
+  int batch = bench.between(1, max_decode_rows);
   while (!supports(id, path, batch)) --batch;
   const Input<float> book = book_of(bench, id);
   const Input<Half> x(bench, bench.numbers<Half>(std::size_t(batch) * d_in));
@@ -204,7 +204,7 @@ void add_real_linear_cases(std::vector<SelftestKernel>& kernels, int divided_by)
   }
   for (const auto& [_, id] : chosen)
     for (const auto& shape : shapes)
-      for (const int batch : {1, 8, most_decode_rows}) {
+      for (const int batch : {1, 8, max_decode_rows}) {
         std::vector<std::size_t> rows;
         for (const std::size_t count : shape.rows) rows.push_back(count / std::size_t(divided_by));
         kernels.push_back({shape.name + (", " + to_string(id)) + ", batch " + std::to_string(batch),

@@ -149,7 +149,7 @@ int main(int count, char** arguments) try {
   }
   Bench bench(arguments[1], arguments[2]);
   const LayerGraph& graph = bench.opened().graph();
-  const double least_rate = std::atof(arguments[3]), rate = std::atof(arguments[4]);
+  const double min_rate = std::atof(arguments[3]), rate = std::atof(arguments[4]);
   std::vector<Sensitivity> sensitivities;
   for (int i = 6; i < count; ++i) sensitivities.push_back(read_sensitivity(arguments[i]));
   Random random(1);
@@ -159,7 +159,7 @@ int main(int count, char** arguments) try {
     bench.measure("allocated " + std::string(arguments[6 + i]),
                   allocated(bench.opened(), sensitivities[i], rate), sensitivities[i], named_tokens);
   for (const Quantizer* member : palette())
-    if (member->bits() >= least_rate && member->bits() <= rate)
+    if (member->bits() >= min_rate && member->bits() <= rate)
       bench.measure(to_string(member->id()), uniform(graph, member->id()), sensitivities[0], named_tokens);
   return 0;
 } catch (const std::exception& error) {

@@ -275,7 +275,7 @@ class TestKernelsTrellis : public QObject {
   // The largest state all over and the largest activations: the bytes' sum is beyond 2^31, the product
   // within.
   void the_widest_sums_fit() {
-    constexpr std::size_t d_in = std::size_t(kernels::most_trellis_steps) * 64;
+    constexpr std::size_t d_in = std::size_t(kernels::max_trellis_steps) * 64;
     QVERIFY(std::int64_t(trellis::offset) * 127 * std::int64_t(d_in) < (std::int64_t(1) << 31));
     // At 4 bits, bits that repeat every 16 have four states: those with the largest sum.
     const auto sum_of = [](std::uint32_t state) {

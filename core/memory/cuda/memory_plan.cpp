@@ -10,7 +10,7 @@
 namespace intarsia::cuda {
 namespace {
 
-constexpr std::size_t most_chunk_tokens = 512;
+constexpr std::size_t max_chunk_tokens = 512;
 constexpr std::uint64_t decoded_bytes = std::uint64_t(32) << 20; // stays in a large card's L2
 constexpr std::uint64_t attention_bytes = std::uint64_t(32) << 20, logit_bytes = std::uint64_t(32) << 20;
 
@@ -54,7 +54,7 @@ Heads heads_of(const ModelConfig& config) {
   return {int(config.heads), int(config.kv_heads), int(config.head_dim)};
 }
 
-std::size_t chunk_tokens(std::size_t capacity) { return std::min(capacity, most_chunk_tokens); }
+std::size_t chunk_tokens(std::size_t capacity) { return std::min(capacity, max_chunk_tokens); }
 
 std::size_t attention_tokens(const ModelConfig& config, std::size_t capacity) {
   return rows_within(attention_bytes, sizeof(float) * attention_scratch(heads_of(config), capacity, 1),
@@ -105,7 +105,7 @@ ArenaPlan sequence_arena(const ModelConfig& config, std::size_t capacity) {
   add("attended", sizeof(float) * tokens * config.attention_dim());
   add("gate and up", sizeof(float) * tokens * 2 * config.intermediate);
   for (const char* name : {"plain", "rotated"}) add(name, sizeof(Half) * tokens * widest);
-  add("int8", most_decode_rows * int8_row_bytes(widest, int8_terms));
+  add("int8", max_decode_rows * int8_row_bytes(widest, int8_terms));
   // As much for every context that leaves room for one token, so that a token costs its keys and values
   // alone.
   add("attention", std::max<std::uint64_t>(attention_bytes,

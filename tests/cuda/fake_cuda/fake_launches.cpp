@@ -347,7 +347,7 @@ void launch_linear_group(std::span<const DeviceLinear> group, const LinearInput&
                          cudaStream_t) {
   ++state().groups;
   count_launch();
-  if (group.empty() || group.size() > std::size_t(most_fused) || batch < 1 || batch > most_decode_rows)
+  if (group.empty() || group.size() > std::size_t(max_fused) || batch < 1 || batch > max_decode_rows)
     throw std::runtime_error("a group that cannot be launched");
   for (const DeviceLinear& linear : group)
     if (linear.quantizer != group[0].quantizer || linear.d_in != group[0].d_in ||
