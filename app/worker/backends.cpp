@@ -26,21 +26,6 @@ std::vector<std::unique_ptr<DeviceBackend>>& backends() {
   return all;
 }
 
-OrderedJson to_json(const BackendOverhead& overhead) {
-  return {{"context", overhead.context}, {"cublas", overhead.library}};
-}
-
-OrderedJson to_json(const DeviceBackend& backend, const BackendDevice& device) {
-  return {{"id", backend.name() + ":" + std::to_string(device.index)},
-          {"name", device.name},
-          {"memory_total", device.memory_total},
-          {"memory_free", device.memory_free},
-          {"capability", device.capability},
-          {"multiprocessors", device.multiprocessors},
-          {"bandwidth", device.bandwidth ? OrderedJson(*device.bandwidth) : OrderedJson(nullptr)},
-          {"overhead", device.overhead ? to_json(*device.overhead) : OrderedJson(nullptr)}};
-}
-
 } // namespace
 
 DeviceBackend* find_backend(const std::string& name) {
@@ -50,25 +35,17 @@ DeviceBackend* find_backend(const std::string& name) {
   return nullptr;
 }
 
-OrderedJson list_devices(bool measure) {
-  OrderedJson list = OrderedJson::array();
-  int driver_version = 0;
-  std::string problem = backends().empty() ? without_cuda : "";
+DevicesReply list_devices(bool measure) {
+  DevicesReply reply;
+  reply.problem = backends().empty() ? without_cuda : "";
   for (const auto& backend : backends()) {
     const BackendDevices found = backend->devices(measure);
-    for (const BackendDevice& device : found.devices) list.push_back(to_json(*backend, device));
-    driver_version = std::max(driver_version, found.driver_version);
-    if (problem.empty()) problem = found.problem;
+    for (const BackendDevice& device : found.devices)
+      reply.devices.push_back({backend->name() + ":" + std::to_string(device.index), device});
+    reply.driver_version = std::max(reply.driver_version, found.driver_version);
+    if (reply.problem.empty()) reply.problem = found.problem;
   }
-  return {{"devices", list}, {"driver_version", driver_version}, {"problem", problem}};
-}
-
-OrderedJson memory_json(DeviceBackend& backend, int index) {
-  const BackendMemory memory = backend.memory(index);
-  return {{"overhead", to_json(memory.overhead)},
-          {"peak", memory.peak},
-          {"free", memory.free},
-          {"total", memory.total}};
+  return reply;
 }
 
 void note_device_memory() noexcept {

@@ -4,18 +4,15 @@
 
 #include <string>
 
-#include "core/base/json.h"
 #include "core/runtime/device_backend.h"
+#include "core/worker/protocol/job_replies.h"
 
 namespace intarsia::worker {
 
 // Null where none has that name ("cuda"). Throws Error{unsupported} for one that this build lacks.
 DeviceBackend* find_backend(const std::string& name);
 
-// As the protocol's "devices" has them, of all backends.
-OrderedJson list_devices(bool measure);
-// As the protocol's "usage" has it.
-OrderedJson memory_json(DeviceBackend& backend, int index);
+DevicesReply list_devices(bool measure); // of all backends
 
 void note_device_memory() noexcept; // for the peaks
 bool a_device_is_lost() noexcept;   // nothing more can be done on it in this process

@@ -8,8 +8,7 @@
 
 namespace intarsia::worker {
 
-DeviceChoice device_from(const JsonObject& request) {
-  const std::string name = request.string("device");
+DeviceChoice device_from(const std::string& name) {
   if (name == "cpu") return {};
   if (const auto colon = name.find(':'); colon != std::string::npos) {
     DeviceChoice choice;

@@ -17,8 +17,8 @@ struct DeviceChoice {
   bool operator==(const DeviceChoice&) const = default;
 };
 
-// The field "device": "cpu" or "cuda:N". Throws Error{usage}.
-DeviceChoice device_from(const JsonObject& request);
+// "cpu" or "cuda:N". Throws Error{usage}.
+DeviceChoice device_from(const std::string& name);
 
 // `context`: tokens of a sequence to come, for which a GPU must have room too; 0: none.
 // `reserved`: bytes there for those of other models.

@@ -6,7 +6,7 @@ namespace intarsia::worker {
 
 Job devices_job() {
   return {{"measure"}, [](const JsonObject& request, JobContext&) {
-            return JobResult{list_devices(request.boolean_or("measure", true)), {}};
+            return JobResult{to_json(list_devices(request.boolean_or("measure", true))), {}};
           }};
 }
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "app/worker/backends.h"
 #include "app/worker/device_choice.h"
 #include "app/worker/jobs.h"
 #include "core/artifact/open_model.h"
 #include "core/base/error.h"
 #include "core/device/memory_info.h"
 #include "core/memory/cuda/memory_plan.h"
+#include "core/worker/protocol/job_replies.h"
 
 namespace intarsia::worker {
 
@@ -28,18 +28,19 @@ JobResult predict(const JsonObject& request, JobContext&) {
   const std::size_t context = request.count_or("context", 1, largest_capacity, default_context(opened));
   OrderedJson result = gpu_memory(opened.weights(), context);
   if (!request.has("device")) return {std::move(result), {}};
-  const DeviceChoice device = device_from(request);
+  const DeviceChoice device = device_from(request.string("device"));
   if (!device.backend)
     throw Error(ErrorKind::usage,
                 "the request: field \"device\" is no GPU: of the CPU's memory there is no plan");
-  result["overhead"] = memory_json(*device.backend, device.index)["overhead"];
+  result["overhead"] = to_json(device.backend->memory(device.index))["overhead"];
   return {std::move(result), {}};
 }
 
 // What this process has taken of a device's memory.
 JobResult usage(const JsonObject& request, JobContext&) {
-  const DeviceChoice device = device_from(request);
-  return {device.backend ? memory_json(*device.backend, device.index) : OrderedJson{{"peak", peak_memory()}},
+  const DeviceChoice device = device_from(request.string("device"));
+  return {device.backend ? to_json(device.backend->memory(device.index))
+                         : OrderedJson{{"peak", peak_memory()}},
           {}};
 }
 

@@ -2,17 +2,15 @@
 #include "core/jobs/usable_devices.h"
 
 #include <algorithm>
-#include <optional>
 #include <tuple>
 
 #include "core/device/nvidia.h"
 #include "core/jobs/result_cache.h"
+#include "core/worker/protocol/job_replies.h"
 #include "core/worker/worker_client.h"
 
 namespace intarsia {
 namespace {
-
-constexpr const char* answer_name = "the worker's answer";
 
 bool is_gpu(const Device& device) { return device.kind == DeviceKind::cuda; }
 bool is_usable_gpu(const Device& device) { return is_gpu(device) && device.usable; }
@@ -27,30 +25,24 @@ void best_first(DeviceList& list) {
                    [](const Device& a, const Device& b) { return a.usable > b.usable; });
 }
 
-// The fields of the answer's device of that id, if it has one.
-std::optional<JsonObject> find(const JsonObject& answer, const std::string& id) {
-  for (const Json& entry : answer["devices"]) {
-    const JsonObject seen(entry, answer_name);
-    if (seen.string("id") == id) return seen;
-  }
-  return std::nullopt;
+// The answer's device of that id, if it has one.
+const BackendDevice* find(const DevicesReply& reply, const std::string& id) {
+  for (const DevicesReply::Entry& entry : reply.devices)
+    if (entry.id == id) return &entry.device;
+  return nullptr;
 }
 
 // The driver knows what is free without CUDA's own part; only where it does not tell, the worker's word
 // counts.
-void use(Device& device, const JsonObject& seen) {
+void use(Device& device, const BackendDevice& seen) {
   device.usable = true;
   device.reason.clear();
   if (device.memory_total == 0) {
-    device.memory_total = seen.count_or("memory_total", 0, INT64_MAX, 0);
-    device.memory_free = seen.count_or("memory_free", 0, INT64_MAX, 0);
+    device.memory_total = seen.memory_total;
+    device.memory_free = seen.memory_free;
   }
-  if (const double measured = seen.number_or("bandwidth", 0); measured > 0) device.bandwidth = measured;
-  if (seen.has("overhead") && !seen["overhead"].is_null()) {
-    const JsonObject overhead = seen.object("overhead");
-    device.backend_bytes =
-        overhead.count("context", 0, INT64_MAX / 2) + overhead.count("cublas", 0, INT64_MAX / 2);
-  }
+  if (seen.bandwidth && *seen.bandwidth > 0) device.bandwidth = *seen.bandwidth;
+  if (seen.overhead) device.backend_bytes = seen.overhead->context + seen.overhead->library;
 }
 
 // What a GPU can do does not change, and to measure it takes memory and time: once a card and driver.
@@ -74,16 +66,15 @@ DeviceList ask(WorkerClient& client, DeviceList list) {
 } // namespace
 
 DeviceList with_worker_devices(DeviceList list, const Json& answer) {
-  const JsonObject root(answer, answer_name);
-  const std::string problem = root.string_or("problem", "");
+  const DevicesReply reply = devices_reply_from(JsonObject(answer, "the worker's answer"));
   for (Device& device : list.devices) {
     if (!is_gpu(device)) continue;
-    const auto seen = find(root, device.id);
-    const bool same = seen && (device.name.empty() || seen->string("name") == device.name);
+    const auto seen = find(reply, device.id);
+    const bool same = seen && (device.name.empty() || seen->name == device.name);
     if (const std::string reason = reason_against(device); !reason.empty())
       refuse(device, reason);
-    else if (!problem.empty())
-      refuse(device, problem);
+    else if (!reply.problem.empty())
+      refuse(device, reply.problem);
     else if (!same)
       refuse(device, "the driver shows this GPU but CUDA does not: check CUDA_VISIBLE_DEVICES");
     else

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "core/worker/messages.h"
+#include "core/worker/protocol/job_requests.h"
 #include "core/worker/worker_sequence.h"
 
 namespace intarsia {
@@ -55,9 +56,7 @@ std::unique_ptr<WorkerModel> load_in_worker(std::shared_ptr<WorkerClient> client
                                             const std::string& device, const JobControl& control,
                                             std::size_t context) {
   opened.weights(); // refuses a bare config.json here
-  OrderedJson request{{"do", "load"}, {"path", path_of(opened).string()}, {"device", device}};
-  if (context > 0) request["context"] = context;
-  const auto answer = client->call(std::move(request), control);
+  const auto answer = client->call(to_json(LoadRequest{path_of(opened).string(), device, context}), control);
   return std::make_unique<WorkerModel>(std::move(client), answer, opened);
 }
 
