@@ -6,7 +6,7 @@
 using namespace intarsia;
 using namespace intarsia::test;
 
-class TestDeviceJobs : public QObject {
+class TestUsableDevices : public QObject {
   Q_OBJECT
 
   DeviceList shown_by_driver() {
@@ -29,12 +29,14 @@ class TestDeviceJobs : public QObject {
  private slots:
   void a_gpu_that_cuda_shows_is_used() {
     const auto list = put_together(R"({"devices":[{"id":"cuda:1","name":"x","memory_total":100,
-        "memory_free":60,"bandwidth":1e12}],"driver_version":13000,"problem":""})");
+        "memory_free":60,"bandwidth":1e12,"overhead":{"context":400,"cublas":40}}],"driver_version":13000,
+        "problem":""})");
     QCOMPARE(list.devices[0].id, std::string("cpu"));
     QCOMPARE(list.devices[1].id, std::string("cuda:1")); // before those that cannot be used
     QVERIFY(list.devices[1].usable && list.devices[1].reason.empty());
     QCOMPARE(list.devices[1].memory_free, std::uint64_t(60));
     QCOMPARE(list.devices[1].bandwidth, 1e12);
+    QVERIFY(list.devices[1].backend_bytes == 440);
     QVERIFY(!list.devices[2].usable);
     QVERIFY(list.devices[2].reason.find("CUDA_VISIBLE_DEVICES") != std::string::npos);
   }
@@ -54,5 +56,5 @@ class TestDeviceJobs : public QObject {
   }
 };
 
-QTEST_GUILESS_MAIN(TestDeviceJobs)
-#include "test_devices.moc"
+QTEST_GUILESS_MAIN(TestUsableDevices)
+#include "test_usable_devices.moc"
