@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-3.0-or-later
 # Sets up, builds and runs every test through CTest. INTARSIA_PRESET picks another preset than "release".
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -7,5 +8,5 @@ preset=${INTARSIA_PRESET:-release}
 packaging/setup.sh
 cmake --preset "$preset"
 cmake --build --preset "$preset"
-# One test at a time: several use every core themselves.
-ctest --preset "$preset" --output-on-failure --no-tests=error
+# Two at a time, but for those that start programs or measure time (RUN_SERIAL in tests/CMakeLists.txt).
+ctest --preset "$preset" --output-on-failure --no-tests=error --parallel 2

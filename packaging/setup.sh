@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-3.0-or-later
 # Installs every package that building and testing Intarsia needs, on Debian 12 and Ubuntu 24.04.
 #   packaging/setup.sh              everything: command line, studio, tests
 #   packaging/setup.sh --no-studio  the engine and the command line only, without Qt
@@ -9,7 +10,7 @@ engine=(g++ cmake ninja-build pkg-config git ca-certificates
         nlohmann-json3-dev libglpk-dev libtbb-dev libhwy-dev libeigen3-dev libpcre2-dev libutf8proc-dev libfmt-dev zlib1g-dev
         libcpp-httplib-dev
         g++-aarch64-linux-gnu qemu-user) # the last two: NEON code, in tests/cross
-studio=(qt6-base-dev qt6-svg-dev libqt6svg6 libqt6opengl6-dev libgl-dev libqcustomplot-dev
+studio=(qt6-base-dev libqt6opengl6-dev libgl-dev libqcustomplot-dev
         qt6-qpa-plugins fonts-dejavu-core)
 
 wanted=("${engine[@]}" "${studio[@]}")

@@ -3,16 +3,18 @@
 #include <fmt/format.h>
 #include <sstream>
 
-#include "app/cli/place.h"
 #include "app/cli/plan_table.h"
 #include "app/cli/session.h"
 #include "app/cli/verbs.h"
 #include "core/allocation/choices.h"
 #include "core/allocation/frontier.h"
-#include "core/allocation/provisional_sensitivity.h"
-#include "core/allocation/sensitivity_cache.h"
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
+#include "core/base/format_bytes.h"
+#include "core/jobs/measure_sensitivity.h"
+#include "core/jobs/memory.h"
+#include "core/jobs/result_cache.h"
+#include "core/sensitivity/provisional_sensitivity.h"
 
 namespace intarsia::cli {
 namespace {
@@ -61,14 +63,14 @@ Sensitivity sensitivity_of(const Options& options, const OpenedModel& model) {
         ErrorKind::usage,
         "allocate: " + options.argument() +
             " has no weights to measure: give --sensitivity FILE, or --quick to plan with provisional ones");
-  const Place place = chosen_place(options);
+  const ExecutionTarget target = chosen_target(options);
   const SensitivityCache cache(*model.checkpoint, {}, {});
   if (auto known = cache.find()) return *known;
   const JobControl control = make_control("sensitivity");
-  const Sensitivity result = measure_sensitivity(model, place, {}, {}, control);
+  const Sensitivity result = measure_sensitivity(target, model, {}, {}, control);
   end_progress();
-  if (const auto kept = cache.keep(result); !kept.empty())
-    fmt::print(stderr, "sensitivity estimated in {:.0f} s and kept in {}\n", result.seconds, kept.string());
+  if (const auto file = cache.store(result); !file.empty())
+    fmt::print(stderr, "sensitivity estimated in {:.0f} s and kept in {}\n", result.seconds, file.string());
   return result;
 }
 
@@ -92,7 +94,7 @@ void print_plan(const Plan& plan, const AllocationProblem& problem, const std::s
                 const std::optional<Plan>& single) {
   const LayerGraph& graph = problem.graph;
   fmt::print("{}\n", plan_table(plan, graph));
-  fmt::print("{}: {:.3f} bits a weight, {} of linears, {} in memory at {} tokens of context\n", out,
+  fmt::print("{}: {:.3f} bits per weight, {} of linears, {} in memory at {} tokens of context\n", out,
              plan.predicted.bits_per_weight, format_bytes(plan.predicted.linear_bytes),
              format_bytes(plan.predicted.memory_bytes), plan.budgets.context);
   if (plan.predicted.latency_seconds)
@@ -147,6 +149,10 @@ void run(const Options& options) {
   request.context = options.count_or("--context", 1, problem.config.max_positions,
                                      std::min<std::size_t>(4096, problem.config.max_positions));
   problem.sensitivity = sensitivity_of(options, model);
+  if (options.has("--device"))
+    problem.memory = memory_of(chosen_target(options));
+  else if (problem.latency)
+    problem.memory = memory_of(*problem.latency);
   if (!options.has("--no-calibration")) problem.sensitivity = for_calibrated(std::move(problem.sensitivity));
 
   Allocator allocator(std::move(problem));

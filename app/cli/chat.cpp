@@ -7,11 +7,11 @@
 #include <unistd.h>
 
 #include "app/cli/line_reader.h"
-#include "app/cli/place.h"
 #include "app/cli/sampling_options.h"
 #include "app/cli/session.h"
 #include "app/cli/verbs.h"
 #include "core/base/error.h"
+#include "core/jobs/memory.h"
 #include "core/runtime/conversation.h"
 #include "core/worker/messages.h"
 
@@ -86,7 +86,7 @@ void converse(Conversation& conversation, ReplyOptions reply) {
 // Only a quantized model is run as the memory model counts.
 OrderedJson predicted_or_null(const OpenedModel& model, std::size_t context) {
   if (!model.artifact) return nullptr;
-  return predicted_memory(model, context);
+  return cpu_memory_needed(model, context);
 }
 
 void run(const Options& options) {
@@ -96,14 +96,14 @@ void run(const Options& options) {
   for (const char* name : {"--json", "--raw"})
     if (options.has(name) && !prompt)
       throw Error(ErrorKind::usage, std::string("chat: ") + name + " needs --prompt");
-  const Place place = chosen_place(options);
+  const ExecutionTarget target = chosen_target(options);
   OpenedModel model = open_model(options.argument());
   model.kv_cache = chosen_kv_cache(options);
   const Tokenizer& tokenizer = require_tokenizer(model, options.argument());
   const std::size_t context =
-      options.count_or("--context", 1, model.config().max_positions, usual_context(model));
+      options.count_or("--context", 1, model.config().max_positions, default_context(model));
   const JobControl control = make_control("loading");
-  const auto running = load(model, place, control, context);
+  const auto running = load_model(target, model, context, control);
   end_progress();
   Conversation conversation(tokenizer, *running, context, options.text("--system").value_or(""));
   if (const std::string& problem = conversation.template_problem(); !problem.empty()) note(problem);
@@ -117,7 +117,8 @@ void run(const Options& options) {
     OrderedJson json = to_json(*prompt, result);
     if (!result.stop_text.empty()) json["stop_text"] = result.stop_text;
     if (reply.log_probabilities) json["log_probabilities"] = probabilities_json(result.drawn, tokenizer);
-    json["memory"] = memory_of(place, std::array{&model}, context, predicted_or_null(model, context));
+    json["memory"] = memory_json(target, std::array<const OpenedModel*, 1>{&model}, context,
+                                 predicted_or_null(model, context));
     print_json(json);
   }
 }

@@ -9,11 +9,13 @@
 #include "app/cli/session.h"
 #include "app/cli/verbs.h"
 #include "core/allocation/allocator.h"
-#include "core/allocation/memory_model.h"
-#include "core/artifact/quantize_job.h"
 #include "core/base/error.h"
+#include "core/base/format_bytes.h"
 #include "core/base/mapped_file.h"
-#include "core/evaluation/evaluation.h"
+#include "core/jobs/evaluate.h"
+#include "core/jobs/measure_sensitivity.h"
+#include "core/jobs/quantize.h"
+#include "core/memory/memory_model.h"
 #include "core/runtime/conversation.h"
 
 namespace intarsia::cli {
@@ -52,16 +54,16 @@ struct QuantizedDemo {
 
 class Demo {
  public:
-  Demo()
-      : path_(built_in_model())
+  explicit Demo(Device device)
+      : target_(std::move(device))
+      , path_(built_in_model())
       , model_(open_model(path_))
-      , running_(load(model_, make_control("loading"))) {
+      , running_(load_here(model_)) {
     text_ = evaluation_text(require_tokenizer(model_, path_.string()), read_text_file(path_ / "heldout.txt"));
     original_perplexity_ = evaluate(*running_);
     problem_.config = model_.config();
     problem_.graph = model_.graph();
-    problem_.sensitivity = estimate_sensitivity(*running_, model_.weights(), model_.config().name, {}, {},
-                                                make_control("sensitivity"));
+    problem_.sensitivity = measure_sensitivity(target_, model_, {}, {}, make_control("sensitivity"));
   }
 
   QuantizedDemo quantize(double bits) {
@@ -72,25 +74,25 @@ class Demo {
     request.context = model_.config().max_positions;
     result.plan = allocator.solve(request, make_control("solving"));
     const fs::path out = folder_.path() / fmt::format("{}-bit", bits);
-    quantize_model(*model_.checkpoint, result.plan, out,
-                   {}, // without calibration: it would take thrice as long
-                   make_control(fmt::format("quantizing to {} bits", bits)));
+    intarsia::quantize(target_, model_, result.plan, out,
+                       {}, // without calibration: it would take thrice as long
+                       make_control(fmt::format("quantizing to {} bits", bits)));
     result.model = open_model(out);
-    result.running = load(result.model, make_control("loading"));
+    result.running = load_here(result.model);
     result.perplexity = evaluate(*result.running);
     return result;
   }
 
   std::string answer(QuantizedDemo& quantized) {
-    Conversation conversation(*quantized.model.tokenizer, *quantized.running, usual_context(quantized.model),
-                              "");
+    Conversation conversation(*quantized.model.tokenizer, *quantized.running,
+                              default_context(quantized.model), "");
     SamplingSettings greedy;
     greedy.temperature = 0;
     return conversation.reply(question, 96, greedy, nullptr, make_control("").stop).text;
   }
 
   double evaluate(LanguageModel& model) {
-    return perplexity(model, text_, {}, make_control("evaluating")).perplexity;
+    return evaluate_perplexity(model, text_, {}, make_control("evaluating")).perplexity;
   }
 
   const OpenedModel& model() const { return model_; }
@@ -98,6 +100,11 @@ class Demo {
   double original_perplexity() const { return original_perplexity_; }
 
  private:
+  std::unique_ptr<LanguageModel> load_here(const OpenedModel& model) const {
+    return load_model(target_, model, default_context(model), make_control("loading"));
+  }
+
+  ExecutionTarget target_;
   fs::path path_;
   OpenedModel model_;
   std::unique_ptr<LanguageModel> running_;
@@ -114,14 +121,14 @@ OrderedJson plan_bits(const Plan& plan) {
 }
 
 void print_plan(const LayerGraph& graph, const Plan& plan) {
-  fmt::print("plan at 4 bits a weight: {}, loss {:.4g} nats, proven within {:.3f} %, {:.0f} ms\n",
+  fmt::print("plan at 4 bits per weight: {}, loss {:.4g} nats, proven within {:.3f} %, {:.0f} ms\n",
              plan.solver.name, plan.solver.objective, 100 * plan.solver.gap, plan.solver.seconds * 1e3);
   fmt::print("{}", plan_table(plan, graph));
 }
 
 void run(const Options& options) {
   const Device device = chosen_device(options);
-  Demo demo;
+  Demo demo(device);
   const std::uint64_t before = f16_model_bytes(demo.model().graph(), demo.model().config());
   QuantizedDemo four = demo.quantize(4), two = demo.quantize(2);
   const std::string answer = demo.answer(four);

@@ -3,8 +3,8 @@
 
 #include "app/cli/session.h"
 #include "app/cli/verbs.h"
-#include "core/allocation/budget.h"
-#include "core/worker/device_jobs.h"
+#include "core/base/format_bytes.h"
+#include "core/jobs/usable_devices.h"
 
 namespace intarsia::cli {
 namespace {

@@ -6,13 +6,12 @@
 #include <chrono>
 #include <fmt/format.h>
 
-#include "app/cli/place.h"
 #include "app/cli/session.h"
 #include "app/cli/verbs.h"
 #include "core/base/error.h"
 #include "core/base/mapped_file.h"
+#include "core/jobs/evaluate.h"
 #include "core/worker/messages.h"
-#include "core/worker/worker_jobs.h"
 
 namespace intarsia::cli {
 namespace {
@@ -26,7 +25,7 @@ void require_same_tokens(const OpenedModel& model, const OpenedModel& reference,
 // What both ways to evaluate need; the model is loaded for as long as this lives.
 struct Evaluation {
   std::string model_path, text_path;
-  Place place;
+  ExecutionTarget target;
   OpenedModel model;
   EvaluationOptions options;
   EvaluationText text;
@@ -36,7 +35,7 @@ struct Evaluation {
   explicit Evaluation(const Options& given)
       : model_path(given.argument())
       , text_path(given.require("--text"))
-      , place(chosen_place(given))
+      , target(chosen_target(given))
       , model(open_model(model_path))
       , control(make_control("evaluating")) {
     const std::size_t most = model.config().max_positions;
@@ -45,7 +44,7 @@ struct Evaluation {
     text = evaluation_text(require_tokenizer(model, model_path), read_text_file(text_path));
     if (text.tokens.size() < 2) throw input_error(text_path + ": has fewer than 2 tokens");
     model.kv_cache = chosen_kv_cache(given);
-    running = load(model, place, control, options.context);
+    running = load_model(target, model, options.context, control);
   }
   OrderedJson json() const {
     OrderedJson json{{"model", model_path}, {"text", text_path}, {"context", options.context}};
@@ -72,9 +71,9 @@ struct Evaluation {
 void compare(Evaluation& it, const std::string& reference_path, bool as_json) {
   const OpenedModel reference = open_model(reference_path);
   require_same_tokens(it.model, reference, reference_path);
-  const auto other = load(reference, it.place, it.control, it.options.context);
+  const auto other = load_model(it.target, reference, it.options.context, it.control);
   it.begin();
-  const DivergenceResult result = divergence_anywhere(*it.running, *other, it.text, it.options, it.control);
+  const DivergenceResult result = evaluate_divergence(*it.running, *other, it.text, it.options, it.control);
   end_progress();
   if (as_json) {
     OrderedJson json = it.json();
@@ -84,13 +83,13 @@ void compare(Evaluation& it, const std::string& reference_path, bool as_json) {
     json["kl_standard_error"] = result.standard_error;
     json["top1_agreement"] = result.top1_agreement;
     json["seconds"] = it.seconds();
-    json["memory"] = memory_of(it.place, std::array<const OpenedModel*, 2>{&it.model, &reference},
-                               it.options.context, nullptr);
+    json["memory"] = memory_json(it.target, std::array<const OpenedModel*, 2>{&it.model, &reference},
+                                 it.options.context, nullptr);
     return print_json(json);
   }
   fmt::print("perplexity       {:.4f} (reference {:.4f})\n", result.model.perplexity,
              result.reference.perplexity);
-  fmt::print("KL divergence    {:.5g} nats a token, standard error {:.2g}\n", result.mean_kl,
+  fmt::print("KL divergence    {:.5g} nats per token, standard error {:.2g}\n", result.mean_kl,
              result.standard_error);
   fmt::print("top-1 agreement  {:.2f} %\n", 100 * result.top1_agreement);
   it.print_how(result.model.tokens, result.model.windows);
@@ -98,17 +97,17 @@ void compare(Evaluation& it, const std::string& reference_path, bool as_json) {
 
 void measure(Evaluation& it, bool as_json) {
   it.begin();
-  const PerplexityResult result = perplexity_anywhere(*it.running, it.text, it.options, it.control);
+  const PerplexityResult result = evaluate_perplexity(*it.running, it.text, it.options, it.control);
   end_progress();
   if (as_json) {
     OrderedJson json = it.json();
     json.update(to_json(result));
     json["seconds"] = it.seconds();
     json["memory"] =
-        memory_of(it.place, std::array<const OpenedModel*, 1>{&it.model}, it.options.context, nullptr);
+        memory_json(it.target, std::array<const OpenedModel*, 1>{&it.model}, it.options.context, nullptr);
     return print_json(json);
   }
-  fmt::print("perplexity       {:.4f} ({:.5f} nats a token, standard error {:.2g})\n", result.perplexity,
+  fmt::print("perplexity       {:.4f} ({:.5f} nats per token, standard error {:.2g})\n", result.perplexity,
              result.mean_nll, result.standard_error);
   it.print_how(result.tokens, result.windows);
 }

@@ -5,9 +5,9 @@
 #include "app/cli/plan_table.h"
 #include "app/cli/session.h"
 #include "app/cli/verbs.h"
-#include "core/allocation/budget.h"
-#include "core/allocation/memory_model.h"
 #include "core/base/error.h"
+#include "core/base/format_bytes.h"
+#include "core/memory/memory_model.h"
 #include "core/palette/rotation.h"
 
 namespace intarsia::cli {
@@ -78,7 +78,7 @@ void print_text(const OpenedModel& model, const std::string& path) {
              graph.linear_weights());
   fmt::print("size in f16    {}\n", format_bytes(f16_model_bytes(graph, config)));
   if (model.artifact)
-    fmt::print("quantized      {:.3f} bits a weight, {} of linears, {} on disk\n",
+    fmt::print("quantized      {:.3f} bits per weight, {} of linears, {} on disk\n",
                model.artifact->plan().predicted.bits_per_weight, format_bytes(model.artifact->linear_bytes()),
                format_bytes(model.artifact->file_bytes()));
   else if (!model.checkpoint->has_weights())

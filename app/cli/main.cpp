@@ -17,9 +17,9 @@ using namespace intarsia;
 using namespace intarsia::cli;
 
 std::vector<Verb> all_verbs() {
-  return {inspect_verb(),     devices_verb(),  palette_verb(),  profile_verb(),
-          sensitivity_verb(), allocate_verb(), quantize_verb(), evaluate_verb(),
-          chat_verb(),        serve_verb(),    demo_verb(),     selftest_verb()};
+#define INTARSIA_MAKE_VERB(name) name##_verb(),
+  return {INTARSIA_VERBS(INTARSIA_MAKE_VERB)};
+#undef INTARSIA_MAKE_VERB
 }
 
 void print_overview(const std::vector<Verb>& verbs, std::FILE* to) {

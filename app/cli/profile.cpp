@@ -2,14 +2,13 @@
 #include <algorithm>
 #include <fmt/format.h>
 
-#include "app/cli/place.h"
+#include "app/cli/session.h"
 #include "app/cli/verbs.h"
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
 #include "core/base/resources.h"
 #include "core/device/device_profile.h"
-#include "core/runtime/cpu_profiler.h"
-#include "core/worker/worker_model.h"
+#include "core/jobs/profile.h"
 
 namespace intarsia::cli {
 namespace {
@@ -37,22 +36,11 @@ std::filesystem::path device_file(const std::string& name) {
   throw Error(ErrorKind::usage, "profile: there is no device \"" + name + "\"; there is " + known);
 }
 
-LatencyTable measure_gpu(const Place& place, const OpenedModel& model) {
-  const auto answer =
-      place.worker->call({{"do", "profile"}, {"path", path_of(model).string()}, {"device", place.device.id}},
-                         make_control("profile"));
-  end_progress();
-  return parse_latency_table(JsonObject(answer.result, "the worker's answer")["table"],
-                             "the worker's answer");
-}
-
 LatencyTable measure(const Options& options, const OpenedModel& model, std::size_t context) {
-  if (const Place place = chosen_place(options); place.device.kind == DeviceKind::cuda)
-    return measure_gpu(place, model);
   ProfileOptions settings;
   settings.context = context;
   settings.repeats = options.count_or("--repeats", 1, 10000, settings.repeats);
-  auto table = profile_cpu(model.config(), model.graph(), settings, make_control("profile"));
+  auto table = measure_latency(chosen_target(options), model, settings, make_control("profile"));
   end_progress();
   return table;
 }

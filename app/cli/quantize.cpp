@@ -2,22 +2,20 @@
 #include <filesystem>
 #include <fmt/format.h>
 
-#include "app/cli/place.h"
 #include "app/cli/session.h"
 #include "app/cli/verbs.h"
-#include "core/allocation/budget.h"
-#include "core/artifact/quantize_job.h"
 #include "core/base/error.h"
+#include "core/base/format_bytes.h"
 #include "core/base/json.h"
+#include "core/jobs/quantize.h"
 #include "core/worker/messages.h"
-#include "core/worker/worker_jobs.h"
 
 namespace intarsia::cli {
 namespace {
 
 // What the options say of the job, wherever it is done.
-WorkerQuantizeOptions settings_of(const Options& options, const OpenedModel& model) {
-  WorkerQuantizeOptions settings;
+QuantizeOptions settings_of(const Options& options, const OpenedModel& model) {
+  QuantizeOptions settings;
   settings.resume = options.has("--resume");
   settings.seed = options.count_or("--seed", 0, INT64_MAX, settings.seed);
   const auto file = options.text("--calibration");
@@ -38,17 +36,6 @@ WorkerQuantizeOptions settings_of(const Options& options, const OpenedModel& mod
   return settings;
 }
 
-void quantize_here(const OpenedModel& model, const Plan& plan, const std::string& out,
-                   const WorkerQuantizeOptions& settings) {
-  QuantizeOptions options;
-  options.seed = settings.seed;
-  options.calibration = settings.calibration;
-  options.resume = settings.resume;
-  options.on_layer = settings.on_layer;
-  options.on_note = settings.on_note;
-  quantize_model(*model.checkpoint, plan, out, options, make_control("quantizing"));
-}
-
 std::string calibration_sentence(const Json& record) {
   if (record.at("text") == "none") return "without calibration";
   const auto tokens = record.at("tokens").get<std::size_t>();
@@ -59,23 +46,19 @@ std::string calibration_sentence(const Json& record) {
 
 void run(const Options& options) {
   const std::string out = options.require("--output"), plan_file = options.require("--plan");
-  const Place place = chosen_place(options);
+  const ExecutionTarget target = chosen_target(options);
   const OpenedModel model = open_model(options.argument());
   if (model.artifact)
     throw Error(ErrorKind::usage,
                 "quantize: " + options.argument() + " is quantized already; name the original model");
   const Plan plan = read_plan(plan_file, model.graph());
-  WorkerQuantizeOptions settings = settings_of(options, model);
+  QuantizeOptions settings = settings_of(options, model);
   std::vector<LayerDone> layers;
   settings.on_layer = [&](const LayerDone& layer) { layers.push_back(layer); };
   std::vector<std::string> notes;
   settings.on_note = [&](const std::string& note) { notes.push_back(note); };
   try {
-    if (place.worker)
-      quantize_in_worker(*place.worker, place.device.id, model.checkpoint->path(), plan, out, settings,
-                         make_control("quantizing"));
-    else
-      quantize_here(model, plan, out, settings);
+    quantize(target, model, plan, out, settings, make_control("quantizing"));
   } catch (const Error& error) {
     const bool can_resume = error.kind() != ErrorKind::input; // that takes along what was done so far
     if (!can_resume || layers.empty()) throw;

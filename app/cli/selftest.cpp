@@ -4,29 +4,14 @@
 #include <fmt/format.h>
 #include <random>
 
-#include "app/cli/place.h"
+#include "app/cli/session.h"
 #include "app/cli/verbs.h"
 #include "core/base/error.h"
+#include "core/jobs/run_selftest.h"
 #include "core/tensor/kernels.h"
-#include "core/tensor/selftest.h"
-#include "core/worker/device_jobs.h"
 
 namespace intarsia::cli {
 namespace {
-
-constexpr int usual_cases = 8;
-
-std::vector<KernelCheck> run_checks(const Place& place, std::uint64_t seed, int cases, bool real_shapes) {
-  if (real_shapes && place.device.kind != DeviceKind::cuda)
-    throw Error(ErrorKind::usage,
-                "selftest: the shapes of real models are tested on a GPU only: choose one with "
-                "--device");
-  if (!place.worker) return check_cpu_kernels(seed, cases);
-  auto checks =
-      selftest_in_worker(*place.worker, place.device.id, seed, cases, make_control("testing"), real_shapes);
-  end_progress();
-  return checks;
-}
 
 std::string verdict(const KernelCheck& check) {
   if (check.ok()) return "ok";
@@ -53,18 +38,22 @@ OrderedJson to_json(const std::vector<KernelCheck>& checks) {
 }
 
 void run(const Options& options) {
-  const Place place = chosen_place(options);
-  const bool gpu = place.device.kind == DeviceKind::cuda;
-  const std::uint64_t seed = options.count_or("--seed", 0, INT64_MAX, std::random_device()());
-  const auto checks = run_checks(place, seed, int(options.count_or("--cases", 1, 10000, usual_cases)),
-                                 options.has("--real-shapes"));
+  const ExecutionTarget target = chosen_target(options);
+  SelftestOptions settings;
+  settings.seed = options.count_or("--seed", 0, INT64_MAX, std::random_device()());
+  settings.cases = int(options.count_or("--cases", 1, 10000, std::uint64_t(settings.cases)));
+  settings.real_shapes = options.has("--real-shapes");
+  const auto checks = selftest(target, settings, make_control("testing"));
+  end_progress();
   const auto wrong =
       std::count_if(checks.begin(), checks.end(), [](const auto& check) { return !check.ok(); });
   if (options.json()) {
-    print_json(
-        {{"device", place.device.id}, {"seed", seed}, {"ok", wrong == 0}, {"kernels", to_json(checks)}});
+    print_json({{"device", target.device().id},
+                {"seed", settings.seed},
+                {"ok", wrong == 0},
+                {"kernels", to_json(checks)}});
   } else {
-    if (!gpu)
+    if (!target.is_gpu())
       fmt::print("No GPU is tested: these are the CPU's kernels ({}) against plain loops.\n",
                  kernels::instruction_set());
     print(checks);
@@ -72,7 +61,7 @@ void run(const Options& options) {
   if (wrong > 0)
     throw Error(ErrorKind::internal, fmt::format("{} of {} kernels compute wrongly on {} (seed {}); please "
                                                  "report it",
-                                                 wrong, checks.size(), place.device.id, seed));
+                                                 wrong, checks.size(), target.device().id, settings.seed));
 }
 
 } // namespace

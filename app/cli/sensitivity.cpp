@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "core/allocation/sensitivity_cache.h"
-
 #include <algorithm>
 #include <fmt/format.h>
 
-#include "app/cli/place.h"
 #include "app/cli/session.h"
 #include "app/cli/verbs.h"
 #include "core/base/atomic_file.h"
+#include "core/jobs/measure_sensitivity.h"
+#include "core/jobs/result_cache.h"
 
 namespace intarsia::cli {
 
@@ -23,7 +22,7 @@ Verb sensitivity_verb() {
   return {
       spec, [](const Options& options) {
         const std::string out = options.text("--output").value_or("sensitivity.json");
-        const Place place = chosen_place(options);
+        const ExecutionTarget target = chosen_target(options);
         const OpenedModel model = open_model(options.argument());
         const JobControl control = make_control("sensitivity");
         SensitivityOptions settings;
@@ -31,9 +30,9 @@ Verb sensitivity_verb() {
         settings.seed = options.count_or("--seed", 0, INT64_MAX, settings.seed);
         std::vector<int> tokens;
         if (const auto text = options.text("--text")) tokens = read_tokens(model, options.argument(), *text);
-        const Sensitivity result = measure_sensitivity(model, place, tokens, settings, control);
+        const Sensitivity result = measure_sensitivity(target, model, tokens, settings, control);
         end_progress();
-        if (model.checkpoint) SensitivityCache(*model.checkpoint, tokens, settings).keep(result);
+        if (model.checkpoint) SensitivityCache(*model.checkpoint, tokens, settings).store(result);
         const OrderedJson json = to_json(result);
         write_file_atomically(out, json.dump(2) + "\n");
         if (options.json()) return print_json(json);

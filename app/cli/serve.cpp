@@ -6,12 +6,10 @@
 #include <fmt/format.h>
 #include <mutex>
 
-#include "app/cli/place.h"
 #include "app/cli/session.h"
 #include "app/cli/verbs.h"
-#include "core/allocation/budget.h"
-#include "core/allocation/memory_model.h"
 #include "core/base/error.h"
+#include "core/base/format_bytes.h"
 #include "core/server/http_server.h"
 
 namespace intarsia::cli {
@@ -43,7 +41,7 @@ ServerOptions server_options(const Options& options, const OpenedModel& model) {
   const char* from_environment = std::getenv("INTARSIA_API_KEY");
   server.api_key = options.text("--api-key").value_or(from_environment ? from_environment : "");
   server.model_name = model_name(options);
-  server.context = options.count_or("--context", 2, model.config().max_positions, usual_context(model));
+  server.context = options.count_or("--context", 2, model.config().max_positions, default_context(model));
   server.parallel = options.count_or("--parallel", 1, 256, server.parallel);
   server.queue = options.count_or("--queue", 0, 4096, server.queue);
   server.response_timeout = std::chrono::seconds(options.count_or("--timeout", 1, 86400, 600));
@@ -93,13 +91,13 @@ void tell(const HttpServer& server, const ServerOptions& options, bool as_json) 
 }
 
 void run(const Options& options) {
-  const Place place = chosen_place(options);
+  const ExecutionTarget target = chosen_target(options);
   OpenedModel model = open_model(options.argument());
   model.kv_cache = chosen_kv_cache(options);
   const Tokenizer& tokenizer = require_tokenizer(model, options.argument());
   const ServerOptions chosen = server_options(options, model);
-  if (!place.worker) require_memory(model, chosen);
-  const auto running = load(model, place, make_control("loading"), chosen.context * chosen.parallel);
+  if (!target.in_worker()) require_memory(model, chosen);
+  const auto running = load_model(target, model, chosen.context * chosen.parallel, make_control("loading"));
   end_progress();
   HttpServer server(tokenizer, *running, chosen);
   server.start();

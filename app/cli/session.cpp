@@ -11,10 +11,10 @@
 #include <thread>
 #include <unistd.h>
 
-#include "core/allocation/budget.h"
-#include "core/allocation/memory_model.h"
 #include "core/base/error.h"
 #include "core/base/mapped_file.h"
+#include "core/jobs/load.h"
+#include "core/jobs/memory.h"
 
 namespace intarsia::cli {
 namespace {
@@ -142,10 +142,9 @@ std::optional<KvPrecision> chosen_kv_cache(const Options& options) {
   return parse_kv_precision(*text);
 }
 
-std::uint64_t predicted_memory(const OpenedModel& model, std::size_t context) {
-  Plan plan = model.artifact->plan();
-  if (model.kv_cache) plan.budgets.kv_cache = *model.kv_cache;
-  return plan_memory(model.config(), model.graph(), plan, context).total();
+ExecutionTarget chosen_target(const Options& options) {
+  return ExecutionTarget(find_device(options.text("--device").value_or("")),
+                         options.count_or("--threads", 1, 4096, 0));
 }
 
 Device chosen_device(const Options& options) {
@@ -156,14 +155,21 @@ Device chosen_device(const Options& options) {
   return device;
 }
 
-std::unique_ptr<LanguageModel> load(const OpenedModel& model, const JobControl& control) {
-  const std::uint64_t f32_bytes = 2 * f16_model_bytes(model.graph(), model.config());
-  const std::uint64_t needed = model.artifact ? predicted_memory(model, usual_context(model)) : f32_bytes;
-  if (const std::uint64_t free = available_memory(); free != 0 && needed > free)
-    throw Error(ErrorKind::resource,
-                (model.artifact ? model.artifact->path() : model.checkpoint->path()).string() + ": needs " +
-                    format_bytes(needed) + " of memory to run, but only " + format_bytes(free) + " are free");
-  return load_on_cpu(model.weights(), cpu_options(model), control);
+std::unique_ptr<LanguageModel> load_model(const ExecutionTarget& target, const OpenedModel& model,
+                                          std::size_t context, const JobControl& control) {
+  auto loaded = load(target, model, context, control);
+  if (!loaded->note().empty()) {
+    end_progress();
+    fmt::print(stderr, "intarsia: {}: {}\n", target.device().id, loaded->note());
+  }
+  return loaded;
+}
+
+OrderedJson memory_json(const ExecutionTarget& target, std::span<const OpenedModel* const> models,
+                        std::size_t context, OrderedJson on_cpu) {
+  OrderedJson predicted = std::move(on_cpu);
+  if (const auto bytes = predicted_memory(target, models, context)) predicted = *bytes;
+  return {{"predicted_bytes", std::move(predicted)}, {"peak_bytes", peak_memory(target)}};
 }
 
 const Tokenizer& require_tokenizer(const OpenedModel& model, const std::string& path) {

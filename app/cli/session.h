@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "core/base/json.h"
 #include "core/base/progress.h"
 #include "core/device/device.h"
+#include "core/jobs/execution_target.h"
 
 namespace intarsia::cli {
 
@@ -33,11 +35,16 @@ OptionSpec device_option();
 OptionSpec kv_cache_option();
 // What --kv-cache says; without it the plan's, else what the device does by itself.
 std::optional<KvPrecision> chosen_kv_cache(const Options& options);
-// Bytes that the artifact should take when it runs on the CPU.
-std::uint64_t predicted_memory(const OpenedModel& model, std::size_t context);
+// Of --device and --threads.
+ExecutionTarget chosen_target(const Options& options);
 
-// Loads for running, when memory suffices. Dense models keep their weights in f32.
-std::unique_ptr<LanguageModel> load(const OpenedModel& model, const JobControl& control);
+// load(), and what is to be said of the model on that device is said on standard error.
+std::unique_ptr<LanguageModel> load_model(const ExecutionTarget& target, const OpenedModel& model,
+                                          std::size_t context, const JobControl& control);
+// Of the target's memory: what these models, each with such a context, should take ("predicted_bytes", on a
+// GPU; else `on_cpu`), and the most that was taken so far ("peak_bytes").
+OrderedJson memory_json(const ExecutionTarget& target, std::span<const OpenedModel* const> models,
+                        std::size_t context, OrderedJson on_cpu);
 const Tokenizer& require_tokenizer(const OpenedModel& model, const std::string& path);
 std::vector<int> read_tokens(const OpenedModel& model, const std::string& model_path,
                              const std::string& text_path);

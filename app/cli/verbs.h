@@ -14,17 +14,14 @@ struct Verb {
   std::function<void(const Options&)> run; // throws Error
 };
 
-Verb inspect_verb();
-Verb devices_verb();
-Verb palette_verb();
-Verb profile_verb();
-Verb sensitivity_verb();
-Verb allocate_verb();
-Verb quantize_verb();
-Verb evaluate_verb();
-Verb chat_verb();
-Verb serve_verb();
-Verb demo_verb();
-Verb selftest_verb();
+// In the order of the overview. A verb is a file app/cli/<verb>.cpp with a function <verb>_verb(), and its
+// name here.
+#define INTARSIA_VERBS(verb)                                                                                 \
+  verb(inspect) verb(devices) verb(palette) verb(profile) verb(sensitivity) verb(allocate) verb(quantize)    \
+      verb(evaluate) verb(chat) verb(serve) verb(demo) verb(selftest)
+
+#define INTARSIA_DECLARE_VERB(name) Verb name##_verb();
+INTARSIA_VERBS(INTARSIA_DECLARE_VERB)
+#undef INTARSIA_DECLARE_VERB
 
 } // namespace intarsia::cli

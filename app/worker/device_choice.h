@@ -7,22 +7,23 @@
 
 #include "core/artifact/open_model.h"
 #include "core/base/json.h"
+#include "core/runtime/device_backend.h"
 
 namespace intarsia::worker {
 
 struct DeviceChoice {
-  bool gpu = false;
-  int index = 0; // of the GPU
+  DeviceBackend* backend = nullptr; // null: the CPU
+  int index = 0;                    // of the backend's device
   bool operator==(const DeviceChoice&) const = default;
 };
 
-// The field "device": "cpu" or "cuda:N". Throws Error{usage}.
-DeviceChoice device_from(const JsonObject& request);
+// "cpu" or "cuda:N". Throws Error{usage}.
+DeviceChoice device_from(const std::string& name);
 
 // `context`: tokens of a sequence to come, for which a GPU must have room too; 0: none.
-// `promised`: bytes there for those of other models.
+// `reserved`: bytes there for those of other models.
 std::unique_ptr<LanguageModel> load_on_device(const DeviceChoice& device, const OpenedModel& model,
                                               const JobControl& control, std::size_t context = 0,
-                                              std::uint64_t promised = 0);
+                                              std::uint64_t reserved = 0);
 
 } // namespace intarsia::worker

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "app/worker/gpu.h"
+#include "app/worker/backends.h"
 #include "app/worker/jobs.h"
 
 namespace intarsia::worker {
 
 Job devices_job() {
   return {{"measure"}, [](const JsonObject& request, JobContext&) {
-            return JobResult{gpu_devices(request.boolean_or("measure", true)), {}};
+            return JobResult{to_json(list_devices(request.boolean_or("measure", true))), {}};
           }};
 }
 

@@ -3,7 +3,7 @@
 
 #include <memory>
 
-#include "app/worker/gpu.h"
+#include "app/worker/backends.h"
 
 namespace intarsia::worker {
 
@@ -14,7 +14,7 @@ JobControl JobContext::control() {
             const auto now = Clock::now();
             if (now < *next && progress.done < progress.total) return;
             *next = now + std::chrono::milliseconds(50);
-            note_gpu_memory(); // a job's own sequences are there now, and gone when it has ended
+            note_device_memory(); // a job's own sequences are there now, and gone when it has ended
             event({{"progress",
                     {{"stage", progress.stage}, {"done", progress.done}, {"total", progress.total}}}});
           },

@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "app/worker/loaded_models.h"
-#include "app/worker/output.h"
+#include "app/worker/answer_stream.h"
+#include "app/worker/model_handles.h"
 #include "core/base/json.h"
 #include "core/base/progress.h"
 

@@ -1,24 +1,26 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/worker/device_choice.h"
-#include "app/worker/gpu.h"
 #include "app/worker/jobs.h"
+#include "core/worker/protocol/job_replies.h"
+#include "core/worker/protocol/job_requests.h"
 
 namespace intarsia::worker {
 
 Job load_job() {
-  return {{"path", "device", "context"}, [](const JsonObject& request, JobContext& context) {
-            const DeviceChoice device = device_from(request);
-            LoadedModel loaded{open_model(request.string("path")), nullptr, device};
-            const std::size_t tokens = request.count_or("context", 1, largest_capacity, 0);
+  return {LoadRequest::fields, [](const JsonObject& json, JobContext& context) {
+            const LoadRequest request = load_request_from(json);
+            const DeviceChoice device = device_from(request.device);
+            LoadedModel loaded{open_model(request.path), nullptr, device};
+            const std::size_t tokens = request.context;
             loaded.model = load_on_device(device, loaded.opened, context.control(), tokens,
-                                          context.models.promised(device));
-            if (device.gpu && tokens > 0)
-              loaded.promised = gpu_sequence_bytes(loaded.opened.config(), tokens);
+                                          context.models.reserved(device));
+            if (device.backend && tokens > 0)
+              loaded.reserved = device.backend->sequence_bytes(loaded.opened.config(), tokens);
             OrderedJson result{{"model", 0},
                                {"vocabulary", loaded.model->config().vocabulary},
                                {"weight_bytes", loaded.model->weight_bytes()}};
             if (const std::string note = loaded.model->note(); !note.empty()) result["note"] = note;
-            if (device.gpu) result["memory"] = gpu_usage(device.index);
+            if (device.backend) result["memory"] = to_json(device.backend->memory(device.index));
             result["model"] = context.models.add(std::move(loaded));
             return JobResult{std::move(result), {}};
           }};

@@ -6,15 +6,15 @@
 #include <cstdio>
 #include <unistd.h>
 
-#include "app/worker/gpu.h"
+#include "app/worker/backends.h"
 #include "core/worker/frame_buffer.h"
 #include "core/worker/messages.h"
 
 namespace intarsia::worker {
 namespace {
 
-constexpr std::size_t most_tickets = 1024;
-constexpr auto patience = std::chrono::seconds(5); // for a job to follow its stop at the end of input
+constexpr std::size_t max_tickets = 1024;
+constexpr auto stop_timeout = std::chrono::seconds(5); // for a job to follow its stop at the end of input
 
 OrderedJson error_line(const OrderedJson& id, ErrorKind kind, const std::string& sentence) {
   return {{"id", id}, {"error", to_json(kind, sentence)}};
@@ -104,7 +104,7 @@ void Service::accept(const JsonObject& request, std::uint64_t id) {
   ticket->job = &job->second;
   ticket->request = request.json();
   const std::lock_guard lock(mutex_);
-  if (tickets_.size() >= most_tickets)
+  if (tickets_.size() >= max_tickets)
     throw Error(ErrorKind::resource, "too many requests are waiting: wait for answers first");
   for (const auto& other : tickets_)
     if (other->id == id)
@@ -127,7 +127,7 @@ void Service::cancel_all() {
   ending_ = true;
   for (const auto& ticket : tickets_) ticket->stop.request_stop();
   came_.notify_one();
-  if (worked_off_.wait_for(lock, patience, [&] { return ended_; })) return;
+  if (worked_off_.wait_for(lock, stop_timeout, [&] { return ended_; })) return;
   // The device hangs. Without its owner this process must not stay.
   std::fputs("intarsia-worker: the job did not stop in time\n", stderr);
   ::_exit(1);
@@ -135,7 +135,7 @@ void Service::cancel_all() {
 
 // Whatever is tried next on the device would fail: the client starts a fresh worker. Destructors are left
 // out, as they would wait for the device.
-void Service::say_farewell(OrderedJson answer) {
+void Service::exit_after_reply(OrderedJson answer) {
   answer["last"] = true;
   output_.send(std::move(answer));
   ::_exit(1);
@@ -162,7 +162,7 @@ void Service::work() {
     } catch (...) {
       answer = error_line(ticket->id);
       result.payload.clear();
-      if (gpu_is_lost()) say_farewell(std::move(answer));
+      if (a_device_is_lost()) exit_after_reply(std::move(answer));
     }
     {
       // Before its answer: whoever has read it may use the number again.

@@ -35,7 +35,7 @@ class Service {
   bool cancel(std::uint64_t id);
   void cancel_all();
   void work();
-  [[noreturn]] void say_farewell(OrderedJson answer);
+  [[noreturn]] void exit_after_reply(OrderedJson answer);
 
   Output& output_;
   std::map<std::string, Job> jobs_;

@@ -9,8 +9,9 @@
 
 #include "core/allocation/choices.h"
 #include "core/allocation/glpk_problem.h"
-#include "core/allocation/memory_model.h"
+#include "core/allocation/plan_memory.h"
 #include "core/base/error.h"
+#include "core/base/format_bytes.h"
 
 namespace intarsia {
 
@@ -29,7 +30,7 @@ struct Allocator::Impl {
   }
 
   ModelMemory fixed(std::size_t context) const {
-    return fixed_memory(problem.config, problem.graph, context, planned, problem.kv_cache);
+    return problem.memory->beside({problem.config, problem.graph, context, problem.kv_cache}, planned);
   }
   double fixed_bytes(std::size_t context) const { return double(fixed(context).total()); }
 
@@ -41,6 +42,8 @@ struct Allocator::Impl {
   double least(Objective objective, const Limits& limits, const JobControl& control);
   std::vector<std::size_t> one_for_all(QuantizerId id, QuantizerId outside) const;
   bool fits(const std::vector<std::size_t>& chosen, const Limits& limits) const;
+  std::uint64_t memory_bytes(const Plan& plan, const std::vector<std::size_t>& chosen,
+                             std::size_t context) const;
   void fill(Plan& plan, const std::vector<std::size_t>& chosen, const AllocationRequest& request) const;
 };
 
@@ -108,18 +111,18 @@ MemoryBudget Allocator::Impl::memory_needed(const MemoryBudget& asked, const Lim
 void Allocator::Impl::explain_infeasible(const AllocationRequest& request, const JobControl& control) {
   const Limits all = limits(request);
   const double fixed = fixed_bytes(request.context);
-  const double least_bytes = least(Objective::bytes, {}, control);
-  double least_bits = std::numeric_limits<double>::infinity();
+  const double min_bytes = least(Objective::bytes, {}, control);
+  double min_bits = std::numeric_limits<double>::infinity();
   if (all.code_bits) { // code bits and bytes are smallest together
-    least_bits = 0;
+    min_bits = 0;
     const auto smallest = solver.solve(Objective::bytes, {}, {1e-6, 5}, control);
-    for (const std::size_t i : smallest->chosen) least_bits += table.choices[i].code_bits;
+    for (const std::size_t i : smallest->chosen) min_bits += table.choices[i].code_bits;
   }
   std::string sentence;
   const bool memory_alone =
-      (all.bytes && *all.bytes < least_bytes) || (all.code_bits && *all.code_bits < least_bits);
-  const std::string smallest_memory = all.code_bits ? fmt::format("{:.4g} bpw", least_bits / table.weights)
-                                                    : format_memory(least_bytes + fixed);
+      (all.bytes && *all.bytes < min_bytes) || (all.code_bits && *all.code_bits < min_bits);
+  const std::string smallest_memory =
+      all.code_bits ? fmt::format("{:.4g} bpw", min_bits / table.weights) : format_memory(min_bytes + fixed);
   std::optional<MemoryBudget> nearest_memory;
   std::optional<double> nearest_latency;
   if (memory_alone) sentence = "the memory budget cannot be met: the smallest plan needs " + smallest_memory;
@@ -154,9 +157,20 @@ void Allocator::Impl::explain_infeasible(const AllocationRequest& request, const
                    nearest_memory, nearest_latency);
 }
 
+// Exact, but for quantizers that only another palette has.
+std::uint64_t Allocator::Impl::memory_bytes(const Plan& plan, const std::vector<std::size_t>& chosen,
+                                            std::size_t context) const {
+  const auto is_foreign = [&](std::size_t i) { return !in_palette(table.choices[i].quantizer); };
+  if (std::none_of(chosen.begin(), chosen.end(), is_foreign))
+    return plan_memory(*problem.memory, problem.config, problem.graph, plan, context).total();
+  double bytes = fixed_bytes(context);
+  for (const std::size_t i : chosen) bytes += table.choices[i].bytes;
+  return std::uint64_t(bytes);
+}
+
 void Allocator::Impl::fill(Plan& plan, const std::vector<std::size_t>& chosen,
                            const AllocationRequest& request) const {
-  double bytes = 0, linear_bytes = 0, bits = 0, seconds = table.constant_seconds, loss = 0;
+  double linear_bytes = 0, bits = 0, seconds = table.constant_seconds, loss = 0;
   for (const std::size_t i : chosen) {
     const Choice& choice = table.choices[i];
     const auto& members = table.groups[choice.group].members;
@@ -164,12 +178,11 @@ void Allocator::Impl::fill(Plan& plan, const std::vector<std::size_t>& chosen,
     std::vector<std::string> names;
     for (const std::size_t member : members) {
       names.push_back(table.layers[member].name);
+      if (in_block) linear_bytes += linear_bytes_of(choice.quantizer, table.layers[member]);
       if (in_block || choice.quantizer.family != QuantizerFamily::f16)
         plan.layers[names.back()] = {choice.quantizer, choice.kernel};
     }
     if (names.size() > 1) plan.fusions.push_back(std::move(names));
-    bytes += choice.bytes;
-    if (in_block) linear_bytes += choice.bytes;
     bits += choice.code_bits;
     seconds += choice.seconds;
     loss += choice.loss;
@@ -183,7 +196,7 @@ void Allocator::Impl::fill(Plan& plan, const std::vector<std::size_t>& chosen,
                     problem.sensitivity.calibrated,
                     bits / table.weights,
                     std::uint64_t(linear_bytes),
-                    std::uint64_t(bytes + fixed_bytes(request.context)),
+                    memory_bytes(plan, chosen, request.context),
                     std::nullopt,
                     false};
   if (problem.latency) {

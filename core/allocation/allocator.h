@@ -3,38 +3,18 @@
 // README).
 #pragma once
 
-#include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
+#include "core/allocation/allocation_problem.h"
 #include "core/allocation/budget.h"
 #include "core/allocation/plan.h"
-#include "core/allocation/sensitivity.h"
 #include "core/base/error.h"
 #include "core/base/progress.h"
-#include "core/device/latency_table.h"
-#include "core/model/layer_graph.h"
 
 namespace intarsia {
-
-// What stays the same while budgets move.
-struct AllocationProblem {
-  ModelConfig config;
-  LayerGraph graph;
-  Sensitivity sensitivity;
-  std::optional<LatencyTable> latency; // absent: no latency budget, no fusion, kernel "cpu"
-  std::map<std::string, QuantizerId> pins;
-  std::map<std::string, std::set<QuantizerId>> forbidden;
-  std::set<QuantizerFamily> only; // empty: all but f16
-  bool allow_fusion = true;
-  KvPrecision kv_cache = KvPrecision::f16; // what memory budgets leave room for
-  // Distortion of quantizers as another palette has them (planning for its tables); the rest are this
-  // build's.
-  std::map<QuantizerId, double> distortions;
-};
 
 struct AllocationRequest {
   std::optional<MemoryBudget> memory;
@@ -102,12 +82,5 @@ class Allocator {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
-
-// Theorem 3.1: bits of each linear for ideal quantizers (distortion 2^-2b) with average `bits_per_weight`,
-// none below `floor_bits`; in the order of graph.linears.
-std::vector<double> closed_form_bits(const LayerGraph& graph, const Sensitivity& sensitivity,
-                                     double bits_per_weight, double floor_bits);
-double closed_form_loss(const LayerGraph& graph, const Sensitivity& sensitivity,
-                        const std::vector<double>& bits);
 
 } // namespace intarsia

@@ -4,7 +4,6 @@
 #include <array>
 #include <charconv>
 #include <cmath>
-#include <fmt/format.h>
 #include <optional>
 #include <utility>
 
@@ -66,14 +65,6 @@ double parse_latency_budget(std::string_view text) {
   const double seconds = unit == "ms" ? value * 1e-3 : unit == "s" ? value : unit == "tok/s" ? 1 / value : 0;
   if (!(seconds > 0) || !std::isfinite(seconds)) throw bad_latency(text);
   return seconds;
-}
-
-std::string format_bytes(std::uint64_t bytes) {
-  constexpr std::array<const char*, 5> units{"B", "KiB", "MiB", "GiB", "TiB"};
-  double value = double(bytes);
-  std::size_t unit = 0;
-  for (; value >= 1024 && unit + 1 < units.size(); ++unit) value /= 1024;
-  return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.2f} {}", value, units[unit]);
 }
 
 } // namespace intarsia

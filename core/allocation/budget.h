@@ -25,6 +25,4 @@ MemoryBudget parse_memory_budget(std::string_view text);
 // "6.5ms" or "150tok/s", as seconds of one decode step.
 double parse_latency_budget(std::string_view text);
 
-std::string format_bytes(std::uint64_t bytes); // "2.50 GiB"
-
 } // namespace intarsia

@@ -11,12 +11,6 @@
 namespace intarsia {
 namespace {
 
-const Quantizer* in_palette(QuantizerId id) {
-  for (const Quantizer* member : palette())
-    if (member->id() == id) return member;
-  return nullptr;
-}
-
 bool family_allowed(const AllocationProblem& problem, QuantizerId id) {
   if (problem.only.empty()) return id.family != QuantizerFamily::f16;
   return problem.only.contains(id.family);
@@ -80,11 +74,11 @@ Choice cost(const AllocationProblem& problem, const std::vector<LinearLayer>& la
   for (const std::size_t member : group.members) {
     const LinearLayer& layer = layers[member];
     choice.loss += problem.sensitivity.layers.at(layer.name) * distortion;
-    choice.bytes += linear_bytes_of(candidate.quantizer, layer); // stored whole, however seldom it is read
-    if (!in_vocabulary(layer))
-      choice.code_bits += candidate.quantizer.bits() * double(layer.weights());
-    else if (candidate.quantizer.family != QuantizerFamily::f16)
-      choice.bytes += double(rotation_sign_bytes(layer.d_in));
+    // Stored whole, however seldom it is read.
+    choice.bytes += in_palette(candidate.quantizer)
+                        ? double(problem.memory->layer_bytes(layer, candidate.quantizer))
+                        : linear_bytes_of(candidate.quantizer, layer);
+    if (!in_vocabulary(layer)) choice.code_bits += candidate.quantizer.bits() * double(layer.weights());
   }
   return choice;
 }
@@ -137,6 +131,11 @@ std::string no_candidate(const AllocationProblem& problem, const LinearLayer& la
 }
 
 } // namespace
+
+bool in_palette(QuantizerId id) {
+  const auto members = palette();
+  return std::any_of(members.begin(), members.end(), [id](const auto* member) { return member->id() == id; });
+}
 
 double distortion_of(const AllocationProblem& problem, QuantizerId id) {
   const auto found = problem.distortions.find(id);

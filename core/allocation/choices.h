@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "core/allocation/allocator.h"
+#include "core/allocation/allocation_problem.h"
 
 namespace intarsia {
 
@@ -14,8 +14,8 @@ struct Choice {
   std::size_t group; // index into ChoiceTable::groups
   QuantizerId quantizer;
   std::string kernel;
-  double loss;      // sum over members of a_l D_q, nats a token
-  double bytes;     // codes and row scales of all members; signs of an embedding and a head too
+  double loss;      // sum over members of a_l D_q, nats per token
+  double bytes;     // of all members, as the device's memory model has them
   double code_bits; // nominal bits of all members' weights in the blocks
   double seconds;   // 0 without a latency table
 };
@@ -37,5 +37,6 @@ ChoiceTable build_choices(const AllocationProblem& problem);
 // Distortion of a quantizer: the problem's own table first, then the palette. Bytes of a layer in it.
 double distortion_of(const AllocationProblem& problem, QuantizerId id);
 double linear_bytes_of(QuantizerId id, const LinearLayer& layer);
+bool in_palette(QuantizerId id); // of this build
 
 } // namespace intarsia

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/allocation/allocator.h"
+#include "core/allocation/closed_form.h"
 #include "core/palette/quantizer.h"
 
 namespace intarsia {

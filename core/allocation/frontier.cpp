@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/allocation/frontier.h"
+#include "core/allocation/closed_form.h"
 
 #include <cmath>
 
@@ -8,7 +9,7 @@
 namespace intarsia {
 namespace {
 
-constexpr double least_bits = 1.5, most_bits = 8, floor_bits = 0.5;
+constexpr double min_bits = 1.5, max_bits = 8, floor_bits = 0.5;
 constexpr double gap = 1e-3, time_limit = 5;
 constexpr std::size_t points_between_reports = 8;
 
@@ -51,7 +52,7 @@ Frontier trace_frontier(Allocator& allocator, std::size_t points, std::size_t co
   };
   for (std::size_t i = 0; i < points; ++i) {
     AllocationRequest request;
-    request.memory = BitsPerWeight{least_bits + (most_bits - least_bits) * double(i) / double(points - 1)};
+    request.memory = BitsPerWeight{min_bits + (max_bits - min_bits) * double(i) / double(points - 1)};
     trace(frontier.memory, request);
   }
   if (const auto range = allocator.latency_range(control))

@@ -14,9 +14,9 @@ namespace intarsia {
 double ideal_loss(const LayerGraph& graph, const Sensitivity& sensitivity, double bits_per_weight);
 
 struct FrontierPoint {
-  double bits = 0;    // average bits a weight of the plan
+  double bits = 0;    // average bits per weight of the plan
   double seconds = 0; // of a decode step; 0 without a latency table
-  double loss = 0;    // predicted, nats a token
+  double loss = 0;    // predicted, nats per token
   double ideal = 0;   // Theorem 3.1's closed form at the same bits: ideal quantizers, memory alone
   double bytes = 0;   // everything in memory
 };

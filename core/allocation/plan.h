@@ -38,7 +38,7 @@ struct Plan {
   } budgets;
 
   struct Predicted {
-    double loss = 0;                // nats a token above f16
+    double loss = 0;                // nats per token above f16
     bool calibrated = false;        // `loss` is that of rounding with feedback
     double bits_per_weight = 0;     // average nominal code bits of the blocks' linears
     std::uint64_t linear_bytes = 0; // codes and row scales of the blocks' linears

@@ -9,11 +9,11 @@ namespace intarsia {
 namespace {
 
 constexpr double integral = 1e-6;
-constexpr std::size_t covers_a_set = 24;  // the nearest to the optimum
-constexpr std::size_t most_torn_sets = 3; // settled together
-constexpr std::size_t most_starts = 6;    // improved until one is good enough
-constexpr std::size_t most_moves = 200;   // tried in threes
-constexpr double slack = 1e-9;            // of rounding errors
+constexpr std::size_t covers_a_set = 24;       // the nearest to the optimum
+constexpr std::size_t max_fractional_sets = 3; // settled together
+constexpr std::size_t max_starts = 6;          // improved until one is good enough
+constexpr std::size_t max_moves = 200;         // tried in threes
+constexpr double slack = 1e-9;                 // of rounding errors
 
 void add(Usage& to, const Choice& choice) {
   to.loss += choice.loss;
@@ -106,24 +106,25 @@ struct Rounding::Search {
 
   struct Start {
     double loss;
-    std::vector<std::size_t> at; // covers of the torn sets
+    std::vector<std::size_t> at; // covers of the fractional sets
   };
-  // Ways to settle the torn sets, the others as they are, within the budgets: the best ones, best first.
-  std::vector<Start> starts(const std::vector<std::size_t>& torn) {
+  // Ways to settle the fractional sets, the others as they are, within the budgets: the best ones, best
+  // first.
+  std::vector<Start> starts(const std::vector<std::size_t>& fractional) {
     std::vector<Start> found;
-    std::vector<std::size_t> chosen(torn.size());
+    std::vector<std::size_t> chosen(fractional.size());
     const auto combine = [&](const auto& self, std::size_t depth, const Usage& usage) -> void {
-      if (depth == torn.size()) {
+      if (depth == fractional.size()) {
         if (fits(usage, relaxation.limit)) found.push_back({usage.loss, chosen});
         return;
       }
-      const auto& list = covers[torn[depth]];
+      const auto& list = covers[fractional[depth]];
       for (chosen[depth] = 0; chosen[depth] < list.size(); ++chosen[depth])
-        self(self, depth + 1, replaced(usage, present(torn[depth]), list[chosen[depth]].usage));
+        self(self, depth + 1, replaced(usage, present(fractional[depth]), list[chosen[depth]].usage));
     };
     combine(combine, 0, whole);
     std::sort(found.begin(), found.end(), [](const Start& a, const Start& b) { return a.loss < b.loss; });
-    if (found.size() > most_starts) found.resize(most_starts);
+    if (found.size() > max_starts) found.resize(max_starts);
     return found;
   }
 
@@ -137,7 +138,7 @@ struct Rounding::Search {
       for (std::size_t cover = 0; cover < covers[set].size(); ++cover)
         if (cover != at[set]) list.push_back({set, cover, covers[set][cover].excess});
     std::sort(list.begin(), list.end(), [](const Move& a, const Move& b) { return a.excess < b.excess; });
-    if (list.size() > most_moves) list.resize(most_moves);
+    if (list.size() > max_moves) list.resize(max_moves);
     return list;
   }
 
@@ -172,7 +173,7 @@ struct Rounding::Search {
 
 std::optional<std::vector<std::size_t>> Rounding::round(const Relaxation& relaxation) const {
   Search search{relaxation, {}, std::vector<std::size_t>(sets_.size()), {}};
-  std::vector<std::size_t> torn;
+  std::vector<std::size_t> fractional;
   double bound = 0;
   for (std::size_t i = 0; i < table_.choices.size(); ++i)
     bound += relaxation.values[i] * table_.choices[i].loss;
@@ -186,17 +187,17 @@ std::optional<std::vector<std::size_t>> Rounding::round(const Relaxation& relaxa
     };
     const auto present = std::find_if(list.begin(), list.end(), whole);
     if (present == list.end())
-      torn.push_back(set);
+      fractional.push_back(set);
     else
       search.at[set] = std::size_t(present - list.begin());
     const Usage& usage = search.present(set);
     search.whole = replaced(search.whole, {}, usage);
   }
-  if (torn.size() > most_torn_sets) return std::nullopt;
+  if (fractional.size() > max_fractional_sets) return std::nullopt;
   std::optional<Search> best;
-  for (const Search::Start& start : search.starts(torn)) {
+  for (const Search::Start& start : search.starts(fractional)) {
     Search from = search;
-    for (std::size_t i = 0; i < torn.size(); ++i) from.take(torn[i], start.at[i]);
+    for (std::size_t i = 0; i < fractional.size(); ++i) from.take(fractional[i], start.at[i]);
     while (from.whole.loss - bound > relaxation.tolerance && from.improve()) {
     }
     const bool enough = from.whole.loss - bound <= relaxation.tolerance;

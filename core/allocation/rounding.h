@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// From the linear program's answer to a plan. Its optimum leaves only a few layers torn between choices, and
-// its reduced costs say which choices a good plan can have at all: few enough to try.
+// From the linear program's answer to a plan. Its optimum leaves only a few layers fractional between
+// choices, and its reduced costs say which choices a good plan can have at all: few enough to try.
 #pragma once
 
 #include <optional>

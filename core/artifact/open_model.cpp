@@ -24,7 +24,7 @@ const ModelConfig& OpenedModel::config() const {
 }
 const LayerGraph& OpenedModel::graph() const { return artifact ? artifact->graph() : checkpoint->graph(); }
 
-std::size_t usual_context(const OpenedModel& model) {
+std::size_t default_context(const OpenedModel& model) {
   constexpr std::size_t enough = 4096;
   const std::size_t planned = model.artifact ? model.artifact->plan().budgets.context : 0;
   return std::min(planned > 0 ? planned : enough, model.config().max_positions);

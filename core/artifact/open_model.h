@@ -27,7 +27,7 @@ struct OpenedModel {
 
 // Tokens of context to run a model with when nobody says otherwise: what its plan kept memory for, else 4096,
 // never more than the model allows.
-std::size_t usual_context(const OpenedModel& model);
+std::size_t default_context(const OpenedModel& model);
 
 OpenedModel open_model(const std::filesystem::path& path);
 

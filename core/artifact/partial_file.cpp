@@ -8,8 +8,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "core/allocation/budget.h"
 #include "core/base/error.h"
+#include "core/base/format_bytes.h"
 #include "core/base/json.h"
 #include "core/base/mapped_file.h"
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,9 +18,11 @@ struct Device {
   std::uint64_t memory_total = 0; // bytes
   std::uint64_t memory_free = 0;  // bytes, at the time of asking, other processes counted
   double bandwidth = 0;           // bytes/s, measured; 0 when unknown
-  std::string capability;         // "8.9" for a GPU, instruction sets for a CPU
-  std::string driver;             // GPU driver version; empty for a CPU
-  std::string uuid;               // of a GPU, the card's own id; empty when unknown
+  // What a GPU's backend takes of its memory beside a model, measured; nothing: unknown.
+  std::optional<std::uint64_t> backend_bytes;
+  std::string capability; // "8.9" for a GPU, instruction sets for a CPU
+  std::string driver;     // GPU driver version; empty for a CPU
+  std::string uuid;       // of a GPU, the card's own id; empty when unknown
   bool usable = true;
   std::string reason; // why it cannot be used, a sentence with a next step; empty when usable
 };
@@ -30,7 +33,7 @@ struct DeviceList {
 };
 
 // Reads memory afresh at every call; the CPU's bandwidth is measured once a process (about 50 ms and 96 MiB).
-// Of a GPU it says what the driver's management library knows; core/worker/worker_devices.h asks CUDA too.
+// Of a GPU it says what the driver's management library knows; core/jobs/usable_devices.h asks CUDA too.
 DeviceList detect_devices();
 // The same without the bandwidth, for who wants to run a model and needs the memory.
 DeviceList list_devices();

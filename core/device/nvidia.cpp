@@ -70,9 +70,9 @@ class Nvml {
 };
 
 // The kernels are built for this and later (Ampere: asynchronous copies, and binary16 sums in f32).
-constexpr int least_major = 8;
+constexpr int min_major = 8;
 // CUDA's own data take about so much before any model does.
-constexpr std::uint64_t least_free = std::uint64_t(512) << 20;
+constexpr std::uint64_t min_free = std::uint64_t(512) << 20;
 
 std::string mebibytes(std::uint64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; }
 
@@ -109,12 +109,12 @@ Device describe(const Nvml& nvml, unsigned index, const std::string& driver) {
 
 std::string reason_against(const Device& gpu) {
   const int major = std::atoi(gpu.capability.c_str());
-  if (major > 0 && major < least_major)
-    return "its compute capability " + gpu.capability + " is below " + std::to_string(least_major) +
+  if (major > 0 && major < min_major)
+    return "its compute capability " + gpu.capability + " is below " + std::to_string(min_major) +
            ".0, the lowest that Intarsia's kernels run on: use a newer GPU, or go on with the CPU";
-  if (gpu.memory_total > 0 && gpu.memory_free < least_free)
+  if (gpu.memory_total > 0 && gpu.memory_free < min_free)
     return "only " + mebibytes(gpu.memory_free) + " of its " + mebibytes(gpu.memory_total) +
-           " of memory are free, and CUDA alone takes about " + mebibytes(least_free) +
+           " of memory are free, and CUDA alone takes about " + mebibytes(min_free) +
            ": close other programs that use it";
   return {};
 }

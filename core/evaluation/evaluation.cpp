@@ -48,7 +48,7 @@ double log_sum_exp(std::span<const float> logits) {
   return largest + std::log(sum);
 }
 
-std::size_t most_likely(std::span<const float> logits) {
+std::size_t max_likely(std::span<const float> logits) {
   return std::size_t(std::max_element(logits.begin(), logits.end()) - logits.begin());
 }
 
@@ -174,7 +174,7 @@ DivergenceResult divergence(LanguageModel& model, LanguageModel& reference, cons
   for_each_scored_token({sequence.get(), other.get()}, model.config().vocabulary, windows, control,
                         {&kl, &agreement, &nll, &reference_nll}, [&](int token, const auto& rows) {
                           kl.add(kl_divergence(rows[1], rows[0]));
-                          agreement.add(most_likely(rows[0]) == most_likely(rows[1]) ? 1 : 0);
+                          agreement.add(max_likely(rows[0]) == max_likely(rows[1]) ? 1 : 0);
                           nll.add(negative_log_likelihood(rows[0], token));
                           reference_nll.add(negative_log_likelihood(rows[1], token));
                         });

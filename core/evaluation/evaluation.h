@@ -38,7 +38,7 @@ constexpr std::size_t quick_tokens = 8192; // of a quick evaluation
 
 struct PerplexityResult {
   double perplexity = 0;     // exp of the mean negative log-likelihood
-  double mean_nll = 0;       // nats a token
+  double mean_nll = 0;       // nats per token
   double standard_error = 0; // of mean_nll; tokens of a window are taken as one observation
   std::size_t tokens = 0;    // scored
   std::size_t windows = 0;
@@ -50,7 +50,7 @@ PerplexityResult perplexity(LanguageModel& model, const EvaluationText& text,
                             const EvaluationOptions& options, const JobControl& control);
 
 struct DivergenceResult {
-  double mean_kl = 0;        // KL(reference || model), nats a token
+  double mean_kl = 0;        // KL(reference || model), nats per token
   double standard_error = 0; // of mean_kl
   double top1_agreement = 0; // share of positions where both rank the same token first
   PerplexityResult model, reference;
@@ -58,18 +58,6 @@ struct DivergenceResult {
 
 DivergenceResult divergence(LanguageModel& model, LanguageModel& reference, const EvaluationText& text,
                             const EvaluationOptions& options, const JobControl& control);
-
-// Of tokens that are one document.
-inline PerplexityResult perplexity(LanguageModel& model, std::span<const int> tokens, std::size_t context,
-                                   int bos, const JobControl& control) {
-  return perplexity(model, EvaluationText{{tokens.begin(), tokens.end()}, {0}, bos}, {context, 0}, control);
-}
-inline DivergenceResult divergence(LanguageModel& model, LanguageModel& reference,
-                                   std::span<const int> tokens, std::size_t context, int bos,
-                                   const JobControl& control) {
-  return divergence(model, reference, EvaluationText{{tokens.begin(), tokens.end()}, {0}, bos}, {context, 0},
-                    control);
-}
 
 // KL(p || q) in nats of the distributions given by two rows of logits of equal length.
 double kl_divergence(std::span<const float> p_logits, std::span<const float> q_logits);

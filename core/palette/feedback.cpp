@@ -11,7 +11,7 @@
 namespace intarsia {
 namespace {
 
-constexpr std::size_t least_rows_together = 16; // fewer would not pay for reading the factor
+constexpr std::size_t min_rows_together = 16; // fewer would not pay for reading the factor
 
 // Codes `count` rows from `first` on. With e = w - q and U from e H e^T = |e U|^2: block k of e U is f + e_k
 // U_kk, f = sum over earlier blocks e_i U_ik. It is least when e_k = -f U_kk^-1, so block k's target is w_k +
@@ -101,7 +101,7 @@ std::vector<RowFit> encode_with_feedback(const Quantizer& quantizer, std::span<c
   std::vector<RowFit> fits(shape.rows);
   std::mutex mutex;
   std::size_t done = 0;
-  const std::size_t rows_together = std::max(least_rows_together, quantizer.row_granularity());
+  const std::size_t rows_together = std::max(min_rows_together, quantizer.row_granularity());
   parallel_for((shape.rows + rows_together - 1) / rows_together, [&](std::size_t group) {
     control.throw_if_stopped();
     const std::size_t first = group * rows_together, count = std::min(rows_together, shape.rows - first);

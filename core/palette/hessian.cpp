@@ -11,8 +11,8 @@
 namespace intarsia {
 namespace {
 
-constexpr double least_damping = 0.01,
-                 most_damping = 100; // of the mean of the diagonal; GPTQ's and QuIP#'s 1 %
+constexpr double min_damping = 0.01,
+                 max_damping = 100; // of the mean of the diagonal; GPTQ's and QuIP#'s 1 %
 
 void transpose(std::vector<float>& square, std::size_t n) {
   for (std::size_t i = 0; i < n; ++i)
@@ -42,9 +42,9 @@ HessianFactor::HessianFactor(std::vector<float> moment, const Rotation& rotation
   if (!std::isfinite(mean)) throw input_error("the calibration text makes the model compute NaN or infinity");
   for (std::size_t i = 0; mean <= 0 && i < dimension_; ++i)
     moment[i * dimension_ + i] = 1; // nothing ever came in
-  double damping = least_damping;
+  double damping = min_damping;
   while (!factor(moment, damping))
-    if ((damping *= 10) > most_damping)
+    if ((damping *= 10) > max_damping)
       throw input_error("the calibration text's activations have no positive definite covariance");
   moment = {};
   if (!drift.empty()) correct_for(std::move(drift), rotation);

@@ -9,8 +9,8 @@
 namespace intarsia {
 
 std::unique_ptr<Quantizer> make_nuq(int bits);     // 2 … 8
-std::unique_ptr<Quantizer> make_vq(int half_bits); // 3 … 12: bits a weight times two
-std::unique_ptr<Quantizer> make_tcq(int quarters); // 6 … 20: bits a weight times four
+std::unique_ptr<Quantizer> make_vq(int half_bits); // 3 … 12: bits per weight times two
+std::unique_ptr<Quantizer> make_tcq(int quarters); // 6 … 20: bits per weight times four
 // 7 … 19: half of d_in a quarter bit below, half above.
 std::unique_ptr<Quantizer> make_half_tcq(int quarters);
 std::unique_ptr<Quantizer> make_f16();

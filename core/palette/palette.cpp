@@ -32,6 +32,13 @@ const std::vector<const Quantizer*>& palette() {
   return pointers;
 }
 
+std::set<QuantizerFamily> default_families() {
+  std::set<QuantizerFamily> families;
+  for (const Quantizer* member : palette())
+    if (member->id().family != QuantizerFamily::f16) families.insert(member->id().family);
+  return families;
+}
+
 const Quantizer& quantizer(QuantizerId id) {
   for (const Quantizer* member : palette())
     if (member->id() == id) return *member;

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <span>
 #include <vector>
 
@@ -65,6 +66,7 @@ class Quantizer {
 
 // Every quantizer this build has, by family and then bits; f16 last.
 const std::vector<const Quantizer*>& palette();
+std::set<QuantizerFamily> default_families(); // that a plan may use where nobody chose: the palette's but f16
 // Throws Error{usage} naming the id and the palette's own when this build has no such quantizer.
 const Quantizer& quantizer(QuantizerId id);
 

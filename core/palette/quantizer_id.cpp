@@ -10,15 +10,22 @@
 namespace intarsia {
 namespace {
 
-struct FamilyName {
+struct Family {
   QuantizerFamily family;
   std::string_view name;
+  char letter;
+  std::string_view description;
 };
-constexpr std::array<FamilyName, 5> families{{{QuantizerFamily::nuq, "nuq"},
-                                              {QuantizerFamily::vq, "vq"},
-                                              {QuantizerFamily::tcq, "tcq"},
-                                              {QuantizerFamily::half_tcq, "half-tcq"},
-                                              {QuantizerFamily::f16, "f16"}}};
+constexpr std::array<Family, 5> families{
+    {{QuantizerFamily::nuq, "nuq", 'N',
+      "Scalar quantizers: each weight is one of a few values. The fastest to decode, 2 to 8 bits."},
+     {QuantizerFamily::vq, "vq", 'V',
+      "Vector quantizers: two weights share a code. Half steps of bits, quick to decode."},
+     {QuantizerFamily::tcq, "tcq", 'T',
+      "Trellis-coded quantizers: the least distortion for their bits, in quarter steps."},
+     {QuantizerFamily::half_tcq, "half-tcq", 'H',
+      "Half trellis codes: rates between two trellis codes, a mixture of both."},
+     {QuantizerFamily::f16, "f16", 'F', "16-bit floats: layers may stay as they are."}}};
 
 Error unknown_quantizer(std::string_view text) {
   return Error(ErrorKind::usage, "\"" + std::string(text) +
@@ -29,12 +36,21 @@ Error unknown_quantizer(std::string_view text) {
 } // namespace
 
 std::string_view family_name(QuantizerFamily family) { return families[std::size_t(family)].name; }
+char family_letter(QuantizerFamily family) { return families[std::size_t(family)].letter; }
+std::string_view family_description(QuantizerFamily family) {
+  return families[std::size_t(family)].description;
+}
 
 QuantizerFamily parse_family(std::string_view text) {
-  for (const auto& [family, name] : families)
-    if (name == text) return family;
-  throw Error(ErrorKind::usage, "\"" + std::string(text) +
-                                    "\" is no quantizer family; they are nuq, vq, tcq, half-tcq and f16");
+  std::string known;
+  for (const Family& each : families) {
+    if (each.name == text) return each.family;
+    known += (&each == &families.front()  ? ""
+              : &each == &families.back() ? " and "
+                                          : ", ") +
+             std::string(each.name);
+  }
+  throw Error(ErrorKind::usage, "\"" + std::string(text) + "\" is no quantizer family; they are " + known);
 }
 
 std::string to_string(QuantizerId id) {
@@ -56,8 +72,9 @@ QuantizerId parse_quantizer_id(std::string_view text) {
   if (error != std::errc() || end != number.data() + number.size() || !(bits > 0 && bits <= 16) ||
       quarters != std::floor(quarters))
     throw unknown_quantizer(text);
-  for (const auto& [family, name] : families)
-    if (name == text.substr(0, dash) && family != QuantizerFamily::f16) return {family, int(quarters)};
+  for (const Family& each : families)
+    if (each.name == text.substr(0, dash) && each.family != QuantizerFamily::f16)
+      return {each.family, int(quarters)};
   throw unknown_quantizer(text);
 }
 

@@ -63,8 +63,8 @@ struct Part {
   Part from(std::size_t row, std::size_t column) const {
     return {data + row * stride + column, stride, rows - row, columns - column};
   }
-  bool has(trellis::Place place) const { return place.row < rows && place.column < columns; }
-  Float& at(trellis::Place place) const { return data[place.row * stride + place.column]; }
+  bool has(trellis::TilePosition place) const { return place.row < rows && place.column < columns; }
+  Float& at(trellis::TilePosition place) const { return data[place.row * stride + place.column]; }
 };
 
 // Each window brings its new bits, the uppermost, to the stream; window 0's are where it ends.
@@ -92,7 +92,7 @@ void encode_ring(const Part<const float>& weights, unsigned ring, unsigned quart
   float ordered[ring_weights];
   bool any = false;
   for (unsigned t = 0; t < ring_weights; ++t) {
-    const trellis::Place place = trellis::place(ring, t);
+    const trellis::TilePosition place = trellis::place(ring, t);
     const bool inside = weights.has(place);
     ordered[t] = inside ? weights.at(place) : 0;
     any |= inside;
@@ -109,7 +109,7 @@ void encode_ring(const Part<const float>& weights, unsigned ring, unsigned quart
 
 // trellis::place() of every weight of every ring.
 constexpr auto places = [] {
-  std::array<std::array<trellis::Place, ring_weights>, trellis::block_rings> all{};
+  std::array<std::array<trellis::TilePosition, ring_weights>, trellis::block_rings> all{};
   for (unsigned ring = 0; ring < trellis::block_rings; ++ring)
     for (unsigned t = 0; t < ring_weights; ++t) all[ring][t] = trellis::place(ring, t);
   return all;
@@ -133,7 +133,7 @@ void decode_ring(const std::byte* block, unsigned ring, unsigned quarters, const
   read_ring(block, ring, quarters, circular);
   const float scale = trellis::scale(quarters);
   for (unsigned t = 0; t < ring_weights; ++t) {
-    const trellis::Place place = places[ring][t];
+    const trellis::TilePosition place = places[ring][t];
     if (!out.has(place)) continue;
     const unsigned first = trellis::first_bit(t, quarters);
     std::uint32_t window;

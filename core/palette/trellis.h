@@ -36,7 +36,7 @@ inline constexpr unsigned block_parts = block_columns / ring_columns; // parts o
 inline constexpr unsigned part_rings = panel_rows / ring_rows; // rings side by side in the same columns
 inline constexpr unsigned block_rings = block_parts * part_rings;
 
-// `quarters`: the rate in quarter bits a weight, 6 (1.5 bits) … 20 (5 bits).
+// `quarters`: the rate in quarter bits per weight, 6 (1.5 bits) … 20 (5 bits).
 inline constexpr unsigned least_quarters = 6, most_quarters = 20;
 
 constexpr std::size_t block_words(unsigned quarters) { return std::size_t(lanes) * quarters; }
@@ -71,11 +71,11 @@ constexpr std::size_t ring_byte_index(unsigned ring, unsigned byte, unsigned qua
   return 4 * word_index(lane_byte / 4, lane, quarters) + lane_byte % 4;
 }
 
-struct Place {
+struct TilePosition {
   unsigned row, column; // in the block
 };
 // Where weight t of ring r lies. Rings i of a part have rows {2i, 2i+1, 2i+8, 2i+9} + {0, 16, 32, 48}.
-constexpr Place place(unsigned ring, unsigned step) {
+constexpr TilePosition place(unsigned ring, unsigned step) {
   const unsigned lane = ring % part_rings * ring_lanes + step / lane_weights;
   const unsigned value = step % lane_weights, high = value / 8, half = value / 4 % 2, reg = value % 4;
   return {16 * high + lane / 4 + 8 * (reg & 1),

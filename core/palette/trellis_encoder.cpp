@@ -94,7 +94,7 @@ hn::Vec<Costs> advance(const TrellisStep& step) {
     byte_order[i] = std::uint16_t(((i % lanes) >> step.bits) * 0x0202 + 0x0100);
   const auto order = hn::BitCast(hn::Repartition<std::uint8_t, Costs>(), hn::LoadU(d, byte_order));
   const auto target = hn::Set(ds, step.target);
-  auto least_of_all = hn::Set(d, 65535);
+  auto min_of_all = hn::Set(d, 65535);
   for (std::uint32_t q = 0; q < groups; q += trellis_block)
     for (std::uint32_t lane = 0; lane < trellis_block; lane += std::uint32_t(lanes)) {
       const std::int16_t* values = step.values + (std::size_t(q) << next_bits) + lane;
@@ -108,9 +108,9 @@ hn::Vec<Costs> advance(const TrellisStep& step) {
         least = hn::Min(least, hn::SaturatedAdd(square, before));
       }
       hn::StoreU(least, d, step.after + q + lane);
-      least_of_all = hn::Min(least_of_all, least);
+      min_of_all = hn::Min(min_of_all, least);
     }
-  return least_of_all;
+  return min_of_all;
 }
 
 template <int next_bits, int doublings>

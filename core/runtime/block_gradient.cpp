@@ -136,7 +136,7 @@ std::vector<float> BlockGradient::normed_backward(std::span<const float> x, std:
 std::vector<float> BlockGradient::feed_forward_backward(std::span<const float> d_out,
                                                         const Visitor& visit) const {
   std::vector<float> d_gate(product_.size()), d_up(product_.size());
-  pull(LinearRole::down, product_, d_out, d_up, visit);
+  accumulate_gradient(LinearRole::down, product_, d_out, d_up, visit);
   parallel_ranges(d_up.size(), grain, [&](std::size_t begin, std::size_t end) {
     for (std::size_t i = begin; i < end; ++i) {
       const float d_product = d_up[i];
@@ -146,8 +146,8 @@ std::vector<float> BlockGradient::feed_forward_backward(std::span<const float> d
     }
   });
   std::vector<float> d_input(mlp_input_.size());
-  pull(LinearRole::gate, mlp_input_, d_gate, d_input, visit);
-  pull(LinearRole::up, mlp_input_, d_up, d_input, visit);
+  accumulate_gradient(LinearRole::gate, mlp_input_, d_gate, d_input, visit);
+  accumulate_gradient(LinearRole::up, mlp_input_, d_up, d_input, visit);
   return d_input;
 }
 
@@ -159,17 +159,17 @@ void BlockGradient::backward(std::span<float> gradient, const Visitor& visit) {
   add(gradient, normed_backward(between_, before_mlp_, d_normed, 1));
 
   std::vector<float> d_attention(attention_.size()), dq(q_.size()), dk(k_.size()), dv(v_.size());
-  pull(LinearRole::o, attention_, normed_backward(attended_, after_attention_, gradient, multiplier),
-       d_attention, visit);
+  accumulate_gradient(LinearRole::o, attention_,
+                      normed_backward(attended_, after_attention_, gradient, multiplier), d_attention, visit);
   attend_backward(d_attention, dq, dk, dv);
   turn(dq, config_.attention_dim(), true);
   turn(dk, config_.kv_dim(), true);
   dq = normed_backward(plain_q_, q_norm_, dq, 1);
   dk = normed_backward(plain_k_, k_norm_, dk, 1);
   std::fill(d_normed.begin(), d_normed.end(), 0.f);
-  pull(LinearRole::q, input_, dq, d_normed, visit);
-  pull(LinearRole::k, input_, dk, d_normed, visit);
-  pull(LinearRole::v, input_, dv, d_normed, visit);
+  accumulate_gradient(LinearRole::q, input_, dq, d_normed, visit);
+  accumulate_gradient(LinearRole::k, input_, dk, d_normed, visit);
+  accumulate_gradient(LinearRole::v, input_, dv, d_normed, visit);
   add(gradient, normed_backward(entering_, before_attention_, d_normed, 1));
 }
 
@@ -181,8 +181,8 @@ void BlockGradient::visit_inputs(const InputVisitor& visit) const {
   visit(at(LinearRole::down).layer->input, product_);
 }
 
-void BlockGradient::pull(LinearRole role, std::span<const float> x, std::span<const float> dy,
-                         std::span<float> dx, const Visitor& visit) const {
+void BlockGradient::accumulate_gradient(LinearRole role, std::span<const float> x, std::span<const float> dy,
+                                        std::span<float> dx, const Visitor& visit) const {
   visit(*at(role).layer, at(role).weights, x, dy);
   std::vector<float> part(dx.size());
   products_.multiply_transposed(at(role).weights, dy, tokens_, part, control_);

@@ -62,8 +62,8 @@ class BlockGradient {
                        std::span<float> dv) const;
   void turn(std::span<float> heads, std::size_t width, bool back) const;
   // dx += dy W.
-  void pull(LinearRole role, std::span<const float> x, std::span<const float> dy, std::span<float> dx,
-            const Visitor& visit) const;
+  void accumulate_gradient(LinearRole role, std::span<const float> x, std::span<const float> dy,
+                           std::span<float> dx, const Visitor& visit) const;
 
   const ModelConfig& config_;
   const BlockAttention attention_of_;

@@ -99,21 +99,22 @@ void ExpertsGradient::backward_of(const Expert& expert, std::span<const float> d
   for (std::size_t i = 0; i < expert.uses.size(); ++i)
     for (std::size_t j = 0; j < hidden; ++j)
       d_output[i * hidden + j] = expert.uses[i].weight * d_out[expert.uses[i].token * hidden + j];
-  pull(expert.down, expert, expert.product, d_output, d_product, visit);
+  accumulate_gradient(expert.down, expert, expert.product, d_output, d_product, visit);
   std::vector<float> d_gate(d_product.size());
   for (std::size_t i = 0; i < d_product.size(); ++i) {
     const ActivationValue activated = activate_with_slope(config_.activation, expert.gated[i]);
     d_gate[i] = d_product[i] * expert.raised[i] * activated.slope;
     d_product[i] *= activated.value;
   }
-  pull(expert.gate, expert, expert.input, d_gate, d_input, visit);
-  pull(expert.up, expert, expert.input, d_product, d_input, visit);
+  accumulate_gradient(expert.gate, expert, expert.input, d_gate, d_input, visit);
+  accumulate_gradient(expert.up, expert, expert.input, d_product, d_input, visit);
   for (std::size_t i = 0; i < expert.uses.size(); ++i)
     kernels::add_scaled(1, &d_input[i * hidden], &dx[expert.uses[i].token * hidden], hidden);
 }
 
-void ExpertsGradient::pull(const Linear& linear, const Expert& expert, std::span<const float> x,
-                           std::span<const float> dy, std::span<float> dx, const Visitor& visit) const {
+void ExpertsGradient::accumulate_gradient(const Linear& linear, const Expert& expert,
+                                          std::span<const float> x, std::span<const float> dy,
+                                          std::span<float> dx, const Visitor& visit) const {
   visit(*linear.layer, linear.weights, spread(expert, x, linear.layer->d_in),
         spread(expert, dy, linear.layer->d_out));
   const auto part = apply_transposed(linear.weights, dy);

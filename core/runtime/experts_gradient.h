@@ -45,8 +45,8 @@ class ExpertsGradient {
   std::vector<float> apply(const DenseLinear& weights, std::span<const float> x) const;
   std::vector<float> apply_transposed(const DenseLinear& weights, std::span<const float> dy) const;
   // dx += dy W, and the visit with all tokens.
-  void pull(const Linear& linear, const Expert& expert, std::span<const float> x, std::span<const float> dy,
-            std::span<float> dx, const Visitor& visit) const;
+  void accumulate_gradient(const Linear& linear, const Expert& expert, std::span<const float> x,
+                           std::span<const float> dy, std::span<float> dx, const Visitor& visit) const;
   void backward_of(const Expert& expert, std::span<const float> d_out, std::span<float> dx,
                    const Visitor& visit) const;
   std::vector<float> spread(const Expert& expert, std::span<const float> rows, std::size_t width) const;

@@ -49,7 +49,7 @@ GenerationResult generate(Sequence& sequence, std::vector<int>& cached_tokens, c
                           const GenerationRequest& request,
                           const std::function<void(std::string_view)>& on_text, std::stop_token stop) {
   if (request.prompt.empty()) throw Error(ErrorKind::usage, "the prompt is empty");
-  if (auto* elsewhere = dynamic_cast<GeneratingSequence*>(&sequence))
+  if (auto* elsewhere = dynamic_cast<RemoteSequence*>(&sequence))
     return elsewhere->generate(cached_tokens, request, on_text, std::move(stop));
   Generation generation(request, tokenizer, on_text);
   if (request.prompt.size() > sequence.capacity()) throw too_long(request.prompt.size(), sequence.capacity());

@@ -12,7 +12,7 @@
 namespace intarsia {
 
 // A sequence that generates by itself: where it lives in another process, its logits need not travel.
-class GeneratingSequence : public Sequence {
+class RemoteSequence : public Sequence {
  public:
   virtual GenerationResult generate(std::vector<int>& cached_tokens, const GenerationRequest& request,
                                     const std::function<void(std::string_view)>& on_text,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// RMSNorm (Zhang & Sennrich 2019) of rows as wide as `gain`, and the way back through it.
+// RMSNorm (Zhang & Sennrich 2019) of rows as wide as `gain`, and the backward pass through it.
 #pragma once
 
 #include <span>

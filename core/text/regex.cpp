@@ -13,13 +13,13 @@ constexpr std::uint32_t match_limit = 2'000'000; // steps a match; honest patter
 constexpr std::size_t longest_pattern = 8192;
 
 template <auto Free>
-struct Freer {
+struct Deleter {
   template <typename T>
   void operator()(T* object) const {
     Free(object);
   }
 };
-using MatchData = std::unique_ptr<pcre2_match_data, Freer<pcre2_match_data_free_8>>;
+using MatchData = std::unique_ptr<pcre2_match_data, Deleter<pcre2_match_data_free_8>>;
 
 // What Oniguruma's \w holds: letters, marks, decimal and letter numbers, connectors, circled letters, and
 // Latin-1's superscripts and fractions.
@@ -87,8 +87,8 @@ std::string translated(std::string_view pattern) {
 
 struct Regex::Program {
   std::string source, origin;
-  std::unique_ptr<pcre2_code, Freer<pcre2_code_free_8>> code;
-  std::unique_ptr<pcre2_match_context, Freer<pcre2_match_context_free_8>> context;
+  std::unique_ptr<pcre2_code, Deleter<pcre2_code_free_8>> code;
+  std::unique_ptr<pcre2_match_context, Deleter<pcre2_match_context_free_8>> context;
 
   [[noreturn]] void fail(const char* what) const {
     throw input_error(origin + ": the pattern \"" + source.substr(0, 60) + "\" of the tokenizer " + what);

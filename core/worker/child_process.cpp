@@ -137,7 +137,7 @@ ChildProcess::ChildProcess(const std::filesystem::path& program, std::vector<std
 
 ChildProcess::~ChildProcess() { reap(0ms); }
 
-bool ChildProcess::write(std::string_view bytes, std::chrono::milliseconds patience) {
+bool ChildProcess::write(std::string_view bytes, std::chrono::milliseconds timeout) {
   const std::lock_guard lock(input_mutex_);
   const SigpipeHeldBack held_back;
   while (!bytes.empty()) {
@@ -150,7 +150,7 @@ bool ChildProcess::write(std::string_view bytes, std::chrono::milliseconds patie
     if (written < 0 && errno == EINTR) continue;
     if (written < 0 && errno != EAGAIN) return false;
     pollfd ready{input_.get(), POLLOUT, 0};
-    if (::poll(&ready, 1, int(patience.count())) == 0) return false;
+    if (::poll(&ready, 1, int(timeout.count())) == 0) return false;
   }
   return true;
 }
@@ -186,8 +186,8 @@ bool ChildProcess::poll_end(ChildEnd& end) {
   return true;
 }
 
-ChildEnd ChildProcess::reap(std::chrono::milliseconds patience) {
-  const auto deadline = std::chrono::steady_clock::now() + patience;
+ChildEnd ChildProcess::reap(std::chrono::milliseconds timeout) {
+  const auto deadline = std::chrono::steady_clock::now() + timeout;
   ChildEnd end;
   while (!poll_end(end)) {
     if (std::chrono::steady_clock::now() >= deadline) kill();

@@ -35,12 +35,12 @@ class ChildProcess {
   int errors() const { return errors_.get(); }
 
   // False when the child has closed its input, or read nothing for so long.
-  bool write(std::string_view bytes, std::chrono::milliseconds patience);
+  bool write(std::string_view bytes, std::chrono::milliseconds timeout);
   void close_input();
   void kill();
   bool ended(); // also before it was reaped
   // Waits so long for its end, then kills it.
-  ChildEnd reap(std::chrono::milliseconds patience);
+  ChildEnd reap(std::chrono::milliseconds timeout);
 
  private:
   bool poll_end(ChildEnd& end);

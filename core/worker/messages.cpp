@@ -21,7 +21,7 @@ constexpr std::array stop_reasons{
     std::pair{StopReason::context_full, "context_full"}, std::pair{StopReason::stopped, "stopped"}};
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN(); // travels as null
-constexpr std::uint64_t most_draws = 1 << 20;                    // and tokens of a sequence to draw on
+constexpr std::uint64_t max_draws = 1 << 20;                     // and tokens of a sequence to draw on
 constexpr std::uint64_t many = std::uint64_t(1) << 40;           // of anything that is counted
 
 } // namespace
@@ -224,8 +224,8 @@ OrderedJson to_json(const SensitivityOptions& options) {
 
 SensitivityOptions sensitivity_options_from(const JsonObject& json) {
   SensitivityOptions options;
-  options.samples = json.count_or("samples", 1, most_draws, options.samples);
-  options.sequence_length = json.count_or("sequence_length", 2, most_draws, options.sequence_length);
+  options.samples = json.count_or("samples", 1, max_draws, options.samples);
+  options.sequence_length = json.count_or("sequence_length", 2, max_draws, options.sequence_length);
   options.seed = json.count_or("seed", 0, INT64_MAX, options.seed);
   return options;
 }

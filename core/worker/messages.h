@@ -7,12 +7,12 @@
 #include <string>
 #include <vector>
 
-#include "core/allocation/sensitivity.h"
 #include "core/artifact/quantize_job.h"
 #include "core/base/error.h"
 #include "core/base/json.h"
 #include "core/evaluation/evaluation.h"
 #include "core/runtime/generator.h"
+#include "core/sensitivity/sensitivity.h"
 
 namespace intarsia {
 

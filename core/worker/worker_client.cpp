@@ -22,44 +22,44 @@ fs::path worker_program() {
 WorkerClient::WorkerClient(WorkerOptions options)
     : options_(std::move(options)) {}
 
-WorkerClient::Life WorkerClient::present(bool start) {
+WorkerClient::Generation WorkerClient::present(bool start) {
   const std::lock_guard lock(mutex_);
-  if (life_.connection && life_.connection->alive()) return life_;
+  if (generation_.connection && generation_.connection->alive()) return generation_;
   if (!start) return {};
-  life_.connection = std::make_shared<WorkerConnection>(options_);
-  ++life_.number;
-  return life_;
+  generation_.connection = std::make_shared<WorkerConnection>(options_);
+  ++generation_.number;
+  return generation_;
 }
 
 WorkerAnswer WorkerClient::call(OrderedJson request, const JobControl& control, const WorkerEvents& events,
-                                std::uint64_t life) {
+                                std::uint64_t generation) {
   for (int attempt = 0;; ++attempt) {
-    const Life now = present(life == 0);
-    if (life != 0 && now.number != life)
+    const Generation now = present(generation == 0);
+    if (generation != 0 && now.number != generation)
       throw Error(ErrorKind::resource,
                   "the worker process that held the model has ended: load the model again");
     try {
       WorkerAnswer answer = now.connection->call(request, control, events);
-      answer.life = now.number;
+      answer.generation = now.number;
       return answer;
-    } catch (const NotTakenUp&) {
-      if (life == 0 && attempt > 0) throw;
+    } catch (const RequestNotStarted&) {
+      if (generation == 0 && attempt > 0) throw;
     }
   }
 }
 
 void WorkerClient::release(const char* verb, const char* kind, std::uint64_t handle,
-                           std::uint64_t life) noexcept {
+                           std::uint64_t generation) noexcept {
   try {
-    if (const Life now = present(false); now.connection && now.number == life)
+    if (const Generation now = present(false); now.connection && now.number == generation)
       now.connection->post({{"do", verb}, {kind, handle}});
   } catch (...) {
     // Only memory could have run out.
   }
 }
 
-bool WorkerClient::lives(std::uint64_t life) { return present(false).number == life; }
-std::uint64_t WorkerClient::life() { return present(true).number; }
+bool WorkerClient::is_alive(std::uint64_t generation) { return present(false).number == generation; }
+std::uint64_t WorkerClient::generation() { return present(true).number; }
 pid_t WorkerClient::pid() { return present(true).connection->pid(); }
 
 } // namespace intarsia

@@ -20,28 +20,29 @@ class WorkerClient {
  public:
   explicit WorkerClient(WorkerOptions options); // starts nothing yet
 
-  // As WorkerConnection::call, in whichever worker lives, or a fresh one where that has just died. `life`: in
-  // this one only, for requests about what it holds; throws Error{resource} when it has ended.
+  // As WorkerConnection::call, in whichever worker lives, or a fresh one where that has just died.
+  // `generation`: in this one only, for requests about what it holds; throws Error{resource} when it has
+  // ended.
   WorkerAnswer call(OrderedJson request, const JobControl& control = {}, const WorkerEvents& events = {},
-                    std::uint64_t life = 0);
+                    std::uint64_t generation = 0);
   // Tells that worker, where it still lives, that something it holds is not needed any more: {"do": verb,
   // kind: handle}. For destructors: where it cannot be told, it frees everything when it ends.
-  void release(const char* verb, const char* kind, std::uint64_t handle, std::uint64_t life) noexcept;
+  void release(const char* verb, const char* kind, std::uint64_t handle, std::uint64_t generation) noexcept;
 
-  bool lives(std::uint64_t life); // that worker still takes requests, as far as can be known
-  std::uint64_t life();           // number of the worker that a call would go to; starts it
-  pid_t pid();                    // of the same
+  bool is_alive(std::uint64_t generation); // that worker still takes requests, as far as can be known
+  std::uint64_t generation();              // number of the worker that a call would go to; starts it
+  pid_t pid();                             // of the same
 
  private:
-  struct Life {
+  struct Generation {
     std::uint64_t number = 0;
     std::shared_ptr<WorkerConnection> connection;
   };
-  Life present(bool start);
+  Generation present(bool start);
 
   WorkerOptions options_;
   std::mutex mutex_;
-  Life life_;
+  Generation generation_;
 };
 
 } // namespace intarsia

@@ -15,7 +15,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto write_patience = 10s; // a worker reads at once; one that is stopped by a debugger does not
-constexpr std::size_t kept_words = 4096;
+constexpr std::size_t stderr_tail_bytes = 4096;
 
 std::string last_line(const std::string& text) {
   std::string line, last;
@@ -81,7 +81,7 @@ WorkerConnection::WorkerConnection(const WorkerOptions& options)
 WorkerConnection::~WorkerConnection() {
   child_.close_input(); // it ends by itself,
   std::unique_lock lock(mutex_);
-  if (!died_.wait_for(lock, options_.grace, [&] { return dead_; })) child_.kill(); // or not
+  if (!died_.wait_for(lock, options_.stop_timeout, [&] { return dead_; })) child_.kill(); // or not
   lock.unlock();
   reader_.join();
 }
@@ -150,7 +150,7 @@ WorkerAnswer WorkerConnection::call(OrderedJson request, const JobControl& contr
 // Of a worker that has said its last word: the next call must not reach it.
 void WorkerConnection::await_death() {
   std::unique_lock lock(mutex_);
-  if (died_.wait_for(lock, options_.grace, [&] { return dead_; })) return;
+  if (died_.wait_for(lock, options_.stop_timeout, [&] { return dead_; })) return;
   child_.kill();
   died_.wait(lock, [&] { return dead_; });
 }
@@ -163,7 +163,7 @@ WorkerConnection::Frame WorkerConnection::wait(Pending& pending, std::uint64_t i
     pending.came.wait(lock, control.stop, something);
     if (control.stop.stop_requested()) {
       lock.unlock();
-      deadline = std::chrono::steady_clock::now() + options_.grace;
+      deadline = std::chrono::steady_clock::now() + options_.stop_timeout;
       post({{"do", "cancel"}, {"job", id}});
       lock.lock();
     }
@@ -176,7 +176,7 @@ WorkerConnection::Frame WorkerConnection::wait(Pending& pending, std::uint64_t i
     if (deadline) throw Error(ErrorKind::cancelled, "cancelled");
     const Error error = how_it_ended(verb);
     if (pending.taken_up) throw error;
-    throw NotTakenUp(error.kind(), error.what());
+    throw RequestNotStarted(error.kind(), error.what());
   }
   Frame frame = std::move(pending.frames.front());
   pending.frames.pop_front();
@@ -191,7 +191,7 @@ void WorkerConnection::read_until_end() {
     if (streams[1].revents && !read_errors()) streams[1].fd = -1; // poll() passes over it
     if (streams[0].revents) read_output();
   }
-  const ChildEnd end = child_.reap(options_.grace);
+  const ChildEnd end = child_.reap(options_.stop_timeout);
   read_errors();
   const std::lock_guard lock(mutex_);
   end_ = end;
@@ -202,8 +202,9 @@ void WorkerConnection::read_until_end() {
 
 bool WorkerConnection::read_errors() {
   return read_available(child_.errors(), [&](std::string_view text) {
-    last_words_ += text;
-    if (last_words_.size() > kept_words) last_words_.erase(0, last_words_.size() - kept_words);
+    stderr_tail_ += text;
+    if (stderr_tail_.size() > stderr_tail_bytes)
+      stderr_tail_.erase(0, stderr_tail_.size() - stderr_tail_bytes);
   });
 }
 
@@ -252,7 +253,7 @@ void WorkerConnection::deliver(Frame frame) {
 }
 
 Error WorkerConnection::how_it_ended(const std::string& verb) const {
-  const std::string words = last_line(last_words_);
+  const std::string words = last_line(stderr_tail_);
   const std::string said = words.empty() ? "" : " (it said: " + words + ")";
   const std::string doing = "the worker process ended during \"" + verb + "\": ";
   if (!bad_answer_.empty())

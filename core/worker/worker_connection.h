@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// One life of a worker: from its start to its end. WorkerClient starts the next.
+// One generation of a worker: from its start to its end. WorkerClient starts the next.
 #pragma once
 
 #include <chrono>
@@ -22,19 +22,19 @@
 namespace intarsia {
 
 struct WorkerOptions {
-  std::filesystem::path program;         // intarsia-worker
-  std::chrono::milliseconds grace{5000}; // for a job to follow its stop, and for the worker to end
-  std::size_t threads = 0;               // at most; 0: one a core
+  std::filesystem::path program;                // intarsia-worker
+  std::chrono::milliseconds stop_timeout{5000}; // for a job to follow its stop, and for the worker to end
+  std::size_t threads = 0;                      // at most; 0: one a core
 };
 
 struct WorkerAnswer {
   Json result;
-  std::string payload;    // raw bytes behind the answer; empty for most
-  std::uint64_t life = 0; // number of the worker that gave it
+  std::string payload;          // raw bytes behind the answer; empty for most
+  std::uint64_t generation = 0; // number of the worker that gave it
 };
 
 // The worker ended before it took the request up: nothing has happened, and another may be asked.
-struct NotTakenUp : Error {
+struct RequestNotStarted : Error {
   using Error::Error;
 };
 
@@ -53,7 +53,7 @@ class WorkerConnection {
 
   // Sends the request, gives it an id, and waits for its answer. Progress and events are called on this
   // thread. A stop cancels the job and, where that does not help in time, kills the worker. Throws the
-  // worker's Error, Error{cancelled}, or one that says how the worker ended, NotTakenUp where it can.
+  // worker's Error, Error{cancelled}, or one that says how the worker ended, RequestNotStarted where it can.
   WorkerAnswer call(OrderedJson request, const JobControl& control, const WorkerEvents& events);
   // Sends a request whose answer is of no interest, if it can be sent.
   void post(OrderedJson request) noexcept;
@@ -88,7 +88,7 @@ class WorkerConnection {
   FrameBuffer frames_;         // of the reader, as are the next four
   std::optional<Json> header_; // whose bytes are still to come
   std::string bad_answer_;     // why what came is no answer
-  std::string last_words_;     // the tail of its standard error
+  std::string stderr_tail_;    // the tail of its standard error
   bool output_open_ = true;
 
   std::mutex mutex_; // of all below

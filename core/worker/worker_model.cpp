@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "core/worker/messages.h"
+#include "core/worker/protocol/job_requests.h"
 #include "core/worker/worker_sequence.h"
 
 namespace intarsia {
@@ -11,7 +12,7 @@ namespace intarsia {
 WorkerModel::WorkerModel(std::shared_ptr<WorkerClient> client, const WorkerAnswer& loaded,
                          const OpenedModel& opened)
     : client_(std::move(client))
-    , life_(loaded.life)
+    , generation_(loaded.generation)
     , config_(opened.config())
     , graph_(opened.graph()) {
   const JsonObject result(loaded.result, "the worker's answer");
@@ -22,13 +23,13 @@ WorkerModel::WorkerModel(std::shared_ptr<WorkerClient> client, const WorkerAnswe
     throw Error(ErrorKind::internal, "the worker has loaded another model than it was asked for");
 }
 
-WorkerModel::~WorkerModel() { client_->release("unload", "model", handle_, life_); }
+WorkerModel::~WorkerModel() { client_->release("unload", "model", handle_, generation_); }
 
 std::unique_ptr<Sequence> WorkerModel::new_sequence(std::size_t capacity) {
   const auto answer = call({{"do", "sequence"}, {"model", handle_}, {"capacity", capacity}});
   const auto handle =
       JsonObject(answer.result, "the worker's answer").count("sequence", 1, largest_request_id);
-  return std::make_unique<WorkerSequence>(client_, life_, handle, capacity, config_.vocabulary);
+  return std::make_unique<WorkerSequence>(client_, generation_, handle, capacity, config_.vocabulary);
 }
 
 void WorkerModel::replace_linear(std::string_view, LinearWeights) {
@@ -42,10 +43,10 @@ void WorkerModel::observe_inputs(InputObserver) {
 
 WorkerAnswer WorkerModel::call(OrderedJson request, const JobControl& control,
                                const WorkerEvents& events) const {
-  return client_->call(std::move(request), control, events, life_);
+  return client_->call(std::move(request), control, events, generation_);
 }
 
-bool WorkerModel::lives() const { return client_->lives(life_); }
+bool WorkerModel::is_alive() const { return client_->is_alive(generation_); }
 
 std::filesystem::path path_of(const OpenedModel& model) {
   return std::filesystem::absolute(model.artifact ? model.artifact->path() : model.checkpoint->path());
@@ -55,9 +56,7 @@ std::unique_ptr<WorkerModel> load_in_worker(std::shared_ptr<WorkerClient> client
                                             const std::string& device, const JobControl& control,
                                             std::size_t context) {
   opened.weights(); // refuses a bare config.json here
-  OrderedJson request{{"do", "load"}, {"path", path_of(opened).string()}, {"device", device}};
-  if (context > 0) request["context"] = context;
-  const auto answer = client->call(std::move(request), control);
+  const auto answer = client->call(to_json(LoadRequest{path_of(opened).string(), device, context}), control);
   return std::make_unique<WorkerModel>(std::move(client), answer, opened);
 }
 

@@ -29,14 +29,14 @@ class WorkerModel : public LanguageModel {
   WorkerAnswer call(OrderedJson request, const JobControl& control = {},
                     const WorkerEvents& events = {}) const;
   std::uint64_t handle() const { return handle_; }
-  bool lives() const; // false: the worker that held it has ended, and it must be loaded again
+  bool is_alive() const; // false: the worker that held it has ended, and it must be loaded again
   bool shares_worker_with(const WorkerModel& other) const {
-    return client_ == other.client_ && life_ == other.life_;
+    return client_ == other.client_ && generation_ == other.generation_;
   }
 
  private:
   std::shared_ptr<WorkerClient> client_;
-  std::uint64_t life_, handle_ = 0, weight_bytes_ = 0;
+  std::uint64_t generation_, handle_ = 0, weight_bytes_ = 0;
   std::string note_;
   ModelConfig config_;
   LayerGraph graph_;

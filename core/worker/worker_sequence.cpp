@@ -8,15 +8,15 @@
 
 namespace intarsia {
 
-WorkerSequence::WorkerSequence(std::shared_ptr<WorkerClient> client, std::uint64_t life, std::uint64_t handle,
-                               std::size_t capacity, std::size_t vocabulary)
+WorkerSequence::WorkerSequence(std::shared_ptr<WorkerClient> client, std::uint64_t generation,
+                               std::uint64_t handle, std::size_t capacity, std::size_t vocabulary)
     : client_(std::move(client))
-    , life_(life)
+    , generation_(generation)
     , handle_(handle)
     , capacity_(capacity)
     , vocabulary_(vocabulary) {}
 
-WorkerSequence::~WorkerSequence() { client_->release("close", "sequence", handle_, life_); }
+WorkerSequence::~WorkerSequence() { client_->release("close", "sequence", handle_, generation_); }
 
 void WorkerSequence::truncate(std::size_t length) { length_ = std::min(length_, length); }
 
@@ -28,7 +28,7 @@ std::vector<float> WorkerSequence::forward(std::span<const int> tokens, bool las
                                      {"length", length_},
                                      {"tokens", std::vector<int>(tokens.begin(), tokens.end())},
                                      {"last_only", last_only}},
-                                    {{}, std::move(stop)}, {}, life_);
+                                    {{}, std::move(stop)}, {}, generation_);
   std::vector<float> logits((last_only ? 1 : tokens.size()) * vocabulary_);
   if (answer.payload.size() != logits.size() * sizeof(float))
     throw Error(ErrorKind::internal, "the worker's logits have another size than was asked for");
@@ -56,7 +56,7 @@ GenerationResult WorkerSequence::generate(std::vector<int>& cached_tokens, const
                       {"stop_tokens", request.stop_tokens},
                       {"stop_texts", request.stop_texts}};
   if (request.log_probabilities) message["log_probabilities"] = *request.log_probabilities;
-  const auto answer = client_->call(std::move(message), {{}, std::move(stop)}, events, life_);
+  const auto answer = client_->call(std::move(message), {{}, std::move(stop)}, events, generation_);
   const JsonObject json(answer.result, "the worker's answer");
   GenerationResult result = generation_from(json);
   cached_tokens = request.prompt;

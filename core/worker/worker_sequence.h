@@ -10,9 +10,9 @@
 
 namespace intarsia {
 
-class WorkerSequence : public GeneratingSequence {
+class WorkerSequence : public RemoteSequence {
  public:
-  WorkerSequence(std::shared_ptr<WorkerClient> client, std::uint64_t life, std::uint64_t handle,
+  WorkerSequence(std::shared_ptr<WorkerClient> client, std::uint64_t generation, std::uint64_t handle,
                  std::size_t capacity, std::size_t vocabulary);
   ~WorkerSequence() override;
 
@@ -26,7 +26,7 @@ class WorkerSequence : public GeneratingSequence {
 
  private:
   std::shared_ptr<WorkerClient> client_;
-  std::uint64_t life_, handle_;
+  std::uint64_t generation_, handle_;
   std::size_t capacity_, vocabulary_, length_ = 0;
 };
 

@@ -177,12 +177,12 @@ INTARSIA_DEVICE void attend(const float* q, const simt::Half2* keys, const simt:
 constexpr int attention_columns(int head_dim) {
   return head_dim % (2 * pairs_of_wide) == 0 ? head_dim / 2 / pairs_of_wide : head_dim / 2;
 }
-inline constexpr int most_attention_threads = 256;
+inline constexpr int max_attention_threads = 256;
 
 // grid: kv_heads, chunks, tokens; at least attention_columns() threads; attention_shared_bytes(). q: rows
 // `stride` apart; keys and values 16-byte aligned. partial: [token][head][chunk][head_dim], statistics:
 // [token][head][chunk]; those of chunks behind the position are not written.
-INTARSIA_KERNEL void INTARSIA_LAUNCH_BOUNDS(most_attention_threads, 2)
+INTARSIA_KERNEL void INTARSIA_LAUNCH_BOUNDS(max_attention_threads, 2)
     attend_chunk(const float* q, std::size_t stride, const Half* keys, const Half* values,
                  const int* positions, AttentionShape shape, float scale, float* partial,
                  simt::float2* statistics) {

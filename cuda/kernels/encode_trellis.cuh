@@ -4,7 +4,7 @@
 //
 // As there, states have their bits reversed, costs are kept by group (state >> new bits), and a step goes
 // from the costs of the groups before it to those after it. A thread owns 64 states for good, `run`
-// neighbours in each of 2^most_bits rows: all predecessors of its groups, whatever the step's new bits, so
+// neighbours in each of 2^max_bits rows: all predecessors of its groups, whatever the step's new bits, so
 // the states' values stay in its registers and a step's costs replace those before it in shared memory (64
 // KB at most, where all states' would be 128 KB) between two barriers. What a group's survivor came from is
 // at most 32 bits a thread and step, in global memory.
@@ -30,12 +30,12 @@ inline constexpr int states_a_thread = 64;
 
 // What is known of a trellis when it is compiled; `doubled`: differences are, before they are squared. Tests
 // use fewer states than the product's 2^16.
-template <int state_bits_, int least_bits_, int most_bits_, bool doubled_>
+template <int state_bits_, int min_bits_, int max_bits_, bool doubled_>
 struct TrellisCode {
-  static constexpr int state_bits = state_bits_, least_bits = least_bits_, most_bits = most_bits_;
+  static constexpr int state_bits = state_bits_, min_bits = min_bits_, max_bits = max_bits_;
   static constexpr bool doubled = doubled_;
   static constexpr int threads = (1 << state_bits) / states_a_thread;
-  static constexpr int run = states_a_thread >> most_bits; // neighbouring states of one thread and row
+  static constexpr int run = states_a_thread >> max_bits; // neighbouring states of one thread and row
 };
 
 // Calls use(TrellisCode of a rate), on the host.
@@ -215,8 +215,8 @@ INTARSIA_DEVICE std::uint32_t trellis_cost(std::uint32_t number, const TrellisTa
 // neighbours in each of `parts` parts; the state of row h, place r has group (part h % parts, r).
 template <typename Code, int bits, int next_bits>
 struct TrellisStep {
-  static constexpr int row_bits = Code::state_bits - Code::most_bits;
-  static constexpr int parts = 1 << (Code::most_bits - next_bits), groups = Code::run * parts;
+  static constexpr int row_bits = Code::state_bits - Code::max_bits;
+  static constexpr int parts = 1 << (Code::max_bits - next_bits), groups = Code::run * parts;
   static constexpr int most_together = 8, together = Code::run < most_together ? Code::run : most_together;
   static constexpr int costs_together = together >> bits > 0 ? together >> bits : 1;
 
@@ -296,7 +296,7 @@ struct TrellisSpan {
 
 template <typename Code>
 INTARSIA_DEVICE int trellis_bits(unsigned step, unsigned quarters) {
-  if constexpr (Code::least_bits == Code::most_bits) return Code::least_bits;
+  if constexpr (Code::min_bits == Code::max_bits) return Code::min_bits;
   return int(trellis::new_bits(step, quarters));
 }
 
@@ -326,7 +326,7 @@ INTARSIA_DEVICE std::uint32_t trellis_advance(const std::uint32_t* values, const
 template <typename Code>
 INTARSIA_DEVICE std::uint32_t trellis_advance(const std::uint32_t* values, const TrellisShared<Code>& shared,
                                               unsigned number, unsigned step, unsigned quarters) {
-  constexpr int least = Code::least_bits, most = Code::most_bits;
+  constexpr int least = Code::min_bits, most = Code::max_bits;
   if constexpr (least == most) return trellis_advance<Code, most, most>(values, shared, number, step);
   const bool many = trellis_bits<Code>(step, quarters) == most;
   if (trellis_bits<Code>(step + 1, quarters) == most)
@@ -368,7 +368,7 @@ template <typename Code>
 INTARSIA_DEVICE std::uint32_t trellis_follow(const TrellisSpan& span, unsigned begin, unsigned end,
                                              const std::uint32_t* choices, std::uint32_t group,
                                              unsigned quarters, std::uint16_t* found) {
-  constexpr int row_bits = Code::state_bits - Code::most_bits;
+  constexpr int row_bits = Code::state_bits - Code::max_bits;
   for (unsigned i = end; i-- > begin;) {
     const int next_bits = trellis_bits<Code>(span.first + i + 1, quarters);
     const std::uint32_t thread = (group & ((1u << row_bits) - 1)) / unsigned(Code::run);
@@ -427,7 +427,7 @@ template <typename Code>
 INTARSIA_DEVICE void trellis_load(const TrellisRings& rings, const TrellisRing& ring,
                                   const TrellisShared<Code>& shared) {
   for (unsigned t = simt::thread_index().x; t < trellis::ring_weights; t += unsigned(Code::threads)) {
-    const trellis::Place place = trellis::place(ring.number, t);
+    const trellis::TilePosition place = trellis::place(ring.number, t);
     const int row = ring.row + int(place.row), column = ring.column + int(place.column);
     const bool there = row < rings.rows && column < rings.columns;
     const float weight = there ? rings.weights[std::size_t(row) * rings.stride + std::size_t(column)] : 0.f;
@@ -469,7 +469,7 @@ INTARSIA_KERNEL void INTARSIA_LAUNCH_BOUNDS(Code::threads)
   std::uint32_t mine[states_a_thread / 2];
   INTARSIA_UNROLL
   for (int i = 0; i < states_a_thread / 2; ++i) {
-    const unsigned row = unsigned(2 * i / Code::run) << (Code::state_bits - Code::most_bits);
+    const unsigned row = unsigned(2 * i / Code::run) << (Code::state_bits - Code::max_bits);
     mine[i] = values[(row + simt::thread_index().x * unsigned(Code::run) + unsigned(2 * i % Code::run)) / 2];
   }
   choices += simt::block_index().x * trellis_choices<Code>();

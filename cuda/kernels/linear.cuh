@@ -8,19 +8,19 @@
 // Instructions a weight: resources/help/gpu-kernels.md.
 #pragma once
 
+#include "core/memory/cuda/tile_row.h"
 #include "cuda/kernels/linear_codes.cuh"
 #include "cuda/kernels/linear_group.cuh"
-#include "cuda/tile_row.h"
 
 namespace intarsia::kernels {
 
 using cuda::TileRow;
 
 inline constexpr int tiles_a_chunk = 4, ring_stages = 3;
-inline constexpr unsigned most_chunk_bytes = 32 * 32; // at 8 bits a weight
+inline constexpr unsigned max_chunk_bytes = 32 * 32; // at 8 bits per weight
 
 struct LinearGroup {
-  LinearMember members[most_members];
+  LinearMember members[max_members];
   TileRow row;
   unsigned table_bytes; // Decoder::table_bytes()
   int d_in, batch;
@@ -216,7 +216,7 @@ struct ChunkCopies {
   unsigned at, end, far_end; // of these in the row; where it ends for the lane's first piece and its second
   unsigned step, stage_bytes;
 
-  static constexpr unsigned piece = 16 * simt::warp_size; // a chunk has two above 4 bits a weight
+  static constexpr unsigned piece = 16 * simt::warp_size; // a chunk has two above 4 bits per weight
   INTARSIA_DEVICE void begin(const Byte* const (&rows)[tiles_high], const TileRow& row, Byte* ring, int warp,
                              int warps, unsigned stage) {
     const unsigned bytes = tiles_a_chunk * 8 * unsigned(row.quarters), mine = 16 * unsigned(simt::lane());

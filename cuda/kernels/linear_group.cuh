@@ -9,7 +9,7 @@
 namespace intarsia::kernels {
 
 using Byte = unsigned char;
-inline constexpr int most_members = 8;
+inline constexpr int max_members = 8;
 
 struct LinearMember {
   const Byte* codes;
@@ -20,7 +20,7 @@ struct LinearMember {
 };
 
 // The member that a block belongs to; the block's number becomes that within the member.
-INTARSIA_DEVICE int find_member(const LinearMember (&members)[most_members], int& block) {
+INTARSIA_DEVICE int find_member(const LinearMember (&members)[max_members], int& block) {
   int member = 0, before = 0;
   while (block >= members[member].end) before = members[member++].end;
   block -= before;

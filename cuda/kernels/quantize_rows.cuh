@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Rotated activations to signed bytes (cuda/int8_rows.h).
+// Rotated activations to signed bytes (core/memory/cuda/int8_rows.h).
 #pragma once
 
-#include "cuda/int8_rows.h"
+#include "core/memory/cuda/int8_rows.h"
 #include "cuda/kernels/element.cuh"
 #include "cuda/kernels/reduce.cuh"
 

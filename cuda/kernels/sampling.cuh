@@ -23,11 +23,11 @@ inline constexpr float weight_of_one = 0x1p40f; // 2^23 tokens fit into 64 bits
 // distance.
 inline constexpr float weighty_span = 28;
 inline constexpr int token_of_damage = -1; // written where a logit is not finite
-inline constexpr int first_bits = 11, next_bits = 8, most_gathered = 2048;
+inline constexpr int first_bits = 11, next_bits = 8, max_gathered = 2048;
 
 constexpr std::size_t argmax_shared_bytes() { return sizeof(Weight) * std::size_t(reduce_scratch); }
 constexpr std::size_t sampling_shared_bytes() {
-  return sizeof(Weight) * std::size_t(reduce_scratch + most_gathered + 4) +
+  return sizeof(Weight) * std::size_t(reduce_scratch + max_gathered + 4) +
          3 * sizeof(unsigned) * std::size_t((1 << first_bits) + (1 << next_bits));
 }
 
@@ -119,7 +119,7 @@ struct Bins {
 // In shared memory.
 struct SamplingMemory {
   Weight* reducing; // reduce_scratch of them
-  Weight* keys;     // most_gathered
+  Weight* keys;     // max_gathered
   Weight* found;    // 3: what find_bin() has found
   unsigned* gathered;
   Bins first, next;
@@ -129,7 +129,7 @@ INTARSIA_DEVICE SamplingMemory sampling_memory() {
   SamplingMemory memory;
   memory.reducing = simt::shared_memory<Weight>();
   memory.keys = memory.reducing + reduce_scratch;
-  memory.found = memory.keys + most_gathered;
+  memory.found = memory.keys + max_gathered;
   memory.gathered = reinterpret_cast<unsigned*>(memory.found + 3);
   unsigned* words = memory.gathered + 2;
   constexpr int first = 1 << first_bits, next = 1 << next_bits;
@@ -260,7 +260,7 @@ INTARSIA_DEVICE Crossing find_crossing(const Logits& logits, bool by_count, Weig
     above += found.above;
     bound -= found.before;
     range = {range.prefix << bits | unsigned(found.bin), range.shift - bits};
-    if (!gathered->range.holds(range) && found.members <= unsigned(most_gathered))
+    if (!gathered->range.holds(range) && found.members <= unsigned(max_gathered))
       gather(logits, range, int(found.members), memory, gathered);
     if (found.members == 1) break;
     bits = range.shift < next_bits ? range.shift : next_bits;

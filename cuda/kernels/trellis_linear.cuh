@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // y = W~ x~ for a batch of few rows, from the codes of TCQ, without a table: the product of a window and the
 // code's multiplier is four bytes of an A register of mma.m16n8k32, B is the activation's byte four times
-// over (cuda/int8_rows.h), and sums are exact in int32.
+// over (core/memory/cuda/int8_rows.h), and sums are exact in int32.
 //
 // A block of threads computes a panel of 64 rows over a slice of the columns. Its warps take every other step
 // of 64 columns: codes stream from memory into registers, a step ahead; activations lie in shared memory, a
@@ -15,7 +15,7 @@
 // Instructions a weight of the loop: resources/help/gpu-kernels.md.
 #pragma once
 
-#include "cuda/int8_rows.h"
+#include "core/memory/cuda/int8_rows.h"
 #include "cuda/kernels/element.cuh"
 #include "cuda/kernels/linear_group.cuh"
 #include "cuda/kernels/reduce.cuh"
@@ -26,11 +26,11 @@ namespace intarsia::kernels {
 using cuda::Int8Rows;
 
 inline constexpr int panel_rows = int(trellis::panel_rows);
-inline constexpr int most_trellis_steps = 33152 / int(trellis::block_columns); // of one launch
+inline constexpr int max_trellis_steps = 33152 / int(trellis::block_columns); // of one launch
 
 struct TrellisGroup {
-  LinearMember members[most_members]; // end: panels
-  Int8Rows x;                         // [batch]
+  LinearMember members[max_members]; // end: panels
+  Int8Rows x;                        // [batch]
   int batch;
   std::size_t panel_words, first_word; // of a panel, and where this launch's steps begin in it
   int first_step, steps;               // of this launch

@@ -59,7 +59,7 @@ int main(int argc, char** argv) {
     return load_on_cpu(opened.weights(), options, {});
   };
   const auto original = loaded(0), exact = loaded(0), one = loaded(1), two = loaded(2);
-  fmt::print("{} tokens; KL in nats a token\n{:<12} {:>12} {:>12} {:>12}\n", tokens.size(), "quantizer",
+  fmt::print("{} tokens; KL in nats per token\n{:<12} {:>12} {:>12} {:>12}\n", tokens.size(), "quantizer",
              "one int8", "two int8", "the weights");
   for (int i = 4; i < argc; ++i) {
     for (const LinearLayer& layer : opened.graph().linears) {

@@ -17,6 +17,7 @@
 #include "core/base/random.h"
 #include "core/evaluation/evaluation.h"
 #include "core/palette/quantized_linear.h"
+#include "tests/support/one_document.h"
 
 using namespace intarsia;
 
@@ -74,9 +75,9 @@ class Bench {
       bits += id.bits() * double(layer.weights());
       candidate_->replace_linear(layer.name, coded);
     }
-    const auto result =
-        divergence(*candidate_, *reference_, std::span(tokens_).first(std::min(tokens, tokens_.size())),
-                   context, -1, {});
+    const auto result = divergence(
+        *candidate_, *reference_,
+        test::one_document(std::span(tokens_).first(std::min(tokens, tokens_.size()))), {context, 0}, {});
     fmt::print("{}\n", OrderedJson{{"kind", kind},
                                    {"bits", bits / double(opened_.graph().linear_weights())},
                                    {"predicted", predicted},
@@ -148,7 +149,7 @@ int main(int count, char** arguments) try {
   }
   Bench bench(arguments[1], arguments[2]);
   const LayerGraph& graph = bench.opened().graph();
-  const double least_rate = std::atof(arguments[3]), rate = std::atof(arguments[4]);
+  const double min_rate = std::atof(arguments[3]), rate = std::atof(arguments[4]);
   std::vector<Sensitivity> sensitivities;
   for (int i = 6; i < count; ++i) sensitivities.push_back(read_sensitivity(arguments[i]));
   Random random(1);
@@ -158,7 +159,7 @@ int main(int count, char** arguments) try {
     bench.measure("allocated " + std::string(arguments[6 + i]),
                   allocated(bench.opened(), sensitivities[i], rate), sensitivities[i], named_tokens);
   for (const Quantizer* member : palette())
-    if (member->bits() >= least_rate && member->bits() <= rate)
+    if (member->bits() >= min_rate && member->bits() <= rate)
       bench.measure(to_string(member->id()), uniform(graph, member->id()), sensitivities[0], named_tokens);
   return 0;
 } catch (const std::exception& error) {

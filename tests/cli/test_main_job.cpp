@@ -3,9 +3,9 @@
 #include <cmath>
 #include <fstream>
 
-#include "core/allocation/sensitivity.h"
 #include "core/artifact/artifact.h"
 #include "core/base/random.h"
+#include "core/sensitivity/sensitivity.h"
 #include "tests/support/cli_json.h"
 #include "tests/support/paths.h"
 #include "tests/support/tiny_model.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/base/json.h"
-#include "core/tensor/selftest.h"
+#include "core/tensor/kernel_check.h"
 #include "tests/support/paths.h"
 #include "tests/support/test_support.h"
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <memory>
 
-#include "cuda/linear_encoder.cuh"
+#include "cuda/encode/linear_encoder.cuh"
 #include "tests/cuda/kernel_test.h"
 
 namespace intarsia::test {

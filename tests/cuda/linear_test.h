@@ -5,7 +5,7 @@
 #include "core/base/random.h"
 #include "core/palette/quantized_linear.h"
 #include "cuda/kernels/linear.cuh"
-#include "cuda/linear_layout.h"
+#include "cuda/launch/linear_layout.h"
 #include "tests/cuda/kernel_test.h"
 
 namespace intarsia::test {

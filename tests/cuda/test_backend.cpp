@@ -2,22 +2,25 @@
 // The CUDA backend over a runtime played on the host, against the CPU backend.
 #include <cmath>
 
-#include "core/allocation/sensitivity.h"
+#include "core/allocation/allocator.h"
 #include "core/artifact/open_model.h"
 #include "core/artifact/quantize_job.h"
 #include "core/base/error.h"
 #include "core/base/mapped_file.h"
 #include "core/evaluation/evaluation.h"
+#include "core/memory/cuda/memory_plan.h"
 #include "core/runtime/dense_products.h"
 #include "core/runtime/generator.h"
-#include "cuda/backend.h"
-#include "cuda/device_use.h"
-#include "cuda/linear_layout.h"
-#include "cuda/memory_plan.h"
-#include "cuda/profile_groups.h"
-#include "cuda/profiler.h"
-#include "cuda/selftest.h"
+#include "core/sensitivity/provisional_sensitivity.h"
+#include "core/sensitivity/sensitivity.h"
+#include "cuda/backend/device_use.h"
+#include "cuda/backend/load_on_cuda.h"
+#include "cuda/launch/linear_layout.h"
+#include "cuda/profile/profile_groups.h"
+#include "cuda/profile/profiler.h"
+#include "cuda/selftest/selftest.h"
 #include "tests/cuda/fake_cuda/fake_runtime.h"
+#include "tests/support/one_document.h"
 #include "tests/support/test_support.h"
 #include "tests/support/tiny_model.h"
 
@@ -143,7 +146,7 @@ class TestBackend : public QObject {
     std::vector<int> tokens =
         opened.tokenizer->encode(read_text_file(resources_folder() / "demo-model/heldout.txt"));
     tokens.resize(128);
-    const double kl = divergence(*gpu, *cpu, tokens, 64, -1, {}).mean_kl;
+    const double kl = divergence(*gpu, *cpu, one_document(tokens, -1), {64, 0}, {}).mean_kl;
     qInfo("mean KL %.2g", kl);
     QVERIFY(kl < 1e-4);
   }
@@ -475,6 +478,44 @@ class TestBackend : public QObject {
     use.require_room(alone, 0, plan.sequence.bytes());
     const std::string other = error_of([&] { use.require_room(alone, 0, plan.sequence.bytes() + 1); });
     QVERIFY2(other.find("a model before it will take") != std::string::npos, other.c_str());
+  }
+
+  // A model of 8B weights on a card of 8 GB: what the allocator calls fitting is what the worker lets in.
+  void a_plan_for_a_card_fits_it_to_the_byte() {
+    constexpr std::uint64_t card = 8'000'000'000, context_bytes = 400 << 20;
+    AllocationProblem problem;
+    problem.config.name = "8B";
+    problem.config.hidden = 4096;
+    problem.config.intermediate = 14336;
+    problem.config.blocks = 32;
+    problem.config.heads = 32;
+    problem.config.kv_heads = 8;
+    problem.config.head_dim = 128;
+    problem.config.vocabulary = 128256;
+    problem.config.max_positions = 131072;
+    problem.graph = build_layer_graph(problem.config);
+    problem.sensitivity = provisional_sensitivity(problem.config, problem.graph);
+    problem.only = {QuantizerFamily::tcq, QuantizerFamily::nuq};
+    fake::state().memory_total = card - context_bytes;
+    fake::state().cublas_handle = 10 << 20;
+    fake::state().cublas_kernels = 30 << 20;
+    const cuda::DeviceUse use(0, context_bytes);
+    problem.memory = cuda_memory(use.overhead().total());
+    AllocationRequest request;
+    request.memory = MemoryBytes{card};
+    request.context = 4096;
+    request.gap = 1e-3;
+    const Plan plan = Allocator(problem).solve(request, {});
+    QVERIFY(plan.predicted.memory_bytes <= card && plan.predicted.memory_bytes > card - (16 << 20));
+    const auto device_plan = cuda::device_memory_plan(
+        problem.config, problem.graph, [&](const LinearLayer& layer) { return plan.quantizer_of(layer); },
+        request.context);
+    use.require_room(device_plan, request.context, 0); // on the card that it was made for
+    fake::state().memory_total = plan.predicted.memory_bytes - context_bytes; // on one that it just fits
+    use.require_room(device_plan, request.context, 0);
+    --fake::state().memory_total;
+    const std::string sentence = error_of([&] { use.require_room(device_plan, request.context, 0); });
+    QVERIFY2(sentence.find("the model needs") != std::string::npos, sentence.c_str());
   }
 
   // Others may take it between the question and the allocation.

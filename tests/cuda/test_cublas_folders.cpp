@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <algorithm>
 
-#include "cuda/cublas_folders.h"
+#include "cuda/launch/cublas_folders.h"
 #include "tests/support/test_support.h"
 
 using namespace intarsia;

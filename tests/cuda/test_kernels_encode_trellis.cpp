@@ -136,7 +136,7 @@ struct Matrix {
     std::vector<float> values;
     bool any = false;
     for (unsigned t = 0; t < trellis::ring_weights; ++t) {
-      const trellis::Place place = trellis::place(i, t);
+      const trellis::TilePosition place = trellis::place(i, t);
       const int y = 64 * panel + int(place.row), x = 16 * part + int(place.column);
       any |= y < rows && x < columns;
       values.push_back(y < rows && x < columns ? weights[std::size_t(y * stride + x)] : 0);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "cuda/linear_plan.h"
+#include "cuda/launch/linear_plan.h"
 #include "tests/cuda/linear_test.h"
 
 using namespace intarsia;
@@ -130,7 +130,7 @@ std::vector<std::byte> stored_codes(QuantizerId id, MatrixShape shape, const std
   const std::size_t width = quarters * vector / 4, per_row = (shape.columns + vector - 1) / vector;
   for (std::size_t r = 0; r < shape.rows; ++r)
     for (unsigned step = 0; step < 256; step += unsigned(vector)) {
-      const cuda::TilePlace place = cuda::tile_place(step);
+      const cuda::TilePosition place = cuda::tile_position(step);
       if (place.row != r % 16) continue;
       for (std::size_t tile = 0; 16 * tile + place.column < shape.columns; ++tile)
         move_bits(8 * (r / 16 * row.bytes + tile * 8 * quarters) + step * quarters / 4,

@@ -114,7 +114,7 @@ class TestKernelsSampling : public QObject {
 
   // More tokens of one weight than shared memory gathers: they are looked through in place.
   void many_alike() {
-    static_assert(kernels::most_gathered < 3000);
+    static_assert(kernels::max_gathered < 3000);
     QVERIFY(agrees(3000, 3, {1, 1, 0, 128}, 0, true));
     QVERIFY(agrees(3000, 3, {1, 0.5, 2500, 128}, 0, true));
     QVERIFY(agrees(3000, 2, {100, 0.9, 0, 128}, 0.1f, false));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The trellis kernels: activations in bytes, products from the codes, and rows as binary16.
 #include "cuda/kernels/quantize_rows.cuh"
-#include "cuda/trellis_plan.h"
+#include "cuda/launch/trellis_plan.h"
 #include "tests/cuda/linear_test.h"
 
 using namespace intarsia;
@@ -38,7 +38,7 @@ struct Activations {
                          kernels::quantize_shared_bytes(), {written(words), written(sums), written(scales)},
                          halves.data(), int(d_in), rows());
   }
-  int byte(std::size_t row, int term, std::size_t k) const { // as cuda/int8_rows.h says
+  int byte(std::size_t row, int term, std::size_t k) const { // as core/memory/cuda/int8_rows.h says
     const cuda::Int8Rows from = rows().from(row);
     const std::size_t word = k / 64 * 16 + k % 64 / 16 * 4 + k % 4;
     const std::uint32_t four = from.words[std::size_t(term * from.steps) * cuda::int8_step_words + word];
@@ -275,7 +275,7 @@ class TestKernelsTrellis : public QObject {
   // The largest state all over and the largest activations: the bytes' sum is beyond 2^31, the product
   // within.
   void the_widest_sums_fit() {
-    constexpr std::size_t d_in = std::size_t(kernels::most_trellis_steps) * 64;
+    constexpr std::size_t d_in = std::size_t(kernels::max_trellis_steps) * 64;
     QVERIFY(std::int64_t(trellis::offset) * 127 * std::int64_t(d_in) < (std::int64_t(1) << 31));
     // At 4 bits, bits that repeat every 16 have four states: those with the largest sum.
     const auto sum_of = [](std::uint32_t state) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "cuda/launch_groups.h"
+#include "cuda/launch/launch_groups.h"
 #include "tests/support/test_support.h"
 
 using namespace intarsia;

@@ -2,10 +2,10 @@
 // Device memory as planned on the host.
 #include <set>
 
+#include "core/memory/cuda/memory_plan.h"
+#include "core/memory/cuda/rotation_split.h"
 #include "core/palette/quantized_linear.h"
-#include "cuda/linear_layout.h"
-#include "cuda/memory_plan.h"
-#include "cuda/rotation_split.h"
+#include "cuda/launch/linear_layout.h"
 #include "tests/support/test_support.h"
 
 using namespace intarsia;

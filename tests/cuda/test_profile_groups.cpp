@@ -2,7 +2,7 @@
 #include <set>
 
 #include "core/device/latency_table.h"
-#include "cuda/profile_groups.h"
+#include "cuda/profile/profile_groups.h"
 #include "tests/support/test_support.h"
 
 using namespace intarsia;

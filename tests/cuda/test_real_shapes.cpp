@@ -7,8 +7,8 @@
 
 #include "core/base/mapped_file.h"
 #include "core/model/layer_graph.h"
-#include "cuda/linear_plan.h"
-#include "cuda/profile_groups.h"
+#include "cuda/launch/linear_plan.h"
+#include "cuda/profile/profile_groups.h"
 #include "tests/support/test_support.h"
 
 using namespace intarsia;

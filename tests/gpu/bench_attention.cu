@@ -10,13 +10,13 @@
 
 #include "core/base/half.h"
 #include "core/base/random.h"
-#include "cuda/check.cuh"
-#include "cuda/device_memory.cuh"
-#include "cuda/device_query.h"
-#include "cuda/kernels.h"
-#include "cuda/stream.h"
-#include "cuda/timer.h"
-#include "cuda/upload.h"
+#include "cuda/backend/device_query.h"
+#include "cuda/launch/kernel_launches.h"
+#include "cuda/launch/timer.h"
+#include "cuda/memory/check.cuh"
+#include "cuda/memory/device_memory.cuh"
+#include "cuda/memory/stream.h"
+#include "cuda/memory/upload.h"
 
 using namespace intarsia;
 using namespace intarsia::cuda;

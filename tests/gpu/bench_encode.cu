@@ -18,9 +18,9 @@
 
 #include "core/base/random.h"
 #include "core/palette/trellis.h"
-#include "cuda/check.cuh"
-#include "cuda/device_query.h"
-#include "cuda/encoders.h"
+#include "cuda/memory/check.cuh"
+#include "cuda/backend/device_query.h"
+#include "cuda/encode/encoders.h"
 
 using namespace intarsia;
 

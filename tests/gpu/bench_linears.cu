@@ -14,10 +14,10 @@
 #include <vector>
 
 #include "core/base/random.h"
-#include "cuda/check.cuh"
-#include "cuda/device_memory.cuh"
-#include "cuda/device_query.h"
-#include "cuda/linears.h"
+#include "cuda/backend/device_query.h"
+#include "cuda/launch/linears.h"
+#include "cuda/memory/check.cuh"
+#include "cuda/memory/device_memory.cuh"
 
 using namespace intarsia;
 using namespace intarsia::cuda;
@@ -74,7 +74,7 @@ Options parse(int count, char** words) {
       for (const char* at = words[++i]; *at;) {
         char* end = nullptr;
         const long batch = std::strtol(at, &end, 10);
-        if (end == at || batch < 1 || batch > most_decode_rows)
+        if (end == at || batch < 1 || batch > max_decode_rows)
           throw std::invalid_argument("--batches takes numbers from 1 to 16 with commas between them");
         options.batches.push_back(int(batch));
         at = *end == ',' ? end + 1 : end;
@@ -154,10 +154,10 @@ class Group {
   Group(QuantizerId id, const Layer& layer, std::size_t cache_bytes)
       : scales_(upload(std::vector<Half>(std::size_t(layer.total()), 0x2400), "row scales"))
       , codebook_(upload(codebook_of(id), "a codebook"))
-      , x_(upload(std::vector<Half>(std::size_t(most_decode_rows * layer.d_in), 0x3400), "activations"))
-      , int8_(most_decode_rows * int8_row_bytes(std::size_t(layer.d_in), int8_terms), "activations in bytes")
+      , x_(upload(std::vector<Half>(std::size_t(max_decode_rows * layer.d_in), 0x3400), "activations"))
+      , int8_(max_decode_rows * int8_row_bytes(std::size_t(layer.d_in), int8_terms), "activations in bytes")
       , split_(upload(std::vector<std::byte>(linear_scratch_bytes()), "zeros"))
-      , y_(std::size_t(most_decode_rows) * std::size_t(layer.total()), "outputs")
+      , y_(std::size_t(max_decode_rows) * std::size_t(layer.total()), "outputs")
       , d_in_(layer.d_in) {
     std::vector<std::uint64_t> starts;
     std::uint64_t bytes = 0;
@@ -206,7 +206,7 @@ class Group {
  private:
   LinearInput activations(int batch, const Stream& stream) const {
     const Int8Rows bytes =
-        int8_rows_in(int8_.get(), std::size_t(most_decode_rows), std::size_t(d_in_), int8_terms);
+        int8_rows_in(int8_.get(), std::size_t(max_decode_rows), std::size_t(d_in_), int8_terms);
     launch_quantize_rows(x_.get(), batch, d_in_, bytes, stream);
     return {x_.get(), bytes};
   }

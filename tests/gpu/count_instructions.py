@@ -3,7 +3,7 @@
 """Instructions in the main loops, from the machine code: a weight for decoding kernels, a state for the trellis
 encoder. Needs no GPU.
 
-  nvcc -I. -O3 -std=c++20 --expt-relaxed-constexpr -arch=sm_90 -cubin -o linears.cubin cuda/linears.cu
+  nvcc -I. -O3 -std=c++20 --expt-relaxed-constexpr -arch=sm_90 -cubin -o linears.cubin cuda/launch/linears.cu
   tests/gpu/count_instructions.py linears.cubin [nvdisasm]
   (trellis_rates_*.cu in the same way; encoders.cu with -fmad=false)
 

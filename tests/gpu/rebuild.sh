@@ -25,19 +25,20 @@ fi
 compile() {
   object=$work/objects/$(echo "$1" | tr / _).o
   case $1 in
-    cuda/encoders.cu) more=-fmad=false ;;
+    cuda/encode/encoders.cu) more=-fmad=false ;;
+    app/worker/backends.cpp) more=-DINTARSIA_HAVE_CUDA ;;
     *) more= ;;
   esac
   case $1 in
     *.cu) echo "nvcc -std=c++20 -O3 -DNDEBUG --expt-relaxed-constexpr -arch=${ARCH:-native} $more -I$work -I$work/include" \
       "-Xcompiler=-fPIC,-ffp-contract=off -c $source/$1 -o $object" ;;
-    *) echo "g++ -std=c++20 -O3 -DNDEBUG -fPIC -ffp-contract=off -I$work -I$work/include -isystem $cuda/include" \
+    *) echo "g++ -std=c++20 -O3 -DNDEBUG -fPIC -ffp-contract=off $more -I$work -I$work/include -isystem $cuda/include" \
       "-c $source/$1 -o $object" ;;
   esac
 }
 cd "$source"
-for file in cuda/*.cu cuda/*.cpp app/worker/*.cpp tests/gpu/bench_*.cu; do
-  [ "$file" = app/worker/gpu_none.cpp ] || compile "$file"
+for file in cuda/*.cpp cuda/*/*.cu cuda/*/*.cpp app/worker/*.cpp tests/gpu/bench_*.cu; do
+  compile "$file"
 done | xargs -P "${JOBS:-$(nproc)}" -I{} sh -ec '{}'
 
 objects() { for each in "$work"/objects/"$1"_*.o; do echo "$each"; done; }

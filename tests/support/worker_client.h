@@ -14,8 +14,8 @@
 namespace intarsia::test {
 
 inline std::shared_ptr<WorkerClient>
-worker_client(std::chrono::milliseconds grace = std::chrono::seconds(5)) {
-  return std::make_shared<WorkerClient>(WorkerOptions{INTARSIA_WORKER, grace, 0});
+worker_client(std::chrono::milliseconds stop_timeout = std::chrono::seconds(5)) {
+  return std::make_shared<WorkerClient>(WorkerOptions{INTARSIA_WORKER, stop_timeout, 0});
 }
 
 // 'R', 'S', 'Z' … as /proc shows it; 0 when there is no such process.

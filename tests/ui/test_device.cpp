@@ -12,7 +12,7 @@
 #include <QTextBrowser>
 #include <QToolButton>
 
-#include "core/worker/device_jobs.h"
+#include "core/jobs/usable_devices.h"
 #include "tests/support/paths.h"
 #include "tests/support/test_support.h"
 #include "tests/ui/window_under_test.h"
@@ -37,6 +37,8 @@ Device cpu() {
   return device;
 }
 
+constexpr std::uint64_t gpu_backend_bytes = std::uint64_t(300) << 20;
+
 // No machine has so many GPUs: what is computed on one fails.
 Device gpu(int index, const std::string& reason) {
   Device device;
@@ -45,6 +47,7 @@ Device gpu(int index, const std::string& reason) {
   device.name = "Made-up GPU " + std::to_string(index);
   device.memory_total = std::uint64_t(24) << 30;
   device.memory_free = std::uint64_t(20) << 30;
+  device.backend_bytes = gpu_backend_bytes;
   device.usable = reason.empty();
   device.reason = reason;
   return device;
@@ -157,7 +160,8 @@ class TestDevice : public QObject, private test::WindowUnderTest {
     QTRY_COMPARE_WITH_TIMEOUT(session_->sensitivities().job().state, JobState::failed, timeout);
     QVERIFY(shows(session_->sensitivities().job().sentence));
     QTRY_VERIFY_WITH_TIMEOUT(session_->planner().plan() != nullptr, timeout);
-    QVERIFY(session_->sensitivities().kind() == SensitivityKind::provisional); // planned all the same
+    QVERIFY(session_->sensitivities().kind() == SensitivityKind::provisional); // planned all the same,
+    QCOMPARE(session_->planner().memory().program, gpu_backend_bytes);         // with the GPU's memory
     session_->devices().choose("cpu");                                         // which can
     QTRY_VERIFY_WITH_TIMEOUT(session_->sensitivities().kind() == SensitivityKind::measured, timeout);
     QTRY_VERIFY_WITH_TIMEOUT(session_->planner().plan() != nullptr, timeout);

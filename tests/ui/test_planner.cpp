@@ -2,9 +2,9 @@
 // Inputs, undo and answers of the planner, with a tiny model and made-up sensitivities.
 #include <QSignalSpy>
 
-#include "core/allocation/provisional_sensitivity.h"
 #include "core/checkpoint/checkpoint.h"
 #include "core/device/device_profile.h"
+#include "core/sensitivity/provisional_sensitivity.h"
 #include "tests/support/test_support.h"
 #include "ui/session/planner.h"
 
@@ -48,6 +48,24 @@ class TestPlanner : public QObject {
     QVERIFY(bits >= 4);
     QVERIFY(double(planner_->plan()->predicted.memory_bytes) <= bytes_of(planner_->inputs().memory));
     QVERIFY(!planner_->undo_stack().canUndo());
+  }
+
+  void the_memory_is_that_of_the_chosen_device() {
+    constexpr std::uint64_t backend_bytes = std::uint64_t(500) << 20;
+    const double before = bytes_of(planner_->inputs().memory);
+    planner_->set_memory_model(cuda_memory(backend_bytes));
+    QTRY_VERIFY_WITH_TIMEOUT(settled() && bytes_of(planner_->inputs().memory) > double(backend_bytes),
+                             timeout); // begun again: nobody has chosen a budget
+    QCOMPARE(planner_->memory().program, backend_bytes);
+    QCOMPARE(planner_->memory().total(), planner_->plan()->predicted.memory_bytes);
+    QVERIFY(planner_->answer().memory_range.low > double(backend_bytes));
+    planner_->set_memory_model(cpu_memory());
+    QTRY_VERIFY_WITH_TIMEOUT(settled() && bytes_of(planner_->inputs().memory) == before, timeout);
+    const MemoryBytes chosen{std::uint64_t(before * 1.1)};
+    planner_->set_memory(chosen);
+    planner_->set_memory_model(cuda_memory(0));
+    QTRY_VERIFY_WITH_TIMEOUT(!planner_->plan() || settled(), timeout);
+    QVERIFY(same_memory(planner_->inputs().memory, chosen)); // that a person chose stays
   }
 
   void a_drag_is_one_step_and_undo_brings_the_solution_back() {

@@ -42,7 +42,8 @@ class TestSessionParts : public QObject {
   QTemporaryDir dir_;
   std::shared_ptr<const OpenedModel> tiny_;
   QString tiny_path_;
-  std::shared_ptr<Workplace> here_ = std::make_shared<Workplace>(processor("cpu", 1 << 30));
+  std::shared_ptr<const ExecutionTarget> here_ =
+      std::make_shared<const ExecutionTarget>(processor("cpu", 1 << 30));
 
  private slots:
   void initTestCase() {
@@ -197,7 +198,7 @@ class TestSessionParts : public QObject {
   void sensitivities_are_there_at_once_and_get_better() {
     LoadedModels models;
     Sensitivities sensitivities(models);
-    sensitivities.set_workplace(here_);
+    sensitivities.set_target(here_);
     std::vector<SensitivityKind> kinds;
     std::vector<std::size_t> samples;
     connect(&sensitivities, &Sensitivities::changed, this, [&] {
@@ -218,7 +219,7 @@ class TestSessionParts : public QObject {
 
     LoadedModels others;
     Sensitivities again(others); // remembered
-    again.set_workplace(here_);
+    again.set_target(here_);
     again.set_model(tiny_);
     QTRY_VERIFY_WITH_TIMEOUT(again.kind() == SensitivityKind::measured, timeout);
     QVERIFY(!others.original);
@@ -233,7 +234,7 @@ class TestSessionParts : public QObject {
     const auto opened = std::make_shared<const OpenedModel>(open_model(to_path(path)));
     LoadedModels models;
     Sensitivities sensitivities(models);
-    sensitivities.set_workplace(here_);
+    sensitivities.set_target(here_);
     connect(&sensitivities, &Sensitivities::changed, this, [&] {
       if (sensitivities.kind() == SensitivityKind::partial) sensitivities.settle();
     });
@@ -244,7 +245,7 @@ class TestSessionParts : public QObject {
     QVERIFY(!sensitivities.measuring());
     LoadedModels others;
     Sensitivities again(others);
-    again.set_workplace(here_);
+    again.set_target(here_);
     again.set_model(opened);
     QTRY_VERIFY_WITH_TIMEOUT(again.kind() == SensitivityKind::measured, timeout);
     QCOMPARE(again.value()->samples, samples);
@@ -253,7 +254,7 @@ class TestSessionParts : public QObject {
   void a_quantization_is_taken_up_with_its_own_plan() {
     LoadedModels models;
     Quantization quantization(models);
-    quantization.set_workplace(here_);
+    quantization.set_target(here_);
     quantization.set_model(tiny_, tiny_path_);
     const Plan plan = test::mixed_plan(tiny_->graph());
     const QString out = dir_.filePath("interrupted");
@@ -275,7 +276,7 @@ class TestSessionParts : public QObject {
   void remains_of_another_model_cannot_be_taken_up() {
     LoadedModels models;
     Quantization quantization(models);
-    quantization.set_workplace(here_);
+    quantization.set_target(here_);
     quantization.set_model(tiny_, tiny_path_);
     const QString out = dir_.filePath("foreign");
     QVERIFY(QDir().mkpath(out + ".partial"));
@@ -291,7 +292,7 @@ class TestSessionParts : public QObject {
   void a_conversation_outlives_a_change_of_who_speaks() {
     LoadedModels models;
     Chat chat(models);
-    chat.set_workplace(here_);
+    chat.set_target(here_);
     chat.set_original({tiny_path_, "tiny, original"});
     chat.set_quantized({tiny_path_, "tiny at 3 bits"}); // who it is matters here, not how it was made
     ChatSettings settings;
@@ -325,7 +326,7 @@ class TestSessionParts : public QObject {
   void an_answer_that_fails_is_a_sentence_and_the_next_question_works() {
     LoadedModels models;
     Chat chat(models);
-    chat.set_workplace(here_);
+    chat.set_target(here_);
     chat.set_original({dir_.filePath("gone"), "gone"});
     chat.send("one", {});
     QTRY_VERIFY_WITH_TIMEOUT(!chat.answering() && chat.turns().back().answer().finished, timeout);

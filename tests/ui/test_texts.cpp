@@ -5,9 +5,9 @@
 #include <array>
 #include <cmath>
 
-#include "core/allocation/provisional_sensitivity.h"
 #include "core/checkpoint/checkpoint.h"
 #include "core/device/device_profile.h"
+#include "core/sensitivity/provisional_sensitivity.h"
 #include "tests/support/test_support.h"
 #include "ui/allocation/plan_text.h"
 #include "ui/budget/budget_text.h"

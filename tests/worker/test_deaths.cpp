@@ -5,7 +5,9 @@
 #include <sys/wait.h>
 #include <thread>
 
+#include "core/jobs/evaluate.h"
 #include "core/worker/worker_jobs.h"
+#include "tests/support/one_document.h"
 #include "tests/support/paths.h"
 #include "tests/support/tiny_model.h"
 #include "tests/support/worker_client.h"
@@ -35,7 +37,7 @@ class TestDeaths : public QObject {
                              },
                              stop};
     try {
-      perplexity_anywhere(model, tokens_, 512, -1, control);
+      evaluate_perplexity(model, one_document(tokens_), {512, 0}, control);
     } catch (const Error& error) {
       return error;
     }
@@ -65,7 +67,7 @@ class TestDeaths : public QObject {
 
   void verify_works(const std::shared_ptr<WorkerClient>& client) {
     const auto model = load_in_worker(client, opened_, "cpu", {});
-    QVERIFY(perplexity_anywhere(*model, short_, 64, -1, {}).tokens > 0);
+    QVERIFY(evaluate_perplexity(*model, one_document(short_), {64, 0}, {}).tokens > 0);
   }
 
  private slots:
@@ -81,7 +83,8 @@ class TestDeaths : public QObject {
     std::stop_source stop;
     const Error error = error_of_long_job(*model, stop.get_token(), [&] { stop.request_stop(); });
     QVERIFY(error.kind() == ErrorKind::cancelled);
-    QVERIFY(perplexity_anywhere(*model, short_, 64, -1, {}).tokens > 0); // the model is still there
+    QVERIFY(evaluate_perplexity(*model, one_document(short_), {64, 0}, {}).tokens >
+            0); // the model is still there
     QCOMPARE(client->pid(), pid);
   }
 
@@ -177,8 +180,9 @@ class TestDeaths : public QObject {
     const auto client = worker_client();
     const auto model = load_in_worker(client, opened_, "cpu", {});
     const std::vector<int> long_text(std::size_t(7) << 20, 1000); // five bytes each
-    QVERIFY(error_of([&] { perplexity_anywhere(*model, long_text, 512, -1, {}); }).find("too long") !=
-            std::string::npos);
+    QVERIFY(error_of([&] {
+              evaluate_perplexity(*model, one_document(long_text), {512, 0}, {});
+            }).find("too long") != std::string::npos);
     verify_works(client);
     ::kill(client->pid(), SIGKILL);
     verify_works(client);
@@ -203,7 +207,7 @@ class TestDeaths : public QObject {
       });
       const std::string sentence = error_of([&] {
         const auto model = load_in_worker(client, opened_, "cpu", {});
-        perplexity_anywhere(*model, std::vector<int>(4000, 7), 512, -1, {});
+        evaluate_perplexity(*model, one_document(std::vector<int>(4000, 7)), {512, 0}, {});
       });
       killer.join();
       // Empty: it came before anything had begun, and a fresh worker took over.
@@ -246,8 +250,9 @@ class TestDeaths : public QObject {
     const auto model = load_in_worker(one, opened_, "cpu", {}),
                neighbour = load_in_worker(other, opened_, "cpu", {});
     std::size_t scored = 0;
-    std::thread running(
-        [&] { scored = perplexity_anywhere(*neighbour, std::vector<int>(20000, 7), 512, -1, {}).tokens; });
+    std::thread running([&] {
+      scored = evaluate_perplexity(*neighbour, one_document(std::vector<int>(20000, 7)), {512, 0}, {}).tokens;
+    });
     error_of_long_job(*model, {}, [&] { ::kill(one->pid(), SIGKILL); });
     running.join();
     QVERIFY(scored > 19000);
@@ -267,7 +272,7 @@ class TestDeaths : public QObject {
     for (auto& [name, layer] : plan.layers) layer.quantizer = parse_quantizer_id("vq-2.5"); // quick
     quantize_model(*checkpoint, plan, path("alone"), {}, {});
     const auto client = worker_client();
-    WorkerQuantizeOptions options;
+    QuantizeOptions options;
     std::size_t layers = 0;
     options.on_layer = [&](const LayerDone&) {
       if (++layers == 3) ::kill(client->pid(), SIGKILL);

@@ -4,8 +4,10 @@
 #include <thread>
 
 #include "core/base/mapped_file.h"
+#include "core/jobs/evaluate.h"
 #include "core/runtime/conversation.h"
 #include "core/worker/worker_jobs.h"
+#include "tests/support/one_document.h"
 #include "tests/support/tiny_model.h"
 #include "tests/support/worker_client.h"
 
@@ -95,7 +97,7 @@ class TestJobs : public QObject {
     SamplingSettings greedy;
     greedy.temperature = 0;
     const auto talk = [&](LanguageModel& model) {
-      Conversation conversation(*opened_.tokenizer, model, usual_context(opened_), "");
+      Conversation conversation(*opened_.tokenizer, model, default_context(opened_), "");
       std::string said;
       for (const char* question : {"Is ebony a hard wood?", "And balsa?"})
         said += conversation.reply(question, 40, greedy, nullptr, {}).text + "\n";
@@ -105,16 +107,16 @@ class TestJobs : public QObject {
   }
 
   void evaluation_is_equal() {
-    const auto one = perplexity(*here_, text_, 256, -1, {});
+    const auto one = perplexity(*here_, one_document(text_), {256, 0}, {});
     double last = 0;
     const JobControl control{[&](const Progress& progress) { last = progress.done / progress.total; }, {}};
-    const auto other = perplexity_anywhere(*there_, text_, 256, -1, control);
+    const auto other = evaluate_perplexity(*there_, one_document(text_), {256, 0}, control);
     QVERIFY(one.perplexity == other.perplexity && one.standard_error == other.standard_error);
     QVERIFY(one.tokens == other.tokens && one.windows == other.windows);
     QCOMPARE(last, 1.0);
     // The same by logits that travel.
-    QVERIFY(perplexity(*there_, text_, 256, 0, {}).perplexity ==
-            perplexity(*here_, text_, 256, 0, {}).perplexity);
+    QVERIFY(perplexity(*there_, one_document(text_, 0), {256, 0}, {}).perplexity ==
+            perplexity(*here_, one_document(text_, 0), {256, 0}, {}).perplexity);
   }
 
   void quantizing_gives_the_same_bytes_and_the_same_divergence() {
@@ -127,7 +129,7 @@ class TestJobs : public QObject {
     std::vector<LayerDone> here_done, there_done;
     options.on_layer = [&](const LayerDone& layer) { here_done.push_back(layer); };
     quantize_model(*opened_.checkpoint, plan, path("here"), options, {});
-    WorkerQuantizeOptions remote;
+    QuantizeOptions remote;
     remote.seed = 9;
     remote.calibration = options.calibration;
     remote.on_layer = [&](const LayerDone& layer) { there_done.push_back(layer); };
@@ -146,9 +148,9 @@ class TestJobs : public QObject {
     const OpenedModel artifact = open_model(path("there"));
     const auto quantized_here = load_on_cpu(artifact.weights(), cpu_options(artifact), {});
     const auto quantized_there = load_in_worker(client_, artifact, "cpu", {});
-    const auto one = divergence(*quantized_here, *here_, text_, 128, -1, {});
+    const auto one = divergence(*quantized_here, *here_, one_document(text_), {128, 0}, {});
     for (LanguageModel* reference : {static_cast<LanguageModel*>(there_.get()), here_.get()}) {
-      const auto other = divergence_anywhere(*quantized_there, *reference, text_, 128, -1, {});
+      const auto other = evaluate_divergence(*quantized_there, *reference, one_document(text_), {128, 0}, {});
       QVERIFY(one.mean_kl == other.mean_kl && one.top1_agreement == other.top1_agreement);
       QVERIFY(one.model.perplexity == other.model.perplexity);
     }
@@ -190,14 +192,14 @@ class TestJobs : public QObject {
   }
 
   void two_clients_at_once() {
-    const auto expected = perplexity(*here_, text_, 128, -1, {}).perplexity;
+    const auto expected = perplexity(*here_, one_document(text_), {128, 0}, {}).perplexity;
     std::vector<double> found(4);
     std::vector<std::thread> threads;
     for (std::size_t i = 0; i < found.size(); ++i) // two workers, two threads each
       threads.emplace_back([&, i, client = i % 2 ? client_ : nullptr]() mutable {
         if (!client) client = worker_client();
         const auto model = load_in_worker(client, opened_, "cpu", {});
-        found[i] = perplexity_anywhere(*model, text_, 128, -1, {}).perplexity;
+        found[i] = evaluate_perplexity(*model, one_document(text_), {128, 0}, {}).perplexity;
       });
     for (std::thread& thread : threads) thread.join();
     for (const double perplexity : found) QVERIFY(perplexity == expected);

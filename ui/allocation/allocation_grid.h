@@ -12,9 +12,9 @@
 #include <vector>
 
 #include "core/allocation/plan.h"
-#include "core/allocation/sensitivity.h"
 #include "core/model/layer_graph.h"
 #include "core/palette/quantizer_id.h"
+#include "core/sensitivity/sensitivity.h"
 
 namespace intarsia::ui {
 

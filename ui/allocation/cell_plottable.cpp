@@ -29,21 +29,7 @@ QColor mix(const QColor& from, const QColor& to, double t) {
 }
 
 // The family is a letter, never a hue.
-QString family_letter(QuantizerFamily family) {
-  switch (family) {
-  case QuantizerFamily::nuq:
-    return QStringLiteral("N");
-  case QuantizerFamily::vq:
-    return QStringLiteral("V");
-  case QuantizerFamily::tcq:
-    return QStringLiteral("T");
-  case QuantizerFamily::half_tcq:
-    return QStringLiteral("H");
-  case QuantizerFamily::f16:
-    return QStringLiteral("F");
-  }
-  return {};
-}
+QString letter_of(QuantizerFamily family) { return QString(QLatin1Char(family_letter(family))); }
 
 } // namespace
 
@@ -143,7 +129,7 @@ void CellPlottable::draw_marks(QCPPainter* painter, const AllocationCell& cell, 
     painter->setFont(small);
     painter->setPen(faint);
     painter->drawText(rect.adjusted(4, 2, -4, -2), Qt::AlignLeft | Qt::AlignTop,
-                      family_letter(cell.quantizer->family));
+                      letter_of(cell.quantizer->family));
     painter->setFont(style_.font);
   }
   painter->setPen(Qt::NoPen);

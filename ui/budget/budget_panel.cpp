@@ -31,20 +31,8 @@ QHBoxLayout* row(QWidget* left, QWidget* right) {
 }
 
 QString family_help(QuantizerFamily family) {
-  switch (family) {
-  case QuantizerFamily::nuq:
-    return QObject::tr(
-        "Scalar quantizers: each weight is one of a few values. The fastest to decode, 2 to 8 bits.");
-  case QuantizerFamily::vq:
-    return QObject::tr("Vector quantizers: two weights share a code. Half steps of bits, quick to decode.");
-  case QuantizerFamily::tcq:
-    return QObject::tr("Trellis-coded quantizers: the least distortion for their bits, in quarter steps.");
-  case QuantizerFamily::half_tcq:
-    return QObject::tr("Half trellis codes: rates between two trellis codes, a mixture of both.");
-  case QuantizerFamily::f16:
-    return QObject::tr("16-bit floats: layers may stay as they are.");
-  }
-  return {};
+  const std::string_view text = family_description(family);
+  return QString::fromUtf8(text.data(), qsizetype(text.size()));
 }
 
 } // namespace

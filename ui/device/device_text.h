@@ -5,8 +5,8 @@
 #include <QString>
 #include <vector>
 
-#include "core/base/kernel_check.h"
 #include "core/device/device.h"
+#include "core/tensor/kernel_check.h"
 #include "ui/session/latency.h"
 
 namespace intarsia::ui {

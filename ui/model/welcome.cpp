@@ -7,9 +7,9 @@
 #include <QPushButton>
 #include <QStyle>
 
+#include "ui/session/recent_models.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/card.h"
-#include "ui/window/recent_models.h"
 
 namespace intarsia::ui {
 

@@ -5,7 +5,7 @@
 #include <QLocale>
 #include <algorithm>
 
-#include "core/allocation/memory_model.h"
+#include "core/allocation/plan_memory.h"
 #include "ui/model/source_facts.h"
 
 namespace intarsia::ui {
@@ -51,7 +51,8 @@ QString reason_not_to_quantize(StudioSession& session) {
 
 QString source_warning(const OpenedModel& opened, const Plan& plan) {
   const SourceFacts source = source_facts(opened);
-  const std::uint64_t result = plan_memory(opened.config(), opened.graph(), plan, 1).model_alone();
+  const std::uint64_t result =
+      plan_memory(*cpu_memory(), opened.config(), opened.graph(), plan, 1).model_alone();
   QStringList sentences;
   if (source.lossy)
     sentences << tr("The source is stored as %1 (%2), so it was quantized before: what that lost stays lost, "

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "core/base/error.h"
-#include "ui/session/device_jobs.h"
+#include "core/jobs/load.h"
 #include "ui/session/file_path.h"
 
 namespace intarsia::ui {
@@ -12,7 +12,7 @@ namespace intarsia::ui {
 Chat::Chat(LoadedModels& models, QObject* parent)
     : QObject(parent)
     , models_(models)
-    , workplace_(std::make_shared<Workplace>(Device())) {
+    , target_(std::make_shared<const ExecutionTarget>(Device())) {
   connect(&runner_, &JobRunner::failed, this, &Chat::end);
   connect(&runner_, &JobRunner::cancelled, this, [this] { end({}); }); // while it was loaded
 }
@@ -34,9 +34,9 @@ void Chat::set_quantized(const ChatModel& model) {
   emit changed();
 }
 
-void Chat::set_workplace(std::shared_ptr<Workplace> workplace) {
-  if (workplace == workplace_) return;
-  workplace_ = std::move(workplace);
+void Chat::set_target(std::shared_ptr<const ExecutionTarget> target) {
+  if (target == target_) return;
+  target_ = std::move(target);
   runner_.cancel();
   forget_talk();
   emit changed();
@@ -90,8 +90,8 @@ std::shared_ptr<Chat::Talk> Chat::converse(RunningModel running, const std::stri
   auto talk = std::make_shared<Talk>();
   talk->running = std::move(running);
   const OpenedModel& opened = *talk->running.opened;
-  talk->conversation =
-      std::make_unique<Conversation>(*opened.tokenizer, *talk->running.model, usual_context(opened), system);
+  talk->conversation = std::make_unique<Conversation>(*opened.tokenizer, *talk->running.model,
+                                                      default_context(opened), system);
   for (const Exchange& exchange : history) talk->conversation->remember(exchange.question, exchange.answer);
   return talk;
 }
@@ -118,14 +118,14 @@ void Chat::answer_last(const ChatSettings& settings) {
   if (talk_system_ != settings.system) forget_talk();
   talk_system_ = settings.system;
   runner_.start([this, settings, question = turn.question, speaker = speaker_, path = model(speaker_).path,
-                 said = history(turns_.size() - 1), talk = talk_, workplace = workplace_,
+                 said = history(turns_.size() - 1), talk = talk_, target = target_,
                  running = speaker_ == Speaker::original ? models_.original : models_.quantized](
                     const JobControl& control, const JobRunner::Post& post) mutable -> JobRunner::Finish {
     if (talk) running = talk->running;
-    if (!running || !lives(*running.model)) {
+    if (!running || !is_alive(*running.model)) {
       talk.reset();
       auto opened = std::make_shared<const OpenedModel>(open_model(to_path(path)));
-      auto model = load_at(workplace->get(), *opened, usual_context(*opened), control);
+      auto model = load(*target, *opened, default_context(*opened), control);
       running = {std::move(opened), std::move(model)};
     }
     if (!running.opened->tokenizer)
@@ -139,10 +139,10 @@ void Chat::answer_last(const ChatSettings& settings) {
     };
     const auto result = talk->conversation->reply(question.toStdString(), std::size_t(settings.max_tokens),
                                                   settings.sampling, on_text, control.stop);
-    return [this, result, talk, speaker, workplace, path] {
+    return [this, result, talk, speaker, target, path] {
       finish(result, *talk->conversation);
       // Nothing is kept on a device that is no longer the chosen one, nor of a model that is no longer open.
-      if (workplace != workplace_ || path != model(speaker).path) return;
+      if (target != target_ || path != model(speaker).path) return;
       (speaker == Speaker::original ? models_.original : models_.quantized) = talk->running;
       if (speaker == speaker_) talk_ = talk;
       emit changed();

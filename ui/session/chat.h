@@ -6,9 +6,9 @@
 #include <memory>
 #include <vector>
 
+#include "core/jobs/execution_target.h"
 #include "core/runtime/conversation.h"
 #include "ui/session/loaded_models.h"
-#include "ui/session/workplace.h"
 
 namespace intarsia::ui {
 
@@ -57,7 +57,7 @@ class Chat : public QObject {
   // Another model is open: the conversation ends.
   void set_original(const ChatModel& model);
   void set_quantized(const ChatModel& model); // another was made: the conversation goes on
-  void set_workplace(std::shared_ptr<Workplace> workplace);
+  void set_target(std::shared_ptr<const ExecutionTarget> target);
 
   const std::vector<ChatTurn>& turns() const { return turns_; }
   bool answering() const { return runner_.running(); }
@@ -101,7 +101,7 @@ class Chat : public QObject {
 
   LoadedModels& models_;
   ChatModel original_, quantized_;
-  std::shared_ptr<Workplace> workplace_;
+  std::shared_ptr<const ExecutionTarget> target_;
   std::vector<ChatTurn> turns_;
   Speaker speaker_ = Speaker::original;
   // That the last answer came from; used by one job at a time. Null: the next begins with the history.

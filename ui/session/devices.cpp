@@ -4,8 +4,8 @@
 #include <QSettings>
 #include <random>
 
-#include "core/device/bandwidth_cache.h"
-#include "ui/session/device_jobs.h"
+#include "core/jobs/result_cache.h"
+#include "core/jobs/run_selftest.h"
 
 namespace intarsia::ui {
 namespace {
@@ -23,10 +23,10 @@ Device unknown_cpu() {
 // machine's.
 void steady_bandwidth(Device& device) {
   if (device.kind != DeviceKind::cpu || device.bandwidth <= 0) return;
-  if (const auto best = kept_bandwidth(device); best && *best >= device.bandwidth)
-    device.bandwidth = *best;
+  if (const auto best = cached_measurements(device); best && best->bandwidth >= device.bandwidth)
+    device.bandwidth = best->bandwidth;
   else
-    keep_bandwidth(device);
+    cache_measurements(device);
 }
 
 } // namespace
@@ -35,7 +35,7 @@ Devices::Devices(Find find, QObject* parent)
     : QObject(parent)
     , find_devices_(std::move(find))
     , device_(unknown_cpu())
-    , workplace_(std::make_shared<Workplace>(device_)) {
+    , target_(std::make_shared<const ExecutionTarget>(device_)) {
   connect(&looker_, &JobRunner::failed, this, &Devices::failed);
   connect(&selftest_, &TrackedJob::changed, this, &Devices::selftest_changed);
 }
@@ -83,7 +83,7 @@ void Devices::settle_on(const Device& device) {
   const bool other = device.id != device_.id;
   device_ = device; // its free memory is new in any case
   if (!other) return;
-  workplace_ = std::make_shared<Workplace>(device);
+  target_ = std::make_shared<const ExecutionTarget>(device);
   selftest_.abandon();
   checks_.clear();
   emit changed();
@@ -94,11 +94,11 @@ void Devices::run_selftest() {
   if (selftest_.running()) return;
   checks_.clear();
   const std::uint64_t seed = std::random_device()(); // other shapes and inputs each time
-  selftest_.start([this, seed, workplace = workplace_](const JobControl& control,
-                                                       const JobRunner::Post&) -> JobRunner::Finish {
-    const auto checks = selftest_at(workplace->get(), seed, control);
-    return [this, checks] { checks_ = checks; };
-  });
+  selftest_.start(
+      [this, seed, target = target_](const JobControl& control, const JobRunner::Post&) -> JobRunner::Finish {
+        const auto checks = intarsia::selftest(*target, {.seed = seed}, control);
+        return [this, checks] { checks_ = checks; };
+      });
 }
 
 } // namespace intarsia::ui

@@ -8,11 +8,11 @@
 #include <functional>
 #include <memory>
 
-#include "core/base/kernel_check.h"
 #include "core/device/device.h"
-#include "core/worker/device_jobs.h"
+#include "core/jobs/execution_target.h"
+#include "core/jobs/usable_devices.h"
+#include "core/tensor/kernel_check.h"
 #include "ui/session/tracked_job.h"
-#include "ui/session/workplace.h"
 
 namespace intarsia::ui {
 
@@ -25,7 +25,7 @@ class Devices : public QObject {
   const DeviceList& list() const { return list_; } // empty until it is looked for
   const Device& device() const { return device_; } // the CPU until then
   // Of the device with this id; it stays the same while nothing else is chosen.
-  const std::shared_ptr<Workplace>& workplace() const { return workplace_; }
+  const std::shared_ptr<const ExecutionTarget>& target() const { return target_; }
   const JobStatus& selftest() const { return selftest_.status(); }
   const std::vector<KernelCheck>& selftest_checks() const { return checks_; } // of the device
 
@@ -50,7 +50,7 @@ class Devices : public QObject {
   Find find_devices_;
   DeviceList list_;
   Device device_;
-  std::shared_ptr<Workplace> workplace_;
+  std::shared_ptr<const ExecutionTarget> target_;
   std::vector<KernelCheck> checks_;
   JobRunner looker_; // last: they use the others
   TrackedJob selftest_;

@@ -5,16 +5,15 @@
 #include "core/base/error.h"
 #include "core/base/resources.h"
 #include "core/device/device_profile.h"
-#include "core/runtime/cpu_profiler.h"
-#include "ui/session/device_jobs.h"
+#include "core/jobs/profile.h"
+#include "core/jobs/result_cache.h"
 #include "ui/session/file_path.h"
-#include "ui/session/latency_cache.h"
 
 namespace intarsia::ui {
 
 Latency::Latency(QObject* parent)
     : QObject(parent)
-    , workplace_(std::make_shared<Workplace>(Device())) {
+    , target_(std::make_shared<const ExecutionTarget>(Device())) {
   connect(&job_, &TrackedJob::changed, this, &Latency::progressed);
 }
 
@@ -26,10 +25,10 @@ void Latency::set_model(std::shared_ptr<const OpenedModel> model) {
   find_measured();
 }
 
-void Latency::set_device(const Device& device, std::shared_ptr<Workplace> workplace) {
+void Latency::set_device(const Device& device, std::shared_ptr<const ExecutionTarget> target) {
   const bool other = device.id != device_.id;
   device_ = device;
-  workplace_ = std::move(workplace);
+  target_ = std::move(target);
   if (!other) return;
   job_.abandon();
   finder_.abandon();
@@ -39,10 +38,18 @@ void Latency::set_device(const Device& device, std::shared_ptr<Workplace> workpl
 
 PlanTarget Latency::target() const {
   if (source_ == LatencySource::none || source_ == LatencySource::measured)
-    return {QString::fromStdString(device_.name), device_.memory_free, device_.memory_total,
-            device_.bandwidth, true};
-  return {QString::fromStdString(table_->device_name), table_->device_memory, table_->device_memory, 0,
-          false};
+    return {QString::fromStdString(device_.name),
+            device_.memory_free,
+            device_.memory_total,
+            device_.bandwidth,
+            true,
+            memory_of(device_)};
+  return {QString::fromStdString(table_->device_name),
+          table_->device_memory,
+          table_->device_memory,
+          0,
+          false,
+          memory_of(*table_)};
 }
 
 void Latency::set_table(std::optional<LatencyTable> table, LatencySource source) {
@@ -95,23 +102,23 @@ void Latency::plan_for_this_device() {
 void Latency::find_measured() {
   if (!can_measure()) return;
   finder_.start([this, opened = model_, device = device_](const JobControl&) -> JobRunner::Finish {
-    auto kept = LatencyCache(device, *opened).find();
-    if (!kept) return {};
-    return [this, kept = std::move(kept)] {
-      if (source_ == LatencySource::none) set_table(kept, LatencySource::measured);
+    auto cached = LatencyCache(device, *opened->checkpoint).find();
+    if (!cached) return {};
+    return [this, cached = std::move(cached)] {
+      if (source_ == LatencySource::none) set_table(cached, LatencySource::measured);
     };
   });
 }
 
 void Latency::measure() {
   if (!can_measure() || job_.running()) return;
-  job_.start([this, opened = model_, device = device_, workplace = workplace_](
-                 const JobControl& control, const JobRunner::Post&) -> JobRunner::Finish {
-    const LatencyCache cache(device, *opened);
+  job_.start([this, opened = model_, device = device_,
+              target = target_](const JobControl& control, const JobRunner::Post&) -> JobRunner::Finish {
+    const LatencyCache cache(device, *opened->checkpoint);
     auto table = cache.find();
     if (!table) {
-      table = profile_at(workplace->get(), *opened, control);
-      cache.keep(*table);
+      table = measure_latency(*target, *opened, {}, control);
+      cache.store(*table);
     }
     return [this, table = std::move(table)] { set_table(table, LatencySource::measured); };
   });

@@ -7,8 +7,9 @@
 
 #include "core/artifact/open_model.h"
 #include "core/device/latency_table.h"
+#include "core/jobs/execution_target.h"
+#include "core/memory/memory_model.h"
 #include "ui/session/tracked_job.h"
-#include "ui/session/workplace.h"
 
 namespace intarsia::ui {
 
@@ -26,6 +27,7 @@ struct PlanTarget {
   std::uint64_t memory_free = 0, memory_total = 0; // 0: unknown
   double bandwidth = 0;                            // bytes/s; 0: unknown
   bool here = true;                                // the device that jobs run on
+  std::shared_ptr<const MemoryModel> memory = cpu_memory();
 };
 
 class Latency : public QObject {
@@ -35,7 +37,7 @@ class Latency : public QObject {
 
   void set_model(std::shared_ptr<const OpenedModel> model); // forgets the table of the one before
   // The device that jobs run on; with the same id its free memory alone is new.
-  void set_device(const Device& device, std::shared_ptr<Workplace> workplace);
+  void set_device(const Device& device, std::shared_ptr<const ExecutionTarget> target);
 
   const std::optional<LatencyTable>& table() const { return table_; }
   LatencySource source() const { return source_; }
@@ -65,7 +67,7 @@ class Latency : public QObject {
 
   std::shared_ptr<const OpenedModel> model_;
   Device device_;
-  std::shared_ptr<Workplace> workplace_;
+  std::shared_ptr<const ExecutionTarget> target_;
   std::optional<LatencyTable> table_;
   LatencySource source_ = LatencySource::none;
   TrackedJob job_; // last: they use the others

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "core/allocation/budget.h"
-#include "core/palette/quantizer_id.h"
+#include "core/palette/quantizer.h"
 
 namespace intarsia::ui {
 
@@ -17,8 +17,7 @@ struct PlanInputs {
   std::optional<double> latency_seconds; // of a decode step; needs a latency table
   std::size_t context = 4096;            // tokens
   // What the command line uses too where it isn't told.
-  std::set<QuantizerFamily> families{QuantizerFamily::nuq, QuantizerFamily::vq, QuantizerFamily::tcq,
-                                     QuantizerFamily::half_tcq};
+  std::set<QuantizerFamily> families = default_families();
   std::map<std::string, QuantizerId> pins;
   std::map<std::string, std::set<QuantizerId>> forbidden;
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/session/planner.h"
 
+#include "core/allocation/plan_memory.h"
 #include <QUndoCommand>
 #include <algorithm>
 #include <cmath>
@@ -61,6 +62,7 @@ void Planner::set_model(const ModelConfig& config, const LayerGraph& graph) {
   latency_.reset();
   fixed_ = false;
   fresh_ = true;
+  first_bytes_.reset();
   answer_ = {};
   last_plan_.reset();
   frontier_ = {};
@@ -98,10 +100,24 @@ void Planner::set_latency_table(std::optional<LatencyTable> table) {
   new_problem();
 }
 
+void Planner::set_memory_model(std::shared_ptr<const MemoryModel> memory) {
+  const ModelMemory before = this->memory();
+  const bool same_kind = memory->device_kind() == memory_->device_kind();
+  memory_ = std::move(memory);
+  if (!config_ || (same_kind && this->memory().total() == before.total())) return;
+  const auto* bytes = std::get_if<MemoryBytes>(&inputs_.memory);
+  if (bytes && first_bytes_ == bytes->bytes) {
+    inputs_.memory = PlanInputs().memory;
+    fresh_ = true;
+    emit inputs_changed();
+  }
+  fixed_ ? emit plan_changed() : new_problem();
+}
+
 ModelMemory Planner::memory() const {
   if (!config_) return {};
-  return last_plan_ ? plan_memory(*config_, *graph_, *last_plan_, inputs_.context)
-                    : fixed_memory(*config_, *graph_, inputs_.context);
+  return last_plan_ ? plan_memory(*memory_, *config_, *graph_, *last_plan_, inputs_.context)
+                    : memory_->beside({*config_, *graph_, inputs_.context}, {});
 }
 
 void Planner::new_problem() {
@@ -121,6 +137,7 @@ void Planner::new_problem() {
   problem.graph = *graph_;
   problem.sensitivity = *sensitivity_;
   problem.latency = latency_;
+  problem.memory = memory_;
   problem.pins = inputs_.pins;
   problem.forbidden = inputs_.forbidden;
   problem.only = inputs_.families;
@@ -152,8 +169,8 @@ void Planner::begin_in_bytes() {
   const auto* bits = std::get_if<BitsPerWeight>(&inputs_.memory);
   if (!bits) return;
   constexpr double step = 0x1p20;
-  inputs_.memory =
-      MemoryBytes{std::uint64_t(std::ceil(answer_.memory_scale.bytes(bits->bits) / step) * step)};
+  first_bytes_ = std::uint64_t(std::ceil(answer_.memory_scale.bytes(bits->bits) / step) * step);
+  inputs_.memory = MemoryBytes{*first_bytes_};
   emit inputs_changed();
   request_plan();
 }

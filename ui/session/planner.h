@@ -5,7 +5,7 @@
 #include <QString>
 #include <QUndoStack>
 
-#include "core/allocation/memory_model.h"
+#include "core/memory/memory_model.h"
 #include "ui/session/plan_inputs.h"
 #include "ui/session/solver_thread.h"
 
@@ -25,6 +25,10 @@ class Planner : public QObject {
   void set_planned_model(const ModelConfig& config, const LayerGraph& graph, const Plan& plan);
   void set_sensitivity(std::optional<Sensitivity> sensitivity); // nothing: no plan
   void set_latency_table(std::optional<LatencyTable> table);    // the latency budget goes with the old one
+
+  // Of the device that is planned for. A budget that nobody has changed begins again with what it takes
+  // there.
+  void set_memory_model(std::shared_ptr<const MemoryModel> memory);
 
   bool has_model() const { return config_.has_value(); }
   bool fixed() const { return fixed_; } // the plan was made already
@@ -73,12 +77,14 @@ class Planner : public QObject {
   std::optional<LayerGraph> graph_;
   std::optional<Sensitivity> sensitivity_;
   std::optional<LatencyTable> latency_;
+  std::shared_ptr<const MemoryModel> memory_ = cpu_memory();
   PlanInputs inputs_;
   SolverAnswer answer_;
   std::optional<Plan> last_plan_;
   Frontier frontier_;
   bool fixed_ = false;
   bool fresh_ = false; // no answer yet: the budget is still the one that every model begins with
+  std::optional<std::uint64_t> first_bytes_; // that this was turned into
   int gesture_ = 0;
   QUndoStack undo_;
   SolverThread solver_; // last: its thread ends first

@@ -6,8 +6,9 @@
 #include "core/base/error.h"
 #include "core/base/mapped_file.h"
 #include "core/device/device.h"
-#include "core/worker/worker_jobs.h"
-#include "ui/session/device_jobs.h"
+#include "core/jobs/evaluate.h"
+#include "core/jobs/load.h"
+#include "core/jobs/quantize.h"
 #include "ui/session/file_path.h"
 
 namespace intarsia::ui {
@@ -21,10 +22,10 @@ Quality quality_of(const RunningModel& quantized, const RunningModel& original, 
   Quality quality;
   if (!original) {
     quality.quantized_perplexity =
-        perplexity_anywhere(*quantized.model, text, quality_options, control).perplexity;
+        evaluate_perplexity(*quantized.model, text, quality_options, control).perplexity;
     return quality;
   }
-  const auto result = divergence_anywhere(*quantized.model, *original.model, text, quality_options, control);
+  const auto result = evaluate_divergence(*quantized.model, *original.model, text, quality_options, control);
   quality.original_perplexity = result.reference.perplexity;
   quality.quantized_perplexity = result.model.perplexity;
   quality.kl = result.mean_kl;
@@ -42,7 +43,7 @@ QString partial_of(const QString& out) {
 Quantization::Quantization(LoadedModels& models, QObject* parent)
     : QObject(parent)
     , models_(models)
-    , workplace_(std::make_shared<Workplace>(Device())) {
+    , target_(std::make_shared<const ExecutionTarget>(Device())) {
   connect(&job_, &TrackedJob::changed, this, &Quantization::changed);
   connect(&job_, &TrackedJob::failed, this, &Quantization::failed);
   connect(&quality_job_, &TrackedJob::changed, this, &Quantization::quality_changed);
@@ -65,7 +66,7 @@ void Quantization::set_model(std::shared_ptr<const OpenedModel> model, const QSt
   emit quality_changed();
 }
 
-void Quantization::set_workplace(std::shared_ptr<Workplace> workplace) { workplace_ = std::move(workplace); }
+void Quantization::set_target(std::shared_ptr<const ExecutionTarget> target) { target_ = std::move(target); }
 
 bool Quantization::has_partial(const QString& out) { return QFileInfo::exists(partial_of(out)); }
 
@@ -99,7 +100,7 @@ void Quantization::start(const Plan& plan, const QString& out, bool resume) {
   out_ = out;
   job_.start(
       [this, out, resume, opened = model_, plan,
-       workplace = workplace_](const JobControl& control, const JobRunner::Post& post) -> JobRunner::Finish {
+       target = target_](const JobControl& control, const JobRunner::Post& post) -> JobRunner::Finish {
         QuantizeOptions options;
         options.resume = resume;
         options.calibration.emplace(); // on text that the model writes itself
@@ -110,15 +111,14 @@ void Quantization::start(const Plan& plan, const QString& out, bool resume) {
             emit changed();
           });
         };
-        const Place place = workplace->get();
-        quantize_at(place, *opened, plan, to_path(out), options, control);
+        intarsia::quantize(*target, *opened, plan, to_path(out), options, control);
         auto artifact = std::make_shared<const OpenedModel>(open_model(to_path(out)));
-        const RunningModel running{artifact, load_at(place, *artifact, usual_context(*artifact), control)};
-        return [this, out, running, workplace] {
+        const RunningModel running{artifact, load(*target, *artifact, default_context(*artifact), control)};
+        return [this, out, running, target] {
           artifact_ = out;
           artifact_plan_ = plan_;
-          models_.quantized = workplace == workplace_ ? running : RunningModel();
-          measure_quality(running, workplace);
+          models_.quantized = target == target_ ? running : RunningModel();
+          measure_quality(running, target);
           emit made();
         };
       },
@@ -127,23 +127,23 @@ void Quantization::start(const Plan& plan, const QString& out, bool resume) {
 
 // On the held-out text that came with the model, where there is one.
 void Quantization::measure_quality(const RunningModel& quantized,
-                                   const std::shared_ptr<Workplace>& workplace) {
+                                   const std::shared_ptr<const ExecutionTarget>& target) {
   const auto text = to_path(path_) / "heldout.txt";
   if (!model_->tokenizer || !std::filesystem::exists(text)) return;
   // In this process the original is there when its sensitivities were measured, else it is loaded where there
   // is ample room for it; a worker loads it for this alone.
-  const bool loads_original = uses_worker(workplace->device());
+  const bool loads_original = target->in_worker();
   const double needed = 4 * double(model_->graph().linear_weights() + model_->graph().embedding.weights());
   if (!models_.original && !loads_original && needed > 0.5 * double(available_memory())) return;
-  quality_job_.start([this, text, quantized, workplace, opened = model_,
+  quality_job_.start([this, text, quantized, target, opened = model_,
                       original = loads_original ? RunningModel() : models_.original](
                          const JobControl& control, const JobRunner::Post&) mutable -> JobRunner::Finish {
     const EvaluationText measured = evaluation_text(*opened->tokenizer, read_text_file(text));
     QString no_original;
     if (!original) try {
-        original = {opened, load_at(workplace->get(), *opened, quality_options.context, control)};
+        original = {opened, load(*target, *opened, quality_options.context, control)};
       } catch (const Error& error) { // it may be too large for the device: measure what can be
-        if (error.kind() == ErrorKind::cancelled || !lives(*quantized.model)) throw;
+        if (error.kind() == ErrorKind::cancelled || !is_alive(*quantized.model)) throw;
         no_original = QString::fromUtf8(error.what());
       }
     Quality quality = quality_of(quantized, original, measured, control);

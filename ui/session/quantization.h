@@ -8,9 +8,9 @@
 
 #include "core/allocation/plan.h"
 #include "core/artifact/quantize_job.h"
+#include "core/jobs/execution_target.h"
 #include "ui/session/loaded_models.h"
 #include "ui/session/tracked_job.h"
-#include "ui/session/workplace.h"
 
 namespace intarsia::ui {
 
@@ -27,7 +27,7 @@ class Quantization : public QObject {
   explicit Quantization(LoadedModels& models, QObject* parent = nullptr);
 
   void set_model(std::shared_ptr<const OpenedModel> model, const QString& path); // ends what is running
-  void set_workplace(std::shared_ptr<Workplace> workplace); // of the next job: a running one goes on
+  void set_target(std::shared_ptr<const ExecutionTarget> target); // of the next job: a running one goes on
 
   const JobStatus& job() const { return job_.status(); }
   bool running() const { return job_.running(); }
@@ -59,12 +59,12 @@ class Quantization : public QObject {
 
  private:
   void start(const Plan& plan, const QString& out, bool resume);
-  void measure_quality(const RunningModel& quantized, const std::shared_ptr<Workplace>& workplace);
+  void measure_quality(const RunningModel& quantized, const std::shared_ptr<const ExecutionTarget>& target);
 
   LoadedModels& models_;
   std::shared_ptr<const OpenedModel> model_;
   QString path_, out_, artifact_;
-  std::shared_ptr<Workplace> workplace_;
+  std::shared_ptr<const ExecutionTarget> target_;
   std::optional<Plan> plan_, artifact_plan_;
   std::vector<LayerDone> layers_;
   std::optional<Quality> quality_;

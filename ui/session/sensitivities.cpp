@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/session/sensitivities.h"
 
-#include "core/allocation/provisional_sensitivity.h"
-#include "core/allocation/sensitivity_cache.h"
 #include "core/base/error.h"
-#include "core/worker/worker_jobs.h"
+#include "core/jobs/measure_sensitivity.h"
+#include "core/jobs/result_cache.h"
+#include "core/sensitivity/provisional_sensitivity.h"
 #include "ui/session/file_path.h"
 
 namespace intarsia::ui {
@@ -24,7 +24,7 @@ std::optional<Sensitivity> measured_before(const OpenedModel& opened) {
 void remember(const OpenedModel& opened, const Sensitivity& sensitivity) {
   SensitivityOptions options;
   options.samples = sensitivity.samples;
-  SensitivityCache(*opened.checkpoint, {}, options).keep(sensitivity);
+  SensitivityCache(*opened.checkpoint, {}, options).store(sensitivity);
 }
 
 } // namespace
@@ -32,7 +32,7 @@ void remember(const OpenedModel& opened, const Sensitivity& sensitivity) {
 Sensitivities::Sensitivities(LoadedModels& models, QObject* parent)
     : QObject(parent)
     , models_(models)
-    , workplace_(std::make_shared<Workplace>(Device())) {
+    , target_(std::make_shared<const ExecutionTarget>(Device())) {
   connect(&job_, &TrackedJob::changed, this, &Sensitivities::progressed);
   connect(&job_, &TrackedJob::failed, this, &Sensitivities::failed);
 }
@@ -45,8 +45,8 @@ void Sensitivities::set_model(std::shared_ptr<const OpenedModel> model) {
   if (model_->checkpoint->has_weights()) measure();
 }
 
-void Sensitivities::set_workplace(std::shared_ptr<Workplace> workplace) {
-  workplace_ = std::move(workplace);
+void Sensitivities::set_target(std::shared_ptr<const ExecutionTarget> target) {
+  target_ = std::move(target);
   if (job().state == JobState::failed) measure(); // it failed on the other device
 }
 
@@ -54,26 +54,21 @@ void Sensitivities::measure() {
   if (!model_ || !model_->checkpoint || !model_->checkpoint->has_weights() || job_.running()) return;
   settled_ = std::make_shared<std::atomic<bool>>(false);
   job_.start(
-      [this, opened = model_, workplace = workplace_,
+      [this, opened = model_, target = target_,
        settled = settled_](const JobControl& control, const JobRunner::Post& post) -> JobRunner::Finish {
         if (auto known = measured_before(*opened))
           return [this, known] { set_value(known, SensitivityKind::measured); };
-        const Place place = workplace->get();
-        Sensitivity result;
-        if (place.worker) {
-          result = sensitivity_in_worker(*place.worker, place.device.id, path_of(*opened), {}, {}, control);
-        } else {
-          const RunningModel running{opened, load_on_cpu(opened->weights(), cpu_options(*opened), control)};
-          post([this, running, workplace] {
-            if (workplace == workplace_) models_.original = running;
+        SensitivityEvents events;
+        events.on_loaded = [&](const std::shared_ptr<LanguageModel>& model) {
+          post([this, running = RunningModel{opened, model}, target] {
+            if (target == target_) models_.original = running;
           });
-          const auto on_estimate = [&](const Sensitivity& so_far) {
-            post([this, so_far] { set_value(so_far, SensitivityKind::partial); });
-            return !settled->load();
-          };
-          result = estimate_sensitivity(*running.model, opened->weights(), opened->config().name, {}, {},
-                                        control, on_estimate);
-        }
+        };
+        events.on_estimate = [&](const Sensitivity& so_far) {
+          post([this, so_far] { set_value(so_far, SensitivityKind::partial); });
+          return !settled->load();
+        };
+        const Sensitivity result = measure_sensitivity(*target, *opened, {}, {}, control, events);
         remember(*opened, result);
         return [this, result] { set_value(result, SensitivityKind::measured); };
       },

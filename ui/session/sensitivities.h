@@ -7,11 +7,11 @@
 #include <atomic>
 #include <optional>
 
-#include "core/allocation/sensitivity.h"
 #include "core/artifact/open_model.h"
+#include "core/jobs/execution_target.h"
+#include "core/sensitivity/sensitivity.h"
 #include "ui/session/loaded_models.h"
 #include "ui/session/tracked_job.h"
-#include "ui/session/workplace.h"
 
 namespace intarsia::ui {
 
@@ -31,7 +31,7 @@ class Sensitivities : public QObject {
 
   // Null, or an artifact: there is nothing to measure.
   void set_model(std::shared_ptr<const OpenedModel> model);
-  void set_workplace(std::shared_ptr<Workplace> workplace);
+  void set_target(std::shared_ptr<const ExecutionTarget> target);
 
   const std::optional<Sensitivity>& value() const { return value_; }
   SensitivityKind kind() const { return kind_; }
@@ -54,7 +54,7 @@ class Sensitivities : public QObject {
 
   LoadedModels& models_;
   std::shared_ptr<const OpenedModel> model_;
-  std::shared_ptr<Workplace> workplace_;
+  std::shared_ptr<const ExecutionTarget> target_;
   std::optional<Sensitivity> value_;
   SensitivityKind kind_ = SensitivityKind::none;
   std::shared_ptr<std::atomic<bool>> settled_; // of the present measurement

@@ -3,8 +3,8 @@
 
 #include <cmath>
 
-#include "core/allocation/memory_model.h"
 #include "core/base/error.h"
+#include "core/memory/memory_model.h"
 
 namespace intarsia::ui {
 namespace {

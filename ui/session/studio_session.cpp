@@ -26,15 +26,20 @@ void StudioSession::save_plan_inputs() {
 void StudioSession::connect_parts() {
   connect(&models_, &ModelStore::changed, this, &StudioSession::adopt_model);
   connect(&devices_, &Devices::changed, this, &StudioSession::adopt_device);
-  connect(&devices_, &Devices::listed, this,
-          [this] { latency_.set_device(devices_.device(), devices_.workplace()); });
+  connect(&devices_, &Devices::listed, this, [this] {
+    latency_.set_device(devices_.device(), devices_.target());
+    planner_.set_memory_model(latency_.target().memory);
+  });
   connect(&sensitivities_, &Sensitivities::changed, this, &StudioSession::adopt_sensitivity);
   connect(&planner_, &Planner::plan_changed, this, [this] {
     if (sensitivities_.kind() == SensitivityKind::partial && planner_.plan() &&
         stability_.still(*planner_.plan(), planner_.answer().request))
       sensitivities_.settle();
   });
-  connect(&latency_, &Latency::table_changed, this, [this] { planner_.set_latency_table(latency_.table()); });
+  connect(&latency_, &Latency::table_changed, this, [this] {
+    planner_.set_memory_model(latency_.target().memory);
+    planner_.set_latency_table(latency_.table());
+  });
   connect(&quantization_, &Quantization::made, this, [this] {
     const double bits = quantization_.artifact_plan()->predicted.bits_per_weight;
     chat_.set_quantized({quantization_.artifact_path(),
@@ -100,12 +105,13 @@ void StudioSession::adopt_sensitivity() {
 
 // What is measured about a device ends with it; what it computes may end there: a quantization goes on.
 void StudioSession::adopt_device() {
-  const auto& workplace = devices_.workplace();
-  chat_.set_workplace(workplace);
+  const auto& target = devices_.target();
+  chat_.set_target(target);
   loaded_.drop();
-  quantization_.set_workplace(workplace);
-  latency_.set_device(devices_.device(), workplace);
-  sensitivities_.set_workplace(workplace);
+  quantization_.set_target(target);
+  latency_.set_device(devices_.device(), target);
+  planner_.set_memory_model(latency_.target().memory);
+  sensitivities_.set_target(target);
 }
 
 bool StudioSession::busy() const {

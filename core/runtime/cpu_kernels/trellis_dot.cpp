@@ -52,7 +52,7 @@ void TrellisDot(const TrellisRun& run, const std::int8_t* x, std::int32_t* sums)
   for (std::size_t block = 0; block < run.blocks; ++block)
     for (unsigned number = 0; number < trellis::block_rings; ++number)
       for (unsigned t = 0; t < trellis::ring_weights; ++t) {
-        const trellis::Place place = trellis::place(number, t);
+        const trellis::TilePosition place = trellis::place(number, t);
         const std::uint32_t state =
             window(run.codes + block * trellis::block_bytes(run.quarters), run.quarters,
                    number % trellis::part_rings, number / trellis::part_rings, t / trellis::lane_weights,

@@ -19,7 +19,7 @@ namespace intarsia::simt::host {
 namespace {
 
 constexpr unsigned lanes_of_warp = unsigned(warp_size);
-constexpr unsigned most_threads = 1024; // of a block, on every device
+constexpr unsigned max_threads = 1024; // of a block, on every device
 
 std::string line_of(const std::source_location& at) {
   const std::string file = at.file_name();
@@ -90,7 +90,7 @@ class Machine {
 Machine* machine = nullptr;
 
 Fibres& fibres() {
-  static Fibres all(most_threads);
+  static Fibres all(max_threads);
   return all;
 }
 
@@ -122,7 +122,7 @@ void Machine::report(const std::string& sentence) const {
 void Machine::run() {
   const Grid& grid = launch_.grid;
   const std::string unable =
-      launch_.threads == 0 || launch_.threads > most_threads || launch_.threads % lanes_of_warp != 0
+      launch_.threads == 0 || launch_.threads > max_threads || launch_.threads % lanes_of_warp != 0
           ? "a block of " + std::to_string(launch_.threads) + " threads is not 1 to 32 whole warps"
       : launch_.shared_bytes > shared_memory_limit
           ? std::to_string(launch_.shared_bytes) + " bytes of shared memory are more than the limit of " +

@@ -62,7 +62,7 @@ double squared_error(const Tile& tile, const States& states, unsigned quarters) 
 }
 
 // A plain Viterbi in double, given the bits that the ends share: what the encoder's second pass must find.
-double least_error(unsigned quarters, const Tile& tile, std::uint16_t last_state) {
+double min_error(unsigned quarters, const Tile& tile, std::uint16_t last_state) {
   const unsigned first_bits = trellis::new_bits(0, quarters);
   std::vector<double> cost(trellis::states, 1e30), next(trellis::states);
   for (unsigned t = 0; t < trellis::ring_weights; ++t) {
@@ -101,7 +101,7 @@ class TestTrellis : public QObject {
     std::set<std::pair<unsigned, unsigned>> places;
     for (unsigned ring = 0; ring < trellis::block_rings; ++ring)
       for (unsigned t = 0; t < trellis::ring_weights; ++t) {
-        const trellis::Place place = trellis::place(ring, t);
+        const trellis::TilePosition place = trellis::place(ring, t);
         QVERIFY(place.row < 64 && place.column < 64);
         QVERIFY(place.column / trellis::ring_columns == ring / trellis::part_rings);
         places.insert({place.row, place.column});
@@ -162,7 +162,7 @@ class TestTrellis : public QObject {
     const States states = encode(quarters, tile);
     QVERIFY(windows_agree(states, quarters));
     const double error = squared_error(tile, states, quarters),
-                 least = least_error(quarters, tile, states[255]);
+                 least = min_error(quarters, tile, states[255]);
     // 16-bit costs may choose among paths that are nearly as good.
     if (error > least * 1.01) QFAIL(qPrintable(QString("%1, the least is %2").arg(error).arg(least)));
     QVERIFY(error >= least * (1 - 1e-9));

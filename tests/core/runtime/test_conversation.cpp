@@ -23,7 +23,7 @@ class TestConversation : public QObject {
   }
 
   void outgrows_the_context() {
-    Conversation conversation(*model_.tokenizer, *language_, usual_context(model_), "");
+    Conversation conversation(*model_.tokenizer, *language_, default_context(model_), "");
     const std::size_t turns = 30;
     for (std::size_t i = 0; i < turns; ++i) {
       const auto result = conversation.reply("Is ebony a hard wood, and what glue is right for wet places?",
@@ -35,7 +35,7 @@ class TestConversation : public QObject {
   }
 
   void a_question_that_never_fits_is_forgotten() {
-    Conversation conversation(*model_.tokenizer, *language_, usual_context(model_), "");
+    Conversation conversation(*model_.tokenizer, *language_, default_context(model_), "");
     conversation.reply("Is ebony a hard wood?", 16, greedy_, nullptr, {});
     std::string longest;
     while (longest.size() < 10000) longest += "Is ebony a hard wood? ";
@@ -69,7 +69,7 @@ class TestConversation : public QObject {
         "{% for m in messages %}{% if 'bad' in m.content %}{{ raise_exception('no bad words') }}"
         "{% endif %}{{ m.role }}: {{ m.content }}\n{% endfor %}assistant:";
     const auto tokenizer = make_tokenizer(spec);
-    Conversation conversation(*tokenizer, *language_, usual_context(model_), "");
+    Conversation conversation(*tokenizer, *language_, default_context(model_), "");
     conversation.reply("Is ebony a hard wood?", 8, greedy_, nullptr, {});
     const std::string error = error_of([&] { conversation.reply("a bad one", 8, greedy_, nullptr, {}); });
     QVERIFY2(error.find("no bad words") != std::string::npos, error.c_str());
@@ -81,13 +81,13 @@ class TestConversation : public QObject {
     TokenizerSpec spec = model_.tokenizer->spec();
     spec.chat_template = "{% for m in messages %}{{ m.content";
     const auto tokenizer = make_tokenizer(spec);
-    Conversation conversation(*tokenizer, *language_, usual_context(model_), "");
+    Conversation conversation(*tokenizer, *language_, default_context(model_), "");
     QVERIFY(!conversation.template_problem().empty());
     QVERIFY(!conversation.reply("And oak?", 8, greedy_, nullptr, {}).tokens.empty());
   }
 
   void stop_texts_end_an_answer_before_them() {
-    Conversation conversation(*model_.tokenizer, *language_, usual_context(model_), "");
+    Conversation conversation(*model_.tokenizer, *language_, default_context(model_), "");
     ReplyOptions options;
     options.max_tokens = 48;
     options.sampling = greedy_;
@@ -107,7 +107,7 @@ class TestConversation : public QObject {
   }
 
   void log_probabilities_come_with_each_token() {
-    Conversation conversation(*model_.tokenizer, *language_, usual_context(model_), "");
+    Conversation conversation(*model_.tokenizer, *language_, default_context(model_), "");
     ReplyOptions options;
     options.max_tokens = 8;
     options.sampling = greedy_;
@@ -124,8 +124,8 @@ class TestConversation : public QObject {
 
   void the_same_answer_with_and_without_what_was_cached() {
     const std::string question = "What glue is right for wet places?";
-    Conversation fresh(*model_.tokenizer, *language_, usual_context(model_), ""),
-        again(*model_.tokenizer, *language_, usual_context(model_), "");
+    Conversation fresh(*model_.tokenizer, *language_, default_context(model_), ""),
+        again(*model_.tokenizer, *language_, default_context(model_), "");
     again.reply(question, 48, greedy_, nullptr, {});
     again.drop_last_turn();
     const auto first = fresh.reply(question, 48, greedy_, nullptr, {}),
@@ -135,7 +135,7 @@ class TestConversation : public QObject {
   }
 
   void a_stop_keeps_what_was_said() {
-    Conversation conversation(*model_.tokenizer, *language_, usual_context(model_), "");
+    Conversation conversation(*model_.tokenizer, *language_, default_context(model_), "");
     std::stop_source stop;
     std::string streamed;
     const auto result = conversation.reply(

@@ -110,7 +110,30 @@ QStringList circle(const Includes& graph) {
   return {};
 }
 
+QString folder_of(const QString& file) { return file.section('/', 0, -2); }
+
+// A folder and one inside it are one room.
 Includes between_folders(const Includes& includes) {
+  Includes folders;
+  for (const auto& [file, names] : includes)
+    for (const QString& name : names) {
+      const QString from = folder_of(file) + '/', to = folder_of(name) + '/';
+      if (!from.startsWith(to) && !to.startsWith(from)) folders[from].insert(to);
+    }
+  return folders;
+}
+
+QStringList repeated_headers(const Includes& includes) {
+  std::map<QString, QStringList> files;
+  for (const auto& [file, names] : includes)
+    if (file.endsWith(".h") || file.endsWith(".cuh")) files[file.section('/', -1)] << file;
+  QStringList repeated;
+  for (const auto& [name, all] : files)
+    if (all.size() > 1) repeated << all.join(" and ");
+  return repeated;
+}
+
+Includes between_floors(const Includes& includes) {
   Includes folders;
   for (const auto& [file, names] : includes)
     for (const QString& name : names) {
@@ -135,8 +158,11 @@ class TestFloors : public QObject {
   void nothing_is_included_in_a_circle() {
     const Includes includes = read_project();
     QCOMPARE(circle(includes).join(" -> "), QString());
+    QCOMPARE(circle(between_floors(includes)).join(" -> "), QString());
     QCOMPARE(circle(between_folders(includes)).join(" -> "), QString());
   }
+
+  void no_two_headers_have_one_name() { QCOMPARE(repeated_headers(read_project()), QStringList()); }
 
   void a_planted_fault_is_found() {
     QCOMPARE(faults({{"core/base/a.h", {"core/text/b.h"}}}).size(), 1);
@@ -144,6 +170,9 @@ class TestFloors : public QObject {
     QCOMPARE(faults({{"cuda/a.cuh", {"tests/cuda/b.h"}}}).size(), 1);
     QCOMPARE(faults({{"core/cellar/a.h", {}}}).size(), 1);
     QCOMPARE(faults({{"ui/session/a.cpp", {"core/base/b.h"}}}).size(), 0);
+    QCOMPARE(circle(between_folders({{"ui/a/x.h", {"ui/b/y.h"}}, {"ui/b/z.cpp", {"ui/a/w.h"}}})).size(), 3);
+    QCOMPARE(repeated_headers({{"ui/a/x.h", {}}, {"core/base/x.h", {}}, {"core/base/y.h", {}}}),
+             QStringList("core/base/x.h and ui/a/x.h"));
     QCOMPARE(circle({{"a", {"b"}}, {"b", {"c"}}, {"c", {"b"}}}), QStringList({"b", "c", "b"}));
     QCOMPARE(circle({{"a", {"b", "c"}}, {"b", {"c"}}}), QStringList());
     QCOMPARE(included_by("#include <x>\n  # include \"core/a.h\"\n#include \"b.h\" // why\n"),

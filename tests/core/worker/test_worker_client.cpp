@@ -171,39 +171,37 @@ class TestWorkerClient : public QObject {
       std::this_thread::sleep_for(100ms);
       stop.request_stop();
     });
-    const auto begin = std::chrono::steady_clock::now();
     QCOMPARE(error_of([&] {
                client.call({{"do", "juggle"}}, {{}, stop.get_token()});
              }),
              std::string("cancelled"));
-    QVERIFY(std::chrono::steady_clock::now() - begin < 5s);
-    QVERIFY(::kill(pid, 0) != 0);
     later.join();
+    QVERIFY(::kill(pid, 0) != 0); // it would have slept for a minute
   }
 
   // It streams on after the stop, faster than it is read.
   void nor_does_talking_save_it() {
     WorkerClient client(script("while :; do echo '{\"id\":1,\"ball\":1}'; done\n"));
     std::stop_source stop;
-    const auto begin = std::chrono::steady_clock::now();
+    const pid_t pid = client.pid();
     const std::string sentence = error_of([&] {
       client.call({{"do", "juggle"}}, {{}, stop.get_token()},
                   [&](const JsonObject&) { stop.request_stop(); });
     });
     QCOMPARE(sentence, std::string("cancelled"));
-    QVERIFY(std::chrono::steady_clock::now() - begin < 10s);
+    QVERIFY(::kill(pid, 0) != 0); // it would have talked on for ever
   }
 
   void the_next_request_starts_a_fresh_one() {
     WorkerClient client(script("read line\necho '{\"id\":1,\"started\":true}'\nkill -KILL $$\n"));
-    const std::uint64_t life = client.life();
-    const std::string sentence = error_of([&] { client.call({{"do", "juggle"}}, {}, {}, life); });
+    const std::uint64_t generation = client.generation();
+    const std::string sentence = error_of([&] { client.call({{"do", "juggle"}}, {}, {}, generation); });
     QVERIFY2(sentence.find("SIGKILL") != std::string::npos && sentence.find("memory") != std::string::npos,
              sentence.c_str());
     QVERIFY(error_of([&] {
-              client.call({{"do", "juggle"}}, {}, {}, life);
+              client.call({{"do", "juggle"}}, {}, {}, generation);
             }).find("load the model again") != std::string::npos);
-    QVERIFY(client.life() != life);
+    QVERIFY(client.generation() != generation);
   }
 
   // A worker may die unseen just before a request: the next takes it. One that was taken up is not done
@@ -214,11 +212,11 @@ class TestWorkerClient : public QObject {
                              " ]; then echo '{\"id\":1,\"result\":{}}'; " + "read line; exit; fi\ntouch " +
                              mark.string() + "\n";
     WorkerClient client(script(once + "kill -KILL $$\n"));
-    QCOMPARE(client.call({{"do", "juggle"}}).life, std::uint64_t(2));
+    QCOMPARE(client.call({{"do", "juggle"}}).generation, std::uint64_t(2));
     fs::remove(mark);
     WorkerClient other(script(once + "echo '{\"id\":1,\"started\":true}'\nkill -KILL $$\n"));
     QVERIFY(error_of([&] { other.call({{"do", "juggle"}}); }).find("SIGKILL") != std::string::npos);
-    QCOMPARE(other.call({{"do", "juggle"}}).life, std::uint64_t(2));
+    QCOMPARE(other.call({{"do", "juggle"}}).generation, std::uint64_t(2));
   }
 
   void a_request_that_is_stopped_already_is_not_sent() {

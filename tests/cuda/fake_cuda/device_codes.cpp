@@ -32,7 +32,7 @@ float tile_weight(const cuda::DeviceLinear& linear, const std::uint8_t* tile, un
 
 unsigned step_at(unsigned row, unsigned column) {
   for (unsigned step = 0; step < cuda::tile_weights; ++step)
-    if (cuda::tile_place(step).row == row && cuda::tile_place(step).column == column) return step;
+    if (cuda::tile_position(step).row == row && cuda::tile_position(step).column == column) return step;
   return 0;
 }
 

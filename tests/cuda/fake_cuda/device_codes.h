@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "cuda/linear_layout.h"
+#include "cuda/launch/linear_layout.h"
 
 namespace intarsia::test {
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What cuda/kernels.h and cuda/linears.h launch, computed plainly on the host from the headers' words alone.
-// The kernels' own source is tested in the harness of cuda/simt.
+// What cuda/launch/kernel_launches.h and cuda/launch/linears.h launch, computed plainly on the host from the
+// headers' words alone. The kernels' own source is tested in the harness of cuda/simt.
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -10,7 +10,7 @@
 #include "core/base/half.h"
 #include "core/palette/hadamard.h"
 #include "core/palette/rotation_kernel.h"
-#include "cuda/linears.h"
+#include "cuda/launch/linears.h"
 #include "tests/cuda/fake_cuda/device_codes.h"
 #include "tests/cuda/fake_cuda/fake_runtime.h"
 
@@ -286,7 +286,7 @@ void launch_penalise(float* logits, const int* tokens, int listed, float penalty
   });
 }
 
-#include "cuda/kernel_instances.inc"
+#include "cuda/launch/kernel_instances.inc"
 
 // --- linears
 // ------------------------------------------------------------------------------------------------
@@ -347,7 +347,7 @@ void launch_linear_group(std::span<const DeviceLinear> group, const LinearInput&
                          cudaStream_t) {
   ++state().groups;
   count_launch();
-  if (group.empty() || group.size() > std::size_t(most_fused) || batch < 1 || batch > most_decode_rows)
+  if (group.empty() || group.size() > std::size_t(max_fused) || batch < 1 || batch > max_decode_rows)
     throw std::runtime_error("a group that cannot be launched");
   for (const DeviceLinear& linear : group)
     if (linear.quantizer != group[0].quantizer || linear.d_in != group[0].d_in ||

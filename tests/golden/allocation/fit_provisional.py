@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Fits core/allocation/provisional_sensitivity.inc: how sensitive a layer is by its role and depth.
+"""Fits core/sensitivity/provisional_sensitivity.inc: how sensitive a layer is by its role and depth.
 
   fit_provisional.py FIT.json … [--unseen FILE.json …] [--output FILE.inc]
 

@@ -60,8 +60,8 @@ def main():
     out.append(f'<path d="M{x_of(LOW):.1f} {y_of(LOW):.1f}L{x_of(HIGH):.1f} {y_of(HIGH):.1f}" stroke="#999" '
                'stroke-dasharray="5 4"/>')
     out += [mark(plan) for plan in plans]
-    out.append(text(WIDTH / 2, HEIGHT - 18, "predicted loss, nats a token"))
-    out.append(text(18, HEIGHT / 2, "measured KL divergence, nats a token",
+    out.append(text(WIDTH / 2, HEIGHT - 18, "predicted loss, nats per token"))
+    out.append(text(18, HEIGHT / 2, "measured KL divergence, nats per token",
                     turn=f'transform="rotate(-90 18 {HEIGHT / 2})"'))
     out.append(text(LEFT, TOP - 28, f"{len(random_plans)} random plans (dots), Spearman {rho:.3f}", "start"))
     out.append(text(LEFT, TOP - 10, "single quantizers (squares); the allocator's plans (crosses)", "start"))

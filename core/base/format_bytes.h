@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace intarsia {
+
+std::string format_bytes(std::uint64_t bytes); // "2.50 GiB"
+
+} // namespace intarsia

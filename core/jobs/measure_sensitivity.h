@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "core/artifact/open_model.h"
+#include "core/jobs/execution_target.h"
+#include "core/sensitivity/sensitivity.h"
+
+namespace intarsia {
+
+// Called from the job's thread, in this process only; both may be empty.
+struct SensitivityEvents {
+  std::function<void(std::shared_ptr<LanguageModel>)> on_loaded; // the original, which may be used further
+  std::function<bool(const Sensitivity& so_far)> on_estimate;    // false: it is good enough
+};
+
+// estimate_sensitivity() where the target is. Throws Error{input} for a model without weights.
+Sensitivity measure_sensitivity(const ExecutionTarget& target, const OpenedModel& model,
+                                std::span<const int> text_tokens, const SensitivityOptions& options,
+                                const JobControl& control, const SensitivityEvents& events = {});
+
+} // namespace intarsia

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "core/artifact/open_model.h"
+#include "core/artifact/quantize_job.h"
+#include "core/jobs/execution_target.h"
+
+namespace intarsia {
+
+// quantize_model() where the target is. Of the options, `encode`, `load` and `memory` are the target's own.
+// Throws Error{usage} where the model is quantized already.
+void quantize(const ExecutionTarget& target, const OpenedModel& model, const Plan& plan,
+              const std::filesystem::path& out, const QuantizeOptions& options, const JobControl& control);
+
+} // namespace intarsia

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/sensitivity/feedback_factors.h"
+
+#include "core/base/error.h"
+#include "core/base/random.h"
+#include "core/runtime/calibration.h"
+
+namespace intarsia {
+namespace {
+
+constexpr std::size_t block_columns = 16;
+constexpr std::uint64_t rotation_seed = 1; // any: which signs are drawn makes no difference to speak of
+
+} // namespace
+
+std::map<std::string, double> feedback_factors(const WeightSource& weights,
+                                               const std::vector<std::vector<int>>& sequences,
+                                               const DenseProducts& products, const JobControl& control) {
+  Calibration calibration(weights, sequences, products, {.asymmetric = false});
+  std::map<std::string, double> factors;
+  const std::size_t blocks = weights.config().blocks;
+  for (std::size_t block = 0; block < blocks; ++block) {
+    const JobControl part{[&](const Progress& progress) {
+                            const double share = progress.total > 0 ? progress.done / progress.total : 0;
+                            control.report("sensitivity", double(block) + share, double(blocks));
+                          },
+                          control.stop};
+    calibration.read_block(part);
+    std::string input;
+    double factor = 1;
+    for (const LinearLayer& layer : weights.graph().linears) {
+      if (layer.block != block) continue;
+      control.throw_if_stopped();
+      if (layer.input != input) try {
+          input = layer.input;
+          factor = calibration.factor(layer, Rotation(layer.d_in, seed_for(rotation_seed, input)))
+                       ->feedback_factor(block_columns);
+        } catch (const Error& error) {
+          if (error.kind() != ErrorKind::input) throw;
+          factor = 1; // it will be rounded without feedback
+        }
+      factors[layer.name] = factor;
+    }
+    if (block + 1 < blocks) calibration.pass_block(weights, part);
+  }
+  return factors;
+}
+
+} // namespace intarsia

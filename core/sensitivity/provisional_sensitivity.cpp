@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/sensitivity/provisional_sensitivity.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+namespace intarsia {
+namespace {
+
+// Decimal logarithms: of the models' level, and above it of each role at the knots of depth.
+#include "core/sensitivity/provisional_sensitivity.inc"
+
+std::size_t profile_of(LinearRole role) {
+  switch (role) {
+  case LinearRole::q:
+    return 0;
+  case LinearRole::k:
+    return 1;
+  case LinearRole::v:
+    return 2;
+  case LinearRole::o:
+    return 3;
+  case LinearRole::gate:
+    return 4;
+  case LinearRole::up:
+    return 5;
+  default:
+    return 6; // down
+  }
+}
+
+// Linear between knots.
+double at_depth(const std::array<double, knots.size()>& profile, double depth) {
+  const auto above = std::upper_bound(knots.begin(), knots.end(), depth) - knots.begin();
+  const std::size_t k = std::min(std::size_t(std::max<std::ptrdiff_t>(above, 1)) - 1, knots.size() - 2);
+  return std::lerp(profile[k], profile[k + 1], (depth - knots[k]) / (knots[k + 1] - knots[k]));
+}
+
+} // namespace
+
+Sensitivity provisional_sensitivity(const ModelConfig& config, const LayerGraph& graph) {
+  Sensitivity sensitivity{config.name, provisional_method, 0, 0, 0, {}, {}};
+  const double last = double(std::max<std::size_t>(config.blocks, 2) - 1);
+  for (const LinearLayer& layer : graph.linears)
+    sensitivity.layers[layer.name] =
+        std::pow(10, level + at_depth(profiles[profile_of(layer.role)], double(layer.block) / last));
+  if (!graph.head) sensitivity.layers[graph.embedding.name] = std::pow(10, level + tied_embedding);
+  return sensitivity;
+}
+
+} // namespace intarsia

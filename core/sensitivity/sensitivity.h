@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// How much the loss rises when a layer is distorted: a_l of the linearity theorem (HIGGS, arXiv 2411.17525):
+// loss(Q) - loss(W) ~ sum_l a_l D_l, D_l = |Q_l(W_l) - W_l|^2 / |W_l|^2.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/base/json.h"
+#include "core/base/progress.h"
+#include "core/runtime/backend.h"
+
+namespace intarsia {
+
+struct Sensitivity {
+  std::string model;
+  std::string method; // "data-free", "text", or "provisional" where nothing was measured
+  std::size_t samples = 0;
+  std::uint64_t seed = 0;
+  double seconds = 0;                            // that the estimate took; 0 when unknown
+  std::map<std::string, double> layers;          // a_l by layer name, nats per token per unit of D
+  std::map<std::string, double> standard_errors; // same keys; empty when unknown (an imported file)
+  // f_l by layer of the blocks (core/sensitivity/feedback_factors.h): with feedback its loss is a_l f_l D_l.
+  // Empty when unknown.
+  std::map<std::string, double> feedback;
+  bool calibrated = false; // `layers` are a_l f_l: for plans that will be rounded with feedback
+};
+
+// The same for rounding with feedback: layers and standard errors times f_l. As it is where these are
+// unknown, or it is calibrated already.
+Sensitivity for_calibrated(Sensitivity sensitivity);
+
+struct SensitivityOptions {
+  std::size_t samples = 256;        // test sequences: what scatters is the text
+  std::size_t sequence_length = 64; // tokens of each
+  std::uint64_t seed = 1;
+};
+
+// The curvature of KL(clean || noisy) in each layer's weights (core/sensitivity/fisher.h), the clipped mean
+// over test sequences: cut from `text_tokens`, or, where there are none (data-free), sampled from the model
+// itself after one random token. The same options give the same result.
+// `on_estimate`, which may be empty, sees what the sequences so far say, first after a sixteenth of them;
+// what it sees of n sequences is what `samples = n` would give, `feedback` apart, which is measured last.
+// Where it answers false the sequences so far are all.
+using OnEstimate = std::function<bool(const Sensitivity& so_far)>;
+Sensitivity estimate_sensitivity(LanguageModel& model, const WeightSource& weights,
+                                 const std::string& model_name, std::span<const int> text_tokens,
+                                 const SensitivityOptions& options, const JobControl& control,
+                                 const OnEstimate& on_estimate = {});
+
+// How many of `samples` sequences have been read at each estimate: a sixteenth, an eighth, then every eighth.
+std::vector<std::size_t> estimate_steps(std::size_t samples);
+
+OrderedJson to_json(const Sensitivity& sensitivity);
+// Throws Error naming the file and the layer: values must be finite and >= 0.
+Sensitivity parse_sensitivity(const Json& json, const std::string& origin);
+Sensitivity read_sensitivity(const std::filesystem::path& path);
+
+} // namespace intarsia

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <cmath>
+
+#include "core/base/random.h"
+#include "core/palette/feedback.h"
+#include "core/sensitivity/feedback_factors.h"
+#include "core/sensitivity/sensitivity.h"
+#include "tests/support/test_support.h"
+#include "tests/support/tiny_model.h"
+
+using namespace intarsia;
+
+class TestFeedbackFactors : public QObject {
+  Q_OBJECT
+
+ private slots:
+  // What the factor says is what a quantizer shows.
+  void the_factor_is_the_ratio_of_losses() {
+    constexpr std::size_t n = 96, rows = 512;
+    const auto mix = test::gaussian(n / 4 * n, 9);
+    std::vector<float> moment(n * n);
+    for (std::size_t i = 0; i < n; ++i)
+      for (std::size_t j = 0; j < n; ++j) {
+        moment[i * n + j] = i == j ? 0.3f : 0;
+        for (std::size_t k = 0; k < n / 4; ++k) moment[i * n + j] += mix[k * n + i] * mix[k * n + j];
+      }
+    const HessianFactor factor(moment, Rotation(n, 4));
+    const auto weights = test::gaussian(rows * n, 2);
+    const Quantizer& coder = quantizer(parse_quantizer_id("nuq-4"));
+    std::vector<std::byte> codes(coder.code_bytes({rows, n}));
+    std::vector<float> decoded(rows * n);
+    coder.encode(weights, {rows, n}, codes, {});
+    coder.decode(codes, {rows, n}, 0, rows, decoded);
+    double without = 0, with = 0;
+    for (std::size_t row = 0; row < rows; ++row)
+      for (std::size_t j = 0; j < n; ++j) {
+        double entry = 0;
+        for (std::size_t i = 0; i <= j; ++i)
+          entry += double(weights[row * n + i] - decoded[row * n + i]) * factor.column(j)[i];
+        without += entry * entry;
+      }
+    for (const RowFit& fit : encode_with_feedback(coder, weights, {rows, n}, factor, codes, {}))
+      with += fit.ww - 2 * fit.wq + fit.qq;
+    const double predicted = factor.feedback_factor(coder.block_columns());
+    QVERIFY(predicted < 0.9);
+    if (std::abs(with / without / predicted - 1) > 0.1)
+      QFAIL(qPrintable(QString("%1 measured, %2 predicted").arg(with / without).arg(predicted)));
+  }
+
+  void every_linear_of_the_blocks_has_one() {
+    const QTemporaryDir folder;
+    const std::filesystem::path path(folder.path().toStdString());
+    test::write_tiny_model(path / "model");
+    const auto checkpoint = open_checkpoint(path / "model");
+    const auto source = dense_weights(*checkpoint);
+    Random random(1);
+    std::vector<std::vector<int>> texts(40, std::vector<int>(32));
+    for (auto& text : texts)
+      for (int& token : text) token = int(random.below(64));
+    const auto factors = feedback_factors(*source, texts, cpu_products(), {});
+    QCOMPARE(factors.size(), checkpoint->graph().linears.size());
+    for (const LinearLayer& layer : checkpoint->graph().linears)
+      QVERIFY(factors.at(layer.name) > 0 && factors.at(layer.name) <= 1);
+    QCOMPARE(factors.at("model.layers.0.self_attn.q_proj"), factors.at("model.layers.0.self_attn.v_proj"));
+  }
+
+  void a_calibrated_sensitivity_is_scaled_once() {
+    Sensitivity plain;
+    plain.layers = {{"a", 2}, {"head", 3}};
+    plain.standard_errors = {{"a", 0.5}, {"head", 1}};
+    QVERIFY(!for_calibrated(plain).calibrated); // no factors are known
+    plain.feedback = {{"a", 0.25}};
+    const Sensitivity scaled = for_calibrated(plain);
+    QVERIFY(scaled.calibrated);
+    QCOMPARE(scaled.layers.at("a"), 0.5);
+    QCOMPARE(scaled.layers.at("head"), 3.0); // never rounded with feedback
+    QCOMPARE(scaled.standard_errors.at("a"), 0.125);
+    QCOMPARE(for_calibrated(scaled).layers.at("a"), 0.5);
+    const Sensitivity read = parse_sensitivity(Json::parse(to_json(scaled).dump()), "test");
+    QVERIFY(read.calibrated && read.layers == scaled.layers && read.feedback == scaled.feedback);
+  }
+};
+
+QTEST_GUILESS_MAIN(TestFeedbackFactors)
+#include "test_feedback_factors.moc"
