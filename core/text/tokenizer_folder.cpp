@@ -177,6 +177,13 @@ void add_tokenizer_config(const fs::path& folder, TokenizerSpec& spec) {
   read_template_files(folder, spec);
 }
 
+bool has_tokenizer(const fs::path& folder) {
+  for (const char* name :
+       {"tokenizer.json", "merges.txt", "tokenizer.model"}) // a broken link is an error later
+    if (fs::exists(fs::symlink_status(folder / name))) return true;
+  return false;
+}
+
 TokenizerSpec read_tokenizer(const fs::path& folder) {
   TokenizerSpec spec;
   if (fs::exists(folder / "tokenizer.json")) {
