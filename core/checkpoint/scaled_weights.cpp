@@ -61,10 +61,10 @@ class ScaledRows : public RowDecoder {
       decode(codes_.subspan(row * columns_, columns_), values);
       for (std::size_t c = 0; c < columns_; c += scales_.block_columns) {
         const std::uint64_t at = scales_.index(row, c);
-        const float scale = scales_.values.at(at) * factor_;
+        const float scale = scales_.values.at(at);
         const float zero = zeros_.empty() ? 0 : float(static_cast<std::int8_t>(zeros_[at]));
         const std::size_t end = std::min<std::size_t>(columns_, c + scales_.block_columns);
-        for (std::size_t i = c; i < end; ++i) values[i] = (values[i] - zero) * scale;
+        for (std::size_t i = c; i < end; ++i) values[i] = (values[i] - zero) * scale * factor_;
       }
     }
   }

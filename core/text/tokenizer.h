@@ -34,6 +34,7 @@ struct AddedToken {
   bool single_word = false;            // not inside a word
   bool lstrip = false, rstrip = false; // takes the white space before, behind it
   bool normalized = false;             // sought in the normalized text
+  int stated_id = -1;                  // in the file, where `id` is another because that one was taken
 };
 
 // Everything that defines a tokenizer, as plain data. GGUF metadata fills it in core/checkpoint.
