@@ -2,6 +2,7 @@
 #include "core/checkpoint/gguf_config.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "core/base/error.h"
@@ -173,6 +174,51 @@ void read_special_tokens(const Gguf& gguf, ModelConfig& config) {
 
 } // namespace
 
+namespace {
+
+// Metadata behind "<architecture>." that changes what a model computes, and the value that stands for
+// "nothing".
+struct Feature {
+  std::string_view key;
+  double off;
+};
+constexpr std::array features{Feature{"logit_scale", 1},
+                              Feature{"embedding_scale", 1},
+                              Feature{"residual_scale", 1},
+                              Feature{"attention.scale", 0},
+                              Feature{"attn_logit_softcapping", 0},
+                              Feature{"final_logit_softcapping", 0},
+                              Feature{"router_logit_softcapping", 0},
+                              Feature{"attention.clamp_kqv", 0},
+                              Feature{"attention.max_alibi_bias", 0},
+                              Feature{"attention.temperature_scale", 0},
+                              Feature{"attention.key_length_mla", 0},
+                              Feature{"expert_shared_count", 0},
+                              Feature{"use_parallel_residual", 0},
+                              Feature{"attention.causal", 1}};
+
+bool is_off(const GgufValue& value, double off) {
+  if (const auto* integer = std::get_if<std::int64_t>(&value)) return double(*integer) == off;
+  if (const auto* number = std::get_if<double>(&value)) return *number == off;
+  if (const auto* truth = std::get_if<bool>(&value)) return double(*truth) == off;
+  return false;
+}
+
+void refuse_unread_features(const Gguf& gguf, const Architecture& architecture) {
+  for (const Feature& feature : features) {
+    const std::string key = std::string(architecture.gguf) + "." + std::string(feature.key);
+    const GgufValue* value = gguf.find(key);
+    const auto is_read = [&](const Renaming& renaming) { return renaming.first == feature.key; };
+    if (!value || is_off(*value, feature.off) || std::ranges::any_of(architecture.metadata, is_read))
+      continue;
+    throw Error(ErrorKind::unsupported, gguf.origin() + ": metadata \"" + key + "\" is set, which " +
+                                            std::string(architecture.gguf) +
+                                            " models do not have here; the model would be computed wrongly");
+  }
+}
+
+} // namespace
+
 bool gguf_has_usual_ids(const Gguf& gguf) {
   const GgufValue* model = gguf.find("tokenizer.ggml.model");
   const auto* name = model ? std::get_if<std::string>(model) : nullptr;
@@ -190,6 +236,7 @@ const Architecture& gguf_architecture(const Gguf& gguf) {
 
 ModelConfig gguf_model_config(const Gguf& gguf, const GgufFiles& files) {
   const Architecture& architecture = gguf_architecture(gguf);
+  refuse_unread_features(gguf, architecture);
   const std::string name(architecture.gguf);
   const auto key = [&](const char* suffix) { return name + "." + suffix; };
   const std::size_t heads = uniform_count(gguf, key("attention.head_count"), 4096, 0);

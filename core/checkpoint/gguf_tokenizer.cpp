@@ -126,7 +126,13 @@ int special_id(const Gguf& gguf, const char* name, int usual, TokenizerSpec& spe
 }
 
 void read_templates(const Gguf& gguf, TokenizerSpec& spec) {
-  spec.chat_template = gguf.string_or("tokenizer.chat_template", "");
+  if (const GgufValue* value = gguf.find("tokenizer.chat_template")) {
+    if (const auto* text = std::get_if<std::string>(value))
+      spec.chat_template = *text;
+    else
+      spec.warnings.push_back(gguf.origin() +
+                              ": metadata \"tokenizer.chat_template\" is no text, and is left out");
+  }
   if (!gguf.has("tokenizer.chat_templates")) return;
   for (const std::string& name : gguf.strings("tokenizer.chat_templates"))
     if (const std::string key = "tokenizer.chat_template." + name; gguf.has(key))

@@ -133,7 +133,8 @@ Json quantization_of(const Json& config, const fs::path& folder) {
 std::vector<DecodedWeight> take_quantized_weights(const Json& scheme, FileTensors& tensors) {
   std::vector<DecodedWeight> weights;
   const std::string method = scheme.is_object() ? scheme.value("quant_method", "") : std::string();
-  const JsonObject fields(scheme.is_object() ? scheme : Json::object(), "config.json: quantization_config");
+  const Json none = Json::object(); // which JsonObject does not keep
+  const JsonObject fields(scheme.is_object() ? scheme : none, "config.json: quantization_config");
   for (const std::string& prefix : prefixes_of(tensors, ".qweight")) {
     if (method != "gptq" && method != "awq")
       throw input_error(

@@ -60,10 +60,11 @@ SafetensorsEntry parse_entry(const std::string& name, const Json& json, std::uin
   return entry;
 }
 
-void read_metadata(const Json& json, const std::string& origin,
-                   std::map<std::string, std::string>& metadata) {
-  const JsonObject object(json, origin + ": __metadata__");
-  for (const auto& [key, value] : json.items()) metadata[key] = object.string(key);
+// Only what is text is kept: nothing that the model is computed with stands there.
+void read_metadata(const Json& json, std::map<std::string, std::string>& metadata) {
+  if (!json.is_object()) return;
+  for (const auto& [key, value] : json.items())
+    if (value.is_string()) metadata[key] = value.get<std::string>();
 }
 
 void refuse_overlaps_and_holes(const std::vector<SafetensorsEntry>& sorted, std::uint64_t data_start,
@@ -105,7 +106,7 @@ SafetensorsHeader parse_safetensors(std::span<const std::byte> file, const std::
   const std::uint64_t data_start = 8 + length;
   for (const auto& [name, value] : json.items()) {
     if (name == "__metadata__")
-      read_metadata(value, origin, header.metadata);
+      read_metadata(value, header.metadata);
     else
       header.tensors.push_back(parse_entry(name, value, data_start, file.size() - data_start, origin));
   }

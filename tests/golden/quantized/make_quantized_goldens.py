@@ -163,7 +163,7 @@ write("gptq-4-act-order", {"quant_method": "gptq", "bits": 4, "group_size": 8, "
       lambda g, o, i: gptq(g, o, i, 4, 8, desc_act=True))
 write("gptq-8", {"quant_method": "gptq", "bits": 8, "group_size": 8}, lambda g, o, i: gptq(g, o, i, 8, 8))
 write("gptq-2-v2", {"quant_method": "gptq", "bits": 2, "group_size": 8, "checkpoint_format": "gptq_v2"},
-      lambda g, o, i: gptq(g, o, i, 2, 8, version=2) if i % 16 == 0 else gptq(g, o, i, 4, 8, version=2))
+      lambda g, o, i: gptq(g, o, i, 2, 8, version=2) if i % 16 == o % 16 == 0 else gptq(g, o, i, 4, 8, version=2))
 write("gptq-4-fused", {"quant_method": "gptq", "bits": 4, "group_size": -1},
       lambda g, o, i: gptq(g, o, i, 4, i), FUSED, {"model_type": "phi3", "architectures": ["Phi3ForCausalLM"]})
 write("awq", {"quant_method": "awq", "bits": 4, "group_size": 8, "version": "gemm", "zero_point": True},
