@@ -15,8 +15,7 @@ using Json = nlohmann::json;
 using OrderedJson = nlohmann::ordered_json; // keeps the order of keys; what we write
 
 // Parses one JSON document. Throws Error{input} "ORIGIN: ..." on a syntax error, a duplicate key in an
-// object, nesting deeper than 64, or anything after the document; what is no JSON at all is named as what it
-// is (foreign_content.h). Python's bare Infinity, -Infinity and NaN come as strings.
+// object, nesting deeper than 64, or anything after the document.
 Json parse_json(std::string_view text, const std::string& origin);
 Json read_json_file(const std::filesystem::path& path);
 
