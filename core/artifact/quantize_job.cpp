@@ -307,6 +307,17 @@ class QuantizeRun {
     manifest["calibration"] = record;
   }
 
+  // "additional_chat_templates/tool_use.jinja" and the like.
+  void copy_named_templates(const fs::path& source) {
+    const char* name = "additional_chat_templates";
+    std::error_code none;
+    for (const auto& entry : fs::directory_iterator(source / name, none)) {
+      if (entry.path().extension() != ".jinja") continue;
+      fs::create_directories(folder_ / name);
+      write_file_atomically(folder_ / name / entry.path().filename(), read_text_file(entry.path()));
+    }
+  }
+
   void write_tokenizer() {
     const fs::path source =
         fs::is_directory(checkpoint_.path()) ? checkpoint_.path() : checkpoint_.path().parent_path();
@@ -320,9 +331,11 @@ class QuantizeRun {
                                  "merges.txt",
                                  "added_tokens.json",
                                  "chat_template.jinja",
+                                 "chat_template.json",
                                  "generation_config.json"};
       for (const char* name : names)
         if (fs::exists(source / name)) write_file_atomically(folder_ / name, read_text_file(source / name));
+      copy_named_templates(source);
       return;
     }
     const auto spec = checkpoint_.tokenizer();

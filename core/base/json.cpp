@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/base/foreign_content.h"
 #include "core/base/mapped_file.h"
 
 namespace intarsia {
@@ -38,13 +39,50 @@ Error field_error(const std::string& origin, const std::string& field, const std
   return input_error(origin + ": field \"" + field + "\" " + what);
 }
 
+// Python writes Infinity, -Infinity and NaN, which are no JSON. As strings they do no harm where nobody reads
+// them, and are named as no number where somebody does. Empty when the text has none.
+std::string with_quoted_infinities(std::string_view text) {
+  std::string quoted;
+  bool inside = false; // a string
+  std::size_t copied = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '"') inside = !inside;
+    if (inside && text[i] == '\\') ++i;
+    if (inside) continue;
+    for (const std::string_view word : {"-Infinity", "Infinity", "NaN"}) {
+      if (!text.substr(i).starts_with(word)) continue;
+      quoted.append(text.substr(copied, i - copied)).append("\"").append(word).append("\"");
+      copied = i + word.size();
+      i = copied - 1;
+      break;
+    }
+  }
+  return copied == 0 ? std::string() : quoted.append(text.substr(copied));
+}
+
+// nlohmann's sentence without its own numbering: "parse error at line 1, column 1: …".
+std::string syntax_error(const std::string& what) {
+  const std::size_t end = what.find("] ");
+  return end == std::string::npos ? what : what.substr(end + 2);
+}
+
 } // namespace
 
+// What is no JSON at all is named as what it is (foreign_content.h).
 Json parse_json(std::string_view text, const std::string& origin) {
+  std::string quoted;
   try {
-    return Json::parse(text.begin(), text.end(), StrictKeys(origin));
+    try {
+      return Json::parse(text.begin(), text.end(), StrictKeys(origin));
+    } catch (const Json::parse_error&) {
+      quoted = with_quoted_infinities(text);
+      if (quoted.empty()) throw;
+      return Json::parse(quoted, StrictKeys(origin));
+    }
   } catch (const Json::exception& error) {
-    throw input_error(origin + ": is not valid JSON: " + error.what());
+    if (const std::string content = foreign_content(text); !content.empty())
+      throw input_error(origin + ": " + content);
+    throw input_error(origin + ": is not valid JSON: " + syntax_error(error.what()));
   }
 }
 

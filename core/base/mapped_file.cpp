@@ -16,6 +16,10 @@ namespace intarsia {
 namespace {
 
 Error open_error(const std::filesystem::path& path, int code) {
+  std::error_code none;
+  if (code == ENOENT && std::filesystem::is_symlink(std::filesystem::symlink_status(path, none)))
+    return Error(ErrorKind::resource, path.string() + ": is a link to a file that is not there; the download "
+                                                      "was not finished, download it again");
   return Error(ErrorKind::resource, path.string() + ": cannot be read: " + std::strerror(code));
 }
 

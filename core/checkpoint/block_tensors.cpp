@@ -96,6 +96,7 @@ void add_block_tensor(StoredTensor tensor, const BlockTensorName& name, const Bl
     cut.info.shape[0] = part.rows;
     cut.info.bytes = part.rows * *row_bytes;
     cut.offset += first * *row_bytes;
+    cut.first_row += first;
     cut.stored_name = file_name;
     first += part.rows;
     to.push_back(std::move(cut));

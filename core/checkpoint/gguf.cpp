@@ -9,6 +9,8 @@
 
 #include "core/base/checked.h"
 #include "core/base/error.h"
+#include "core/base/foreign_content.h"
+#include "core/checkpoint/ggml_type.h"
 
 namespace intarsia {
 namespace {
@@ -16,6 +18,7 @@ namespace {
 constexpr std::uint32_t magic = 0x46554747; // "GGUF"
 constexpr std::uint64_t longest_name = 65535, longest_string = std::uint64_t(64) << 20;
 constexpr std::uint32_t most_dimensions = 4;
+constexpr int deepest_array = 8;
 
 // Value types of the format, by number.
 enum ValueType : std::uint32_t {
@@ -83,27 +86,27 @@ class Reader {
   throw input_error(reader.origin() + ": metadata \"" + key + "\" " + what);
 }
 
-std::int64_t read_integer(Reader& reader, std::uint32_t type, const std::string& key) {
+GgufValue read_integer(Reader& reader, std::uint32_t type) {
   switch (type) {
   case u8:
-    return reader.number<std::uint8_t>();
+    return std::int64_t(reader.number<std::uint8_t>());
   case i8:
-    return reader.number<std::int8_t>();
+    return std::int64_t(reader.number<std::int8_t>());
   case u16:
-    return reader.number<std::uint16_t>();
+    return std::int64_t(reader.number<std::uint16_t>());
   case i16:
-    return reader.number<std::int16_t>();
+    return std::int64_t(reader.number<std::int16_t>());
   case u32:
-    return reader.number<std::uint32_t>();
+    return std::int64_t(reader.number<std::uint32_t>());
   case i32:
-    return reader.number<std::int32_t>();
+    return std::int64_t(reader.number<std::int32_t>());
   case i64:
     return reader.number<std::int64_t>();
   default:
     break;
   }
   const auto value = reader.number<std::uint64_t>();
-  if (value > std::uint64_t(INT64_MAX)) bad_key(reader, key, "is too large a number");
+  if (value > std::uint64_t(INT64_MAX)) return double(value);
   return std::int64_t(value);
 }
 
@@ -111,13 +114,17 @@ double read_float(Reader& reader, std::uint32_t type) {
   return type == f32 ? double(reader.number<float>()) : reader.number<double>();
 }
 
-GgufValue read_array(Reader& reader, const std::string& key) {
+GgufValue read_array(Reader& reader, const std::string& key, int depth = 0) {
   const auto type = reader.number<std::uint32_t>();
   const auto count = reader.number<std::uint64_t>();
   if (type >= type_count) bad_key(reader, key, "is an array of unknown type " + std::to_string(type));
-  if (type == array) bad_key(reader, key, "is an array of arrays, which no model needs");
   if (count > reader.left() / value_bytes[type])
     bad_key(reader, key, "claims " + std::to_string(count) + " entries, more than the file holds");
+  if (type == array) { // no model needs it
+    if (depth == deepest_array) bad_key(reader, key, "is an array of arrays that is nested too deep");
+    for (std::uint64_t i = 0; i < count; ++i) read_array(reader, key, depth + 1);
+    return std::monostate();
+  }
   if (type == string) {
     std::vector<std::string> values(count);
     for (auto& value : values) value = reader.text(longest_string);
@@ -129,8 +136,11 @@ GgufValue read_array(Reader& reader, const std::string& key) {
     return values;
   }
   std::vector<std::int64_t> values(count);
-  for (auto& value : values)
-    value = type == boolean ? reader.number<std::uint8_t>() : read_integer(reader, type, key);
+  for (auto& value : values) {
+    const GgufValue read = read_integer(reader, type == boolean ? u8 : type);
+    const auto* integer = std::get_if<std::int64_t>(&read);
+    value = integer ? *integer : INT64_MAX;
+  }
   return values;
 }
 
@@ -149,56 +159,17 @@ GgufValue read_value(Reader& reader, const std::string& key) {
   default:
     break;
   }
-  if (type >= type_count) bad_key(reader, key, "has unknown type " + std::to_string(type));
-  return read_integer(reader, type, key);
-}
-
-std::optional<DType> dtype_of(std::uint32_t ggml_type) {
-  switch (ggml_type) { // enum ggml_type
-  case 0:
-    return DType::f32;
-  case 1:
-    return DType::f16;
-  case 2:
-    return DType::q4_0;
-  case 3:
-    return DType::q4_1;
-  case 6:
-    return DType::q5_0;
-  case 7:
-    return DType::q5_1;
-  case 8:
-    return DType::q8_0;
-  case 10:
-    return DType::q2_k;
-  case 11:
-    return DType::q3_k;
-  case 12:
-    return DType::q4_k;
-  case 13:
-    return DType::q5_k;
-  case 14:
-    return DType::q6_k;
-  case 24:
-    return DType::i8;
-  case 25:
-    return DType::i16;
-  case 26:
-    return DType::i32;
-  case 27:
-    return DType::i64;
-  case 28:
-    return DType::f64;
-  case 30:
-    return DType::bf16;
-  default:
-    return std::nullopt;
-  }
+  if (type >= type_count)
+    bad_key(reader, key,
+            "has unknown type " + std::to_string(type) +
+                "; the file is damaged, or of a newer version of the format than this program knows");
+  return read_integer(reader, type);
 }
 
 struct RawTensor {
   GgufTensor tensor;
   std::uint64_t offset = 0, bytes = 0; // offset from the start of the data
+  std::string unread_type;             // of a type that this program cannot decode: its name
 };
 
 RawTensor read_tensor(Reader& reader) {
@@ -214,15 +185,17 @@ RawTensor read_tensor(Reader& reader) {
     elements = elements ? checked_multiply(*elements, raw.tensor.shape.back()) : std::nullopt;
   }
   std::reverse(raw.tensor.shape.begin(), raw.tensor.shape.end());
-  const auto type = reader.number<std::uint32_t>();
-  const auto dtype = dtype_of(type);
-  if (!dtype)
-    throw Error(ErrorKind::unsupported,
-                where + ": has ggml type " + std::to_string(type) +
-                    "; supported are F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1 and Q2_K to Q6_K");
-  raw.tensor.dtype = *dtype;
-  const auto bytes = elements ? storage_bytes(*dtype, *elements) : std::nullopt;
-  if (!bytes || raw.tensor.shape.back() % block_elements(*dtype) != 0)
+  const auto number = reader.number<std::uint32_t>();
+  const auto type = ggml_type(number);
+  if (!type || !type->dtype) {
+    raw.unread_type =
+        "ggml type " + std::to_string(number) + (type ? " (" + std::string(type->name) + ")" : "");
+    reader.number<std::uint64_t>();
+    return raw;
+  }
+  raw.tensor.dtype = *type->dtype;
+  const auto bytes = elements ? storage_bytes(*type->dtype, *elements) : std::nullopt;
+  if (!bytes || raw.tensor.shape.back() % block_elements(*type->dtype) != 0)
     throw input_error(where + ": its shape does not fit its type");
   raw.bytes = *bytes;
   raw.offset = reader.number<std::uint64_t>();
@@ -249,17 +222,36 @@ void refuse_overlaps(std::vector<GgufTensor> tensors, const std::string& origin)
                         "\" overlap");
 }
 
+void check_magic(std::span<const std::byte> file, const std::string& origin) {
+  const std::string_view text(reinterpret_cast<const char*>(file.data()),
+                              std::min<std::size_t>(file.size(), 1024));
+  if (text.starts_with("GGUF") || (!text.empty() && std::string_view("GGUF").starts_with(text))) return;
+  const std::string content = foreign_content(text);
+  throw input_error(origin + ": " + (content.empty() ? "is no GGUF file" : content));
+}
+
+void check_version(std::uint32_t version, const std::string& origin) {
+  if (version == 2 || version == 3) return;
+  if (version != 0 && version % 65536 == 0)
+    throw Error(ErrorKind::unsupported,
+                origin +
+                    ": is a big-endian GGUF, made for other processors; download the little-endian one, or "
+                    "convert it with gguf-convert-endian of the Python package gguf");
+  throw Error(ErrorKind::unsupported, origin + ": is GGUF version " + std::to_string(version) +
+                                          "; versions 2 and 3 are supported" +
+                                          (version == 1 ? ", convert the original model again" : ""));
+}
+
 } // namespace
 
 Gguf::Gguf(std::span<const std::byte> file, std::string origin)
     : origin_(std::move(origin)) {
   static_assert(std::endian::native == std::endian::little);
   Reader reader(file, origin_);
-  if (reader.number<std::uint32_t>() != magic) throw input_error(origin_ + ": is no GGUF file");
+  check_magic(file, origin_);
+  reader.number<std::uint32_t>();
   version_ = reader.number<std::uint32_t>();
-  if (version_ != 2 && version_ != 3)
-    throw Error(ErrorKind::unsupported, origin_ + ": is GGUF version " + std::to_string(version_) +
-                                            "; versions 2 and 3 are supported");
+  check_version(version_, origin_);
   const auto tensor_count = reader.number<std::uint64_t>(), key_count = reader.number<std::uint64_t>();
   constexpr std::uint64_t least_key_bytes = 13, least_tensor_bytes = 32;
   if (key_count > reader.left() / least_key_bytes || tensor_count > reader.left() / least_tensor_bytes)
@@ -280,10 +272,30 @@ Gguf::Gguf(std::span<const std::byte> file, std::string origin)
   if (!std::has_single_bit(alignment)) bad_key(reader, "general.alignment", "is no power of two");
   const std::uint64_t data_start = (reader.position() + alignment - 1) / alignment * alignment;
   for (RawTensor& tensor : raw) {
+    if (!tensor.unread_type.empty()) {
+      unread_[tensor.tensor.name] = tensor.unread_type;
+      continue;
+    }
     place_tensor(tensor, data_start, file.size(), alignment, origin_);
     tensors_.push_back(std::move(tensor.tensor));
   }
   refuse_overlaps(tensors_, origin_);
+}
+
+void Gguf::append(const Gguf& part) {
+  std::set<std::string_view> names;
+  for (const GgufTensor& tensor : tensors_) names.insert(tensor.name);
+  const std::size_t before = tensors_.size();
+  tensors_.reserve(before + part.tensors_.size()); // the names must stay where they are
+  for (const GgufTensor& tensor : part.tensors_) {
+    if (names.contains(tensor.name))
+      throw input_error(part.origin_ + ": tensor \"" + tensor.name +
+                        "\" is in another part of the model too");
+    tensors_.push_back(tensor);
+    tensors_.back().file = parts_;
+  }
+  unread_.insert(part.unread_.begin(), part.unread_.end());
+  ++parts_;
 }
 
 const GgufValue* Gguf::find(const std::string& key) const {
@@ -311,7 +323,11 @@ const T& Gguf::typed(const std::string& key, const char* kind) const {
 }
 
 const std::string& Gguf::string(const std::string& key) const { return typed<std::string>(key, "string"); }
-bool Gguf::boolean(const std::string& key) const { return typed<bool>(key, "truth value"); }
+bool Gguf::boolean(const std::string& key) const {
+  if (const auto* integer = std::get_if<std::int64_t>(&value(key)))
+    return *integer != 0; // some writers' 0 and 1
+  return typed<bool>(key, "truth value");
+}
 const std::vector<std::string>& Gguf::strings(const std::string& key) const {
   return typed<std::vector<std::string>>(key, "list of strings");
 }

@@ -15,15 +15,17 @@
 
 namespace intarsia {
 
-// Integers of any width as int64 (u64 above 2^63-1 is refused), floats as double; arrays hold one kind.
+// Integers of any width as int64 (u64 above 2^63-1 as double), floats as double; arrays hold one kind.
+// monostate: an array of arrays, which is passed over.
 using GgufValue = std::variant<std::int64_t, double, bool, std::string, std::vector<std::int64_t>,
-                               std::vector<double>, std::vector<std::string>>;
+                               std::vector<double>, std::vector<std::string>, std::monostate>;
 
 struct GgufTensor {
   std::string name;
   DType dtype;
   std::vector<std::uint64_t> shape; // row-major, outermost first (the file stores it the other way round)
   std::uint64_t begin = 0, end = 0; // bytes from the start of the file
+  std::size_t file = 0;             // index of the part, in a model split in several files
 };
 
 class Gguf {
@@ -32,9 +34,15 @@ class Gguf {
   // bytes left before it allocates.
   Gguf(std::span<const std::byte> file, std::string origin);
 
+  // Takes in the tensors of the next part of a model in several files. Throws naming a tensor that both have.
+  void append(const Gguf& part);
+
   std::uint32_t version() const { return version_; }
   const std::string& origin() const { return origin_; }
   const std::vector<GgufTensor>& tensors() const { return tensors_; } // in order of the file
+  // Tensors of a type that this program cannot decode, with the type's name: harmless unless they are needed.
+  const std::map<std::string, std::string>& unread_tensors() const { return unread_; }
+  std::size_t tensor_count() const { return tensors_.size() + unread_.size(); }
 
   bool has(const std::string& key) const { return values_.contains(key); }
   const GgufValue* find(const std::string& key) const; // nullptr when missing
@@ -63,6 +71,8 @@ class Gguf {
   std::uint32_t version_ = 0;
   std::map<std::string, GgufValue> values_;
   std::vector<GgufTensor> tensors_;
+  std::map<std::string, std::string> unread_;
+  std::size_t parts_ = 1;
 };
 
 } // namespace intarsia

@@ -6,6 +6,7 @@
 #include "core/checkpoint/block_tensors.h"
 #include "core/checkpoint/gguf.h"
 #include "core/checkpoint/gguf_config.h"
+#include "core/checkpoint/gguf_parts.h"
 #include "core/checkpoint/gguf_tokenizer.h"
 #include "core/checkpoint/mapped_checkpoint.h"
 
@@ -20,10 +21,12 @@ class GgufCheckpoint : public MappedCheckpoint {
                  std::vector<StoredTensor> tensors)
       : MappedCheckpoint(path, "GGUF v" + std::to_string(gguf.version()), std::move(config), std::move(files),
                          std::move(tensors)) {
-    if (!gguf.has("tokenizer.ggml.model") || gguf.string_or("tokenizer.ggml.model", "") == "no_vocab") return;
     try { // planning and quantizing need no tokenizer: what is wrong with it is said when it is asked for
-      tokenizer_ = gguf_tokenizer(gguf);
-      check_vocabulary(*tokenizer_, this->config());
+      if (gguf.has("tokenizer.ggml.model") && gguf.string("tokenizer.ggml.model") != "no_vocab")
+        tokenizer_ = gguf_tokenizer(gguf);
+      else if (has_tokenizer(path.parent_path()))
+        tokenizer_ = read_tokenizer(path.parent_path());
+      if (tokenizer_) check_vocabulary(*tokenizer_, this->config());
     } catch (const Error&) {
       problem_ = std::current_exception();
     }
@@ -53,10 +56,10 @@ bool changes_the_model(std::string_view name) {
   return false;
 }
 
-[[noreturn]] void refuse(const GgufTensor& tensor, const std::string& origin,
+[[noreturn]] void refuse(const std::string& tensor, const std::string& origin,
                          const Architecture& architecture) {
   throw Error(ErrorKind::unsupported,
-              origin + ": tensor \"" + tensor.name + "\" is not one that " + std::string(architecture.gguf) +
+              origin + ": tensor \"" + tensor + "\" is not one that " + std::string(architecture.gguf) +
                   " models have here; the model would be computed wrongly without it");
 }
 
@@ -68,9 +71,11 @@ class TensorNames {
       , graph_(build_layer_graph(config))
       , origin_(std::move(origin)) {}
 
-  void add(const GgufTensor& tensor, std::vector<StoredTensor>& to) const {
-    StoredTensor stored{
-        {tensor.name, tensor.dtype, tensor.shape, tensor.end - tensor.begin, origin_}, 0, tensor.begin};
+  // `origin`: the file that the tensor lies in.
+  void add(const GgufTensor& tensor, const std::string& origin, std::vector<StoredTensor>& to) const {
+    StoredTensor stored{{tensor.name, tensor.dtype, tensor.shape, tensor.end - tensor.begin, origin},
+                        tensor.file,
+                        tensor.begin};
     if (const auto name = split_block_name(tensor.name, "blk."))
       return add_of_block(tensor, *name, stored, to);
     stored.info.name = model_tensor(tensor.name);
@@ -78,10 +83,27 @@ class TensorNames {
     if (!stored.info.name.empty())
       to.push_back(std::move(stored));
     else if (changes_the_model(tensor.name))
-      refuse(tensor, origin_, architecture_);
+      refuse(tensor.name, origin_, architecture_);
+  }
+
+  // A tensor whose type cannot be decoded matters only where the model is computed with it.
+  void refuse_if_needed(const std::string& name, const std::string& type) const {
+    const auto block = split_block_name(name, "blk.");
+    const bool needed =
+        block ? number_of(*block) < config_.blocks : !model_tensor(name).empty() || changes_the_model(name);
+    if (needed)
+      throw Error(
+          ErrorKind::unsupported,
+          origin_ + ": tensor \"" + name + "\": has " + type +
+              ", which cannot be decoded here; supported are F32, F16, BF16, Q4_0 to Q8_0, Q2_K to Q8_K, "
+              "IQ1_S to IQ4_XS, TQ1_0, TQ2_0, MXFP4 and NVFP4, quantize the model again to one of these");
   }
 
  private:
+  static std::size_t number_of(const BlockTensorName& name) {
+    return std::strtoul(std::string(name.block).c_str(), nullptr, 10);
+  }
+
   void add_of_block(const GgufTensor& tensor, const BlockTensorName& name, StoredTensor& stored,
                     std::vector<StoredTensor>& to) const {
     if (name.part == "attn_rot_embd") return; // follows from the metadata
@@ -90,8 +112,8 @@ class TensorNames {
     if (known) {
       stored.permuted_heads = interleaved_heads(kind->hugging_face);
       add_block_tensor(std::move(stored), name, *kind, graph_, to);
-    } else if (std::strtoul(std::string(name.block).c_str(), nullptr, 10) < config_.blocks) {
-      refuse(tensor, origin_, architecture_);
+    } else if (number_of(name) < config_.blocks) {
+      refuse(tensor.name, origin_, architecture_);
     }
   }
 
@@ -110,16 +132,17 @@ class TensorNames {
 } // namespace
 
 std::unique_ptr<Checkpoint> open_gguf_file(const fs::path& path) {
-  std::vector<MappedFile> files;
-  files.emplace_back(path);
-  const auto bytes = files[0].bytes();
-  const Gguf gguf(bytes, path.string());
+  auto [gguf, files] = open_gguf_parts(path);
+  GgufFiles bytes;
+  for (const MappedFile& file : files) bytes.push_back(file.bytes());
   ModelConfig config = gguf_model_config(gguf, bytes);
   if (config.name.empty()) config.name = path.stem().string();
 
   std::vector<StoredTensor> tensors;
-  const TensorNames names(gguf_architecture(gguf), config, path.string());
-  for (const GgufTensor& tensor : gguf.tensors()) names.add(tensor, tensors);
+  const TensorNames names(gguf_architecture(gguf), config, gguf.origin());
+  for (const GgufTensor& tensor : gguf.tensors())
+    names.add(tensor, files[tensor.file].path().string(), tensors);
+  for (const auto& [name, type] : gguf.unread_tensors()) names.refuse_if_needed(name, type);
   if (tensors.empty()) throw input_error(path.string() + ": holds a vocabulary but no weights");
   return std::make_unique<GgufCheckpoint>(path, gguf, std::move(config), std::move(files),
                                           std::move(tensors));

@@ -2,6 +2,7 @@
 #include "core/checkpoint/gguf_config.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "core/base/error.h"
@@ -33,13 +34,27 @@ std::uint64_t uniform_count(const Gguf& gguf, const std::string& key, std::uint6
   return std::uint64_t(list->front());
 }
 
+// For people; one that is no text is no reason to refuse the model.
+std::string name_of_model(const Gguf& gguf) {
+  const GgufValue* name = gguf.find("general.name");
+  const auto* text = name ? std::get_if<std::string>(name) : nullptr;
+  return text ? *text : std::string();
+}
+
 OrderedJson json_of(const GgufValue& value) {
-  return std::visit([](const auto& held) { return OrderedJson(held); }, value);
+  return std::visit(
+      [](const auto& held) {
+        if constexpr (std::is_same_v<decltype(held), const std::monostate&>)
+          return OrderedJson();
+        else
+          return OrderedJson(held);
+      },
+      value);
 }
 
 // The values of a tensor that scales frequencies; empty when the file has none of that name.
-std::vector<float> frequency_divisors(const Gguf& gguf, std::span<const std::byte> file,
-                                      const std::string& name, std::size_t count) {
+std::vector<float> frequency_divisors(const Gguf& gguf, const GgufFiles& files, const std::string& name,
+                                      std::size_t count) {
   const GgufTensor* tensor = gguf.find_tensor(name);
   if (!tensor) return {};
   const std::string where = gguf.origin() + ": tensor \"" + name + "\"";
@@ -49,7 +64,8 @@ std::vector<float> frequency_divisors(const Gguf& gguf, std::span<const std::byt
     throw input_error(where + " has " + std::to_string(tensor->shape[0]) +
                       " values, not half of what is rotated of a head, " + std::to_string(count));
   std::vector<float> divisors(count);
-  dequantize(tensor->dtype, file.subspan(tensor->begin, tensor->end - tensor->begin), divisors);
+  dequantize(tensor->dtype, files[tensor->file].subspan(tensor->begin, tensor->end - tensor->begin),
+             divisors);
   for (const float divisor : divisors)
     if (!(divisor > 0) || !std::isfinite(divisor))
       throw input_error(where + " holds a value that is not > 0");
@@ -59,16 +75,16 @@ std::vector<float> frequency_divisors(const Gguf& gguf, std::span<const std::byt
 // Keys that llama.cpp reads in the same way for every architecture (llama-model.cpp, load_hparams).
 class RopeMetadata {
  public:
-  RopeMetadata(const Gguf& gguf, std::span<const std::byte> file, const std::string& architecture)
+  RopeMetadata(const Gguf& gguf, const GgufFiles& files, const std::string& architecture)
       : gguf_(gguf)
-      , file_(file)
+      , files_(files)
       , prefix_(architecture + ".rope.") {}
 
   void into(OrderedJson& config, std::size_t head_dim) const {
     config["rope_theta"] = gguf_.number_or(prefix_ + "freq_base", 10000);
     const std::size_t rotated = gguf_.count_or(prefix_ + "dimension_count", 1, 4096, head_dim);
     if (rotated != head_dim) config["partial_rotary_factor"] = double(rotated) / double(head_dim);
-    const auto divisors = frequency_divisors(gguf_, file_, "rope_freqs.weight", rotated / 2);
+    const auto divisors = frequency_divisors(gguf_, files_, "rope_freqs.weight", rotated / 2);
     if (!divisors.empty()) config["intarsia_rope_divisors"] = divisors;
     if (gguf_.find_tensor("rope_factors_long.weight") || gguf_.find_tensor("rope_factors_short.weight"))
       config["rope_scaling"] = longrope(rotated / 2);
@@ -124,7 +140,7 @@ class RopeMetadata {
                         {"attention_factor", gguf_.number_or(key("attn_factor"), 1)}};
     for (const auto& [field, tensor] : {std::pair{"short_factor", "rope_factors_short.weight"},
                                         std::pair{"long_factor", "rope_factors_long.weight"}}) {
-      const auto divisors = frequency_divisors(gguf_, file_, tensor, count);
+      const auto divisors = frequency_divisors(gguf_, files_, tensor, count);
       if (divisors.empty())
         throw input_error(gguf_.origin() + ": tensor \"" + std::string(tensor) + "\" is missing");
       scaling[field] = divisors;
@@ -136,7 +152,7 @@ class RopeMetadata {
   }
 
   const Gguf& gguf_;
-  std::span<const std::byte> file_;
+  const GgufFiles& files_;
   const std::string prefix_;
 };
 
@@ -146,7 +162,10 @@ void read_special_tokens(const Gguf& gguf, ModelConfig& config) {
     const auto* id = value ? std::get_if<std::int64_t>(value) : nullptr;
     return id && *id >= 0 && std::uint64_t(*id) < config.vocabulary ? int(*id) : -1; // others are "none"
   };
+  const bool has_usual_ids = gguf_has_usual_ids(gguf) && config.vocabulary > 2;
   config.bos_token = id_of("bos_token_id");
+  if (config.bos_token < 0 && has_usual_ids) config.bos_token = 1;
+  if (id_of("eos_token_id") < 0 && has_usual_ids) config.eos_tokens.push_back(2);
   for (const char* key : {"eos_token_id", "eot_token_id", "eom_token_id"})
     if (const int id = id_of(key);
         id >= 0 && std::ranges::find(config.eos_tokens, id) == config.eos_tokens.end())
@@ -154,6 +173,57 @@ void read_special_tokens(const Gguf& gguf, ModelConfig& config) {
 }
 
 } // namespace
+
+namespace {
+
+// Metadata behind "<architecture>." that changes what a model computes, and the value that stands for
+// "nothing".
+struct Feature {
+  std::string_view key;
+  double off;
+};
+constexpr std::array features{Feature{"logit_scale", 1},
+                              Feature{"embedding_scale", 1},
+                              Feature{"residual_scale", 1},
+                              Feature{"attention.scale", 0},
+                              Feature{"attn_logit_softcapping", 0},
+                              Feature{"final_logit_softcapping", 0},
+                              Feature{"router_logit_softcapping", 0},
+                              Feature{"attention.clamp_kqv", 0},
+                              Feature{"attention.max_alibi_bias", 0},
+                              Feature{"attention.temperature_scale", 0},
+                              Feature{"attention.key_length_mla", 0},
+                              Feature{"expert_shared_count", 0},
+                              Feature{"use_parallel_residual", 0},
+                              Feature{"attention.causal", 1}};
+
+bool is_off(const GgufValue& value, double off) {
+  if (const auto* integer = std::get_if<std::int64_t>(&value)) return double(*integer) == off;
+  if (const auto* number = std::get_if<double>(&value)) return *number == off;
+  if (const auto* truth = std::get_if<bool>(&value)) return double(*truth) == off;
+  return false;
+}
+
+void refuse_unread_features(const Gguf& gguf, const Architecture& architecture) {
+  for (const Feature& feature : features) {
+    const std::string key = std::string(architecture.gguf) + "." + std::string(feature.key);
+    const GgufValue* value = gguf.find(key);
+    const auto is_read = [&](const Renaming& renaming) { return renaming.first == feature.key; };
+    if (!value || is_off(*value, feature.off) || std::ranges::any_of(architecture.metadata, is_read))
+      continue;
+    throw Error(ErrorKind::unsupported, gguf.origin() + ": metadata \"" + key + "\" is set, which " +
+                                            std::string(architecture.gguf) +
+                                            " models do not have here; the model would be computed wrongly");
+  }
+}
+
+} // namespace
+
+bool gguf_has_usual_ids(const Gguf& gguf) {
+  const GgufValue* model = gguf.find("tokenizer.ggml.model");
+  const auto* name = model ? std::get_if<std::string>(model) : nullptr;
+  return name && *name == "llama";
+}
 
 const Architecture& gguf_architecture(const Gguf& gguf) {
   const std::string& name = gguf.string("general.architecture");
@@ -164,8 +234,9 @@ const Architecture& gguf_architecture(const Gguf& gguf) {
                                           known_gguf_architectures());
 }
 
-ModelConfig gguf_model_config(const Gguf& gguf, std::span<const std::byte> file) {
+ModelConfig gguf_model_config(const Gguf& gguf, const GgufFiles& files) {
   const Architecture& architecture = gguf_architecture(gguf);
+  refuse_unread_features(gguf, architecture);
   const std::string name(architecture.gguf);
   const auto key = [&](const char* suffix) { return name + "." + suffix; };
   const std::size_t heads = uniform_count(gguf, key("attention.head_count"), 4096, 0);
@@ -177,7 +248,7 @@ ModelConfig gguf_model_config(const Gguf& gguf, std::span<const std::byte> file)
 
   // Through config.json's own reader, so that both kinds of file meet the same checks.
   OrderedJson json{{"model_type", architecture.model_types[0]},
-                   {"_name_or_path", gguf.string_or("general.name", "")},
+                   {"_name_or_path", name_of_model(gguf)},
                    {"hidden_size", hidden},
                    {"intermediate_size", uniform_count(gguf, key("feed_forward_length"), 1u << 20, 0)},
                    {"num_hidden_layers", gguf.count(key("block_count"), 1, 4096)},
@@ -185,12 +256,12 @@ ModelConfig gguf_model_config(const Gguf& gguf, std::span<const std::byte> file)
                    {"num_key_value_heads", uniform_count(gguf, key("attention.head_count_kv"), 4096, heads)},
                    {"head_dim", head_dim},
                    {"vocab_size", vocabulary_size(gguf, name)},
-                   {"max_position_embeddings", gguf.count_or(key("context_length"), 1, most_positions, 2048)},
+                   {"max_position_embeddings", gguf.count_or(key("context_length"), 1, INT64_MAX, 2048)},
                    {"rms_norm_eps", gguf.number_or(key("attention.layer_norm_rms_epsilon"), 1e-5)},
                    {"tie_word_embeddings", gguf.find_tensor("output.weight") == nullptr}};
   if (gguf.count_or(key("expert_count"), 0, 1u << 20, 0) > 0)
     json["num_local_experts"] = gguf.count(key("expert_count"), 0, 1u << 20);
-  RopeMetadata(gguf, file, name).into(json, head_dim);
+  RopeMetadata(gguf, files, name).into(json, head_dim);
   for (const auto& [metadata, field] : architecture.metadata)
     if (const GgufValue* value = gguf.find(name + "." + std::string(metadata)))
       json[std::string(field)] = json_of(*value);

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "core/base/error.h"
+#include "core/checkpoint/gguf_config.h"
 #include "core/checkpoint/gguf_tokenizer.h"
 #include "core/text/stage_json.h"
 
@@ -108,20 +109,30 @@ void add_special_tokens(TokenizerSpec& spec) {
   }
 }
 
-// A special token's id. Some files write -1, or 2^32-1, for none: what lies outside the vocabulary is left
-// out.
-int special_id(const Gguf& gguf, const char* name, TokenizerSpec& spec) {
+// A special token's id. Some files write -1, or 2^32-1, for none, or an id that no token has: then it is what
+// llama.cpp falls back on, `usual`.
+int special_id(const Gguf& gguf, const char* name, int usual, TokenizerSpec& spec) {
+  if (usual >= int(spec.tokens.size())) usual = -1;
   const std::string key = std::string("tokenizer.ggml.") + name + "_token_id";
-  if (!gguf.has(key)) return -1;
-  const double id = gguf.number(key);
+  const GgufValue* value = gguf.find(key);
+  if (!value) return usual;
+  const auto* integer = std::get_if<std::int64_t>(value);
+  const double id = integer ? double(*integer) : -1;
   if (id >= 0 && id < double(spec.tokens.size())) return int(id);
   spec.warnings.push_back(gguf.origin() + ": metadata \"" + key + "\" is outside the vocabulary of " +
-                          std::to_string(spec.tokens.size()) + " and is left out");
-  return -1;
+                          std::to_string(spec.tokens.size()) + " and is " +
+                          (usual < 0 ? "left out" : "taken as " + std::to_string(usual)));
+  return usual;
 }
 
 void read_templates(const Gguf& gguf, TokenizerSpec& spec) {
-  spec.chat_template = gguf.string_or("tokenizer.chat_template", "");
+  if (const GgufValue* value = gguf.find("tokenizer.chat_template")) {
+    if (const auto* text = std::get_if<std::string>(value))
+      spec.chat_template = *text;
+    else
+      spec.warnings.push_back(gguf.origin() +
+                              ": metadata \"tokenizer.chat_template\" is no text, and is left out");
+  }
   if (!gguf.has("tokenizer.chat_templates")) return;
   for (const std::string& name : gguf.strings("tokenizer.chat_templates"))
     if (const std::string key = "tokenizer.chat_template." + name; gguf.has(key))
@@ -148,10 +159,11 @@ TokenizerSpec gguf_tokenizer(const Gguf& gguf) {
     set_sentencepiece(gguf, model == "t5", spec);
   }
   add_special_tokens(spec);
-  spec.bos = special_id(gguf, "bos", spec);
-  spec.eos = special_id(gguf, "eos", spec);
-  spec.unknown = special_id(gguf, "unknown", spec);
-  spec.pad = special_id(gguf, "padding", spec);
+  const bool usual = gguf_has_usual_ids(gguf);
+  spec.bos = special_id(gguf, "bos", usual ? 1 : -1, spec);
+  spec.eos = special_id(gguf, "eos", usual ? 2 : -1, spec);
+  spec.unknown = special_id(gguf, "unknown", usual ? 0 : -1, spec);
+  spec.pad = special_id(gguf, "padding", -1, spec);
   spec.add_bos = gguf.boolean_or("tokenizer.ggml.add_bos_token", adds_bos) && spec.bos >= 0;
   spec.add_eos = gguf.boolean_or("tokenizer.ggml.add_eos_token", adds_eos) && spec.eos >= 0;
   read_templates(gguf, spec);

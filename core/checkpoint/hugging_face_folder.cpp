@@ -6,7 +6,10 @@
 #include "core/base/error.h"
 #include "core/checkpoint/block_tensors.h"
 #include "core/checkpoint/mapped_checkpoint.h"
+#include "core/checkpoint/part_name.h"
+#include "core/checkpoint/quantized_weights.h"
 #include "core/checkpoint/safetensors.h"
+#include "core/checkpoint/weight_files.h"
 
 namespace intarsia {
 namespace {
@@ -19,8 +22,7 @@ class HuggingFaceCheckpoint : public MappedCheckpoint {
 
   std::optional<TokenizerSpec> tokenizer() const override {
     const fs::path folder = fs::is_directory(path()) ? path() : path().parent_path();
-    const auto has = [&](const char* name) { return fs::exists(folder / name); };
-    if (!has("tokenizer.json") && !has("tokenizer.model") && !has("merges.txt")) return std::nullopt;
+    if (!has_tokenizer(folder)) return std::nullopt;
     TokenizerSpec spec = read_tokenizer(folder);
     check_vocabulary(spec, config());
     return spec;
@@ -43,42 +45,17 @@ void add_generation_config(const fs::path& folder, ModelConfig& config) {
   }
 }
 
-ModelConfig read_config(const fs::path& file, const std::string& fallback_name) {
-  ModelConfig config = parse_model_config(read_json_file(file), file.string());
+struct FolderConfig {
+  ModelConfig model;
+  Json quantization; // of another program; null: none
+};
+
+FolderConfig read_config(const fs::path& file, const std::string& fallback_name) {
+  const Json json = read_json_file(file);
+  ModelConfig config = parse_model_config(json, file.string());
   if (config.name.empty()) config.name = fallback_name;
   add_generation_config(file.parent_path(), config);
-  return config;
-}
-
-// The shards a model.safetensors.index.json names; plain file names only, so that it cannot point elsewhere.
-std::vector<fs::path> sharded_files(const fs::path& index) {
-  const Json json = read_json_file(index);
-  const JsonObject map = JsonObject(json, index.string()).object("weight_map");
-  std::set<std::string> names;
-  for (const auto& [tensor, file] : map.json().items()) {
-    const std::string name = map.string(tensor);
-    if (name.empty() || fs::path(name).filename() != name || name == "..")
-      throw input_error(map.origin() + ": \"" + name + "\" is no plain file name");
-    names.insert(name);
-  }
-  std::vector<fs::path> files;
-  for (const std::string& name : names) files.push_back(index.parent_path() / name);
-  return files;
-}
-
-std::vector<fs::path> weight_files(const fs::path& folder) {
-  if (fs::exists(folder / "model.safetensors")) return {folder / "model.safetensors"};
-  if (fs::exists(folder / "model.safetensors.index.json"))
-    return sharded_files(folder / "model.safetensors.index.json");
-  std::vector<fs::path> files;
-  for (const auto& entry : fs::directory_iterator(folder))
-    if (entry.path().extension() == ".safetensors") files.push_back(entry.path());
-  std::sort(files.begin(), files.end());
-  if (files.empty())
-    throw input_error(folder.string() +
-                      ": holds a config.json but no .safetensors file; download the weights too, or "
-                      "name the config.json itself to plan without them");
-  return files;
+  return {std::move(config), quantization_of(json, file.parent_path())};
 }
 
 // Models that see or hear as well keep the text model's tensors under a name of its own.
@@ -106,25 +83,60 @@ void add_gain_offsets(float offset, const LayerGraph& graph, std::vector<StoredT
     if (gains.contains(tensor.info.name)) tensor.added = offset;
 }
 
-std::unique_ptr<Checkpoint> open_files(const fs::path& path, std::string kind, ModelConfig config,
-                                       const std::vector<fs::path>& paths) {
-  std::vector<MappedFile> files;
-  std::vector<StoredTensor> tensors;
-  const Architecture& architecture = *find_architecture(config.architecture);
-  const LayerGraph graph = build_layer_graph(config);
-  for (const fs::path& file : paths) {
-    files.emplace_back(file);
-    for (auto& entry : parse_safetensors(files.back().bytes(), file.string()).tensors)
-      add_tensor({{std::move(entry.name), entry.dtype, std::move(entry.shape), entry.end - entry.begin,
-                   file.string()},
-                  files.size() - 1,
-                  entry.begin},
-                 architecture, graph, tensors);
+FileTensors tensors_of(const std::vector<fs::path>& paths, std::vector<MappedFile>& files) {
+  FileTensors tensors;
+  for (const fs::path& path : paths) {
+    files.emplace_back(path);
+    const auto bytes = files.back().bytes();
+    for (auto& entry : parse_safetensors(bytes, path.string()).tensors) {
+      const std::string name = entry.name;
+      const auto part = bytes.subspan(entry.begin, entry.end - entry.begin);
+      const auto [place, is_new] =
+          tensors.try_emplace(name, FileTensor{std::move(entry), files.size() - 1, part, path.string()});
+      if (!is_new)
+        throw input_error(path.string() + ": tensor \"" + name + "\" is stored twice, also in \"" +
+                          place->second.origin + "\"; keep one set of weights");
+    }
   }
-  add_gain_offsets(architecture.gain_offset, graph, tensors);
+  return tensors;
+}
+
+std::vector<StoredTensor> stored_tensors(const FolderConfig& config, FileTensors tensors) {
+  std::vector<StoredTensor> stored;
+  const Architecture& architecture = *find_architecture(config.model.architecture);
+  const LayerGraph graph = build_layer_graph(config.model);
+  for (DecodedWeight& weight : take_quantized_weights(config.quantization, tensors)) {
+    const std::vector<std::uint64_t> shape{weight.decoder->rows(), weight.decoder->columns()};
+    StoredTensor tensor{{weight.name, DType::f16, shape, weight.bytes, weight.origin}};
+    tensor.decoder = std::move(weight.decoder);
+    add_tensor(std::move(tensor), architecture, graph, stored);
+  }
+  for (auto& [name, tensor] : tensors)
+    add_tensor({{name, tensor.entry.dtype, std::move(tensor.entry.shape), tensor.bytes.size(), tensor.origin},
+                tensor.file,
+                tensor.entry.begin},
+               architecture, graph, stored);
+  add_gain_offsets(architecture.gain_offset, graph, stored);
+  return stored;
+}
+
+std::unique_ptr<Checkpoint> open_files(const fs::path& path, std::string kind, FolderConfig config,
+                                       const WeightFiles& weights) {
+  std::vector<MappedFile> files;
+  files.reserve(weights.files.size());
+  std::vector<StoredTensor> tensors = stored_tensors(config, tensors_of(weights.files, files));
   if (tensors.empty()) throw input_error(path.string() + ": its weight files hold no tensor");
-  return std::make_unique<HuggingFaceCheckpoint>(path, std::move(kind), std::move(config), std::move(files),
-                                                 std::move(tensors));
+  if (!config.quantization.is_null())
+    kind += ", " + config.quantization["quant_method"].get<std::string>() + " weights";
+  try {
+    return std::make_unique<HuggingFaceCheckpoint>(path, std::move(kind), std::move(config.model),
+                                                   std::move(files), std::move(tensors));
+  } catch (const Error&) {
+    if (weights.absent.empty()) throw; // an index may name files that the model does without
+    throw Error(ErrorKind::resource,
+                weights.absent.front().string() +
+                    ": is missing; the model is in several files, download this one too");
+  }
 }
 
 std::string folder_name(const fs::path& folder) {
@@ -135,20 +147,30 @@ std::string folder_name(const fs::path& folder) {
 } // namespace
 
 std::unique_ptr<Checkpoint> open_hugging_face_folder(const fs::path& folder) {
-  ModelConfig config = read_config(folder / "config.json", folder_name(folder));
+  FolderConfig config = read_config(folder / "config.json", folder_name(folder));
   return open_files(folder, "Hugging Face folder", std::move(config), weight_files(folder));
 }
 
 std::unique_ptr<Checkpoint> open_safetensors_file(const fs::path& file) {
-  const fs::path config = file.parent_path() / "config.json";
-  if (!fs::exists(config)) throw input_error(file.string() + ": needs the model's config.json beside it");
-  return open_files(file, "safetensors file", read_config(config, file.stem().string()), {file});
+  const fs::path folder = file.parent_path(), config = folder / "config.json";
+  if (!fs::exists(config))
+    throw input_error(
+        file.string() + ": needs the model's config.json beside it" +
+        (fs::exists(folder / "adapter_config.json") ? "; its folder " + other_content_of(folder) : ""));
+  const auto part = part_name(file);
+  if (part && part->count > 1) return open_hugging_face_folder(folder);
+  if (!is_weight_file(file) && file.extension() == ".safetensors")
+    throw input_error(file.string() +
+                      ": holds no weights of a whole model under Hugging Face's names; name the "
+                      "model's folder");
+  return open_files(file, "safetensors file", read_config(config, file.stem().string()), {{file}, {}});
 }
 
 std::unique_ptr<Checkpoint> open_bare_config(const fs::path& file) {
   return std::make_unique<HuggingFaceCheckpoint>(
-      file, "config.json without weights", read_config(file, folder_name(fs::absolute(file).parent_path())),
-      std::vector<MappedFile>{}, std::vector<StoredTensor>{});
+      file, "config.json without weights",
+      read_config(file, folder_name(fs::absolute(file).parent_path())).model, std::vector<MappedFile>{},
+      std::vector<StoredTensor>{});
 }
 
 } // namespace intarsia

@@ -71,7 +71,9 @@ MappedCheckpoint::MappedCheckpoint(std::filesystem::path path, std::string kind,
             [](const auto& a, const auto& b) { return a.info.name < b.info.name; });
   for (std::size_t i = 0; i < stored_.size(); ++i) {
     if (i > 0 && stored_[i].info.name == stored_[i - 1].info.name)
-      throw input_error(path_.string() + ": tensor \"" + stored_[i].info.name + "\" is stored twice");
+      throw input_error(path_.string() + ": tensor \"" + stored_[i].info.name + "\" is stored twice, in \"" +
+                        stored_[i - 1].info.file + "\" and in \"" + stored_[i].info.file +
+                        "\"; keep one set of weights");
     infos_.push_back(stored_[i].info);
   }
   if (!infos_.empty()) follow_the_files_biases();
@@ -137,6 +139,7 @@ void MappedCheckpoint::read_rows(std::string_view name, std::size_t first, std::
   const std::uint64_t rows = columns == 0 ? 0 : tensor.info.elements() / columns;
   if (first > rows || count > rows - first || out.size() != count * columns)
     throw Error(ErrorKind::internal, "rows asked for lie outside tensor \"" + std::string(name) + "\"");
+  if (tensor.decoder) return tensor.decoder->read_rows(tensor.first_row + first, count, out);
   const auto row_bytes = storage_bytes(tensor.info.dtype, columns);
   if (!row_bytes)
     throw input_error(tensor.info.file + ": tensor \"" + std::string(name) + "\" has rows of broken blocks");
@@ -173,8 +176,8 @@ void MappedCheckpoint::read_rows(std::string_view name, std::size_t first, std::
 std::optional<StoredRows> MappedCheckpoint::stored_rows(std::string_view name) const {
   const StoredTensor& tensor = stored(name);
   const auto& shape = tensor.info.shape;
-  if (shape.size() != 2 || shape[0] == 0 || shape[1] == 0 || !is_weight_type(tensor.info.dtype) ||
-      tensor.info.dtype == DType::f64)
+  if (tensor.decoder || shape.size() != 2 || shape[0] == 0 || shape[1] == 0 ||
+      !is_weight_type(tensor.info.dtype) || tensor.info.dtype == DType::f64)
     return std::nullopt;
   const auto row_bytes = storage_bytes(tensor.info.dtype, shape[1]);
   if (!row_bytes || tensor.info.bytes != *row_bytes * shape[0]) return std::nullopt;

@@ -9,6 +9,7 @@
 
 #include "core/base/mapped_file.h"
 #include "core/checkpoint/checkpoint.h"
+#include "core/checkpoint/row_decoder.h"
 
 namespace intarsia {
 
@@ -19,6 +20,9 @@ struct StoredTensor {
   std::size_t permuted_heads = 0; // rows interleaved per head as in llama.cpp's files; 0: as they are
   float added = 0;                // to every value: a norm's gain may be stored without its 1
   std::string stored_name = {};   // in the file, where that differs
+  // Rows from first_row on of a weight that is stored in several tensors; file and offset then mean nothing.
+  std::shared_ptr<const RowDecoder> decoder = nullptr;
+  std::uint64_t first_row = 0;
 };
 
 class MappedCheckpoint : public Checkpoint {

@@ -7,6 +7,7 @@
 
 #include "core/base/checked.h"
 #include "core/base/error.h"
+#include "core/base/foreign_content.h"
 #include "core/base/json.h"
 
 namespace intarsia {
@@ -15,9 +16,10 @@ namespace {
 constexpr std::uint64_t longest_header = 100'000'000; // the reference implementation's own limit
 constexpr std::size_t most_dimensions = 8;
 
-constexpr std::array<DType, 13> container_types{
-    DType::f64, DType::f32, DType::f16, DType::bf16, DType::i8,  DType::i16,    DType::i32,
-    DType::i64, DType::u8,  DType::u16, DType::u32,  DType::u64, DType::boolean};
+constexpr std::array<DType, 16> container_types{
+    DType::f64,     DType::f32,     DType::f16,     DType::bf16,   DType::i8,  DType::i16,
+    DType::i32,     DType::i64,     DType::u8,      DType::u16,    DType::u32, DType::u64,
+    DType::boolean, DType::f8_e4m3, DType::f8_e5m2, DType::f8_e8m0};
 
 DType parse_dtype(const std::string& text, const std::string& where) {
   for (const DType dtype : container_types)
@@ -58,10 +60,11 @@ SafetensorsEntry parse_entry(const std::string& name, const Json& json, std::uin
   return entry;
 }
 
-void read_metadata(const Json& json, const std::string& origin,
-                   std::map<std::string, std::string>& metadata) {
-  const JsonObject object(json, origin + ": __metadata__");
-  for (const auto& [key, value] : json.items()) metadata[key] = object.string(key);
+// Only what is text is kept: nothing that the model is computed with stands there.
+void read_metadata(const Json& json, std::map<std::string, std::string>& metadata) {
+  if (!json.is_object()) return;
+  for (const auto& [key, value] : json.items())
+    if (value.is_string()) metadata[key] = value.get<std::string>();
 }
 
 void refuse_overlaps_and_holes(const std::vector<SafetensorsEntry>& sorted, std::uint64_t data_start,
@@ -82,11 +85,19 @@ void refuse_overlaps_and_holes(const std::vector<SafetensorsEntry>& sorted, std:
 
 SafetensorsHeader parse_safetensors(std::span<const std::byte> file, const std::string& origin) {
   std::uint64_t length = 0;
-  if (file.size() < 8) throw input_error(origin + ": is too short for a safetensors file");
+  if (file.size() < 8)
+    throw input_error(origin +
+                      ": is too short for a safetensors file; the download was not finished, download it "
+                      "again");
+  const std::string_view start(reinterpret_cast<const char*>(file.data()),
+                               std::min<std::size_t>(file.size(), 1024));
   std::memcpy(&length, file.data(), 8);
-  if (length > longest_header || length > file.size() - 8)
+  if (length > longest_header || length > file.size() - 8) {
+    if (const std::string content = foreign_content(start); !content.empty())
+      throw input_error(origin + ": " + content);
     throw input_error(origin + ": header length " + std::to_string(length) +
                       " does not fit the file; it is no safetensors file or it is truncated");
+  }
   const std::string_view text(reinterpret_cast<const char*>(file.data()) + 8, length);
   const Json json = parse_json(text, origin + ": header");
   const JsonObject object(json, origin + ": header");
@@ -95,7 +106,7 @@ SafetensorsHeader parse_safetensors(std::span<const std::byte> file, const std::
   const std::uint64_t data_start = 8 + length;
   for (const auto& [name, value] : json.items()) {
     if (name == "__metadata__")
-      read_metadata(value, origin, header.metadata);
+      read_metadata(value, header.metadata);
     else
       header.tensors.push_back(parse_entry(name, value, data_start, file.size() - data_start, origin));
   }

@@ -51,7 +51,9 @@ void read_shape(const JsonObject& config, ModelConfig& model) {
   model.head_dim =
       config.count_or("head_dim", 2, 4096, std::max<std::uint64_t>(model.hidden / model.heads, 1));
   model.vocabulary = config.count("vocab_size", 1, largest_vocabulary);
-  model.max_positions = config.count_or("max_position_embeddings", 1, most_positions, 2048);
+  // Some configs state a number that stands for "no limit".
+  model.max_positions =
+      std::min(config.count_or("max_position_embeddings", 1, INT64_MAX, 2048), most_positions);
   if (model.heads % model.kv_heads != 0)
     throw input_error(origin + ": field \"num_attention_heads\" is no multiple of \"num_key_value_heads\"");
   if (model.head_dim % 2 != 0) throw input_error(origin + ": field \"head_dim\" must be even");

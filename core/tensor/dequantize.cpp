@@ -4,7 +4,9 @@
 #include <string>
 
 #include "core/base/error.h"
+#include "core/base/float8.h"
 #include "core/base/half.h"
+#include "core/tensor/block_decoders.h"
 #include "core/tensor/dtype.h"
 
 namespace intarsia {
@@ -177,6 +179,34 @@ BlockDecoder block_decoder(DType dtype) {
     return decode_q5_k;
   case DType::q6_k:
     return decode_q6_k;
+  case DType::q8_k:
+    return block_decoders::q8_k;
+  case DType::iq1_s:
+    return block_decoders::iq1_s;
+  case DType::iq1_m:
+    return block_decoders::iq1_m;
+  case DType::iq2_xxs:
+    return block_decoders::iq2_xxs;
+  case DType::iq2_xs:
+    return block_decoders::iq2_xs;
+  case DType::iq2_s:
+    return block_decoders::iq2_s;
+  case DType::iq3_xxs:
+    return block_decoders::iq3_xxs;
+  case DType::iq3_s:
+    return block_decoders::iq3_s;
+  case DType::iq4_nl:
+    return block_decoders::iq4_nl;
+  case DType::iq4_xs:
+    return block_decoders::iq4_xs;
+  case DType::tq1_0:
+    return block_decoders::tq1_0;
+  case DType::tq2_0:
+    return block_decoders::tq2_0;
+  case DType::mxfp4:
+    return block_decoders::mxfp4;
+  case DType::nvfp4:
+    return block_decoders::nvfp4;
   default:
     return nullptr;
   }
@@ -201,6 +231,15 @@ void dequantize(DType dtype, std::span<const std::byte> bytes, std::span<float> 
   case DType::bf16:
     for (std::size_t i = 0; i < out.size(); ++i)
       out[i] = bfloat16_to_float(load<std::uint16_t>(data + 2 * i));
+    return;
+  case DType::f8_e4m3:
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] = float8_e4m3_to_float(data[i]);
+    return;
+  case DType::f8_e5m2:
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] = float8_e5m2_to_float(data[i]);
+    return;
+  case DType::f8_e8m0:
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] = float8_e8m0_to_float(data[i]);
     return;
   default:
     break;

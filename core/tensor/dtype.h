@@ -34,7 +34,25 @@ enum class DType {
   q4_k,
   q5_k,
   q6_k,
+  q8_k,
+  iq1_s,
+  iq1_m,
+  iq2_xxs,
+  iq2_xs,
+  iq2_s,
+  iq3_xxs,
+  iq3_s,
+  iq4_nl,
+  iq4_xs,
+  tq1_0,
+  tq2_0,
+  mxfp4,
+  nvfp4,
+  f8_e4m3,
+  f8_e5m2,
+  f8_e8m0,
 };
+constexpr std::size_t dtype_count = std::size_t(DType::f8_e8m0) + 1;
 
 std::string_view dtype_name(DType dtype); // "F32", "Q4_K", …
 
@@ -45,7 +63,7 @@ std::size_t block_bytes(DType dtype);
 // Bytes of `elements` elements; nullopt when elements is no multiple of the block or the product overflows.
 std::optional<std::uint64_t> storage_bytes(DType dtype, std::uint64_t elements);
 
-// True for the types that dequantize() turns into weights (f32, f16, bf16, f64 and the block formats).
+// True for the types that dequantize() turns into weights (floats of 8 to 64 bits and the block formats).
 bool is_weight_type(DType dtype);
 
 // Decodes out.size() elements; `bytes` holds exactly storage_bytes(dtype, out.size()). Block layouts are

@@ -34,6 +34,7 @@ struct AddedToken {
   bool single_word = false;            // not inside a word
   bool lstrip = false, rstrip = false; // takes the white space before, behind it
   bool normalized = false;             // sought in the normalized text
+  int stated_id = -1;                  // in the file, where `id` is another because that one was taken
 };
 
 // Everything that defines a tokenizer, as plain data. GGUF metadata fills it in core/checkpoint.
@@ -101,6 +102,7 @@ void fit_to_embedding(TokenizerSpec& spec, std::size_t rows);
 // beside it when they are there), else vocab.json + merges.txt, else tokenizer.model (a SentencePiece
 // protobuf). Throws Error naming the folder when there is none.
 TokenizerSpec read_tokenizer(const std::filesystem::path& folder);
+bool has_tokenizer(const std::filesystem::path& folder); // whether one of these is there
 
 // The stages of a byte-level tokenizer whose words are cut by these regexes in turn.
 void set_byte_level_stages(TokenizerSpec& spec, const std::vector<std::string>& patterns);

@@ -20,16 +20,20 @@ int id_of(const TokenizerSpec& spec, const std::string& text) {
   return found == spec.tokens.end() ? -1 : int(found - spec.tokens.begin());
 }
 
-// "<s>", or {"content": "<s>", …}; empty for null.
-std::string token_text(const JsonObject& config, const std::string& field) {
+// "<s>", or {"content": "<s>", …}; empty for null, and with a warning for anything else.
+std::string token_text(const JsonObject& config, const std::string& field, TokenizerSpec& spec) {
   if (!config.has(field)) return {};
-  if (config[field].is_object()) return config.object(field).string("content");
-  return config.string(field);
+  const Json& value = config[field];
+  const Json& text = value.is_object() && value.contains("content") ? value["content"] : value;
+  if (text.is_string()) return text.get<std::string>();
+  if (value != false)
+    spec.warnings.push_back(config.origin() + ": field \"" + field + "\" is no token, and is left out");
+  return {};
 }
 
 void read_special_tokens(const JsonObject& config, TokenizerSpec& spec) {
   const auto read = [&](const char* field, int& id) {
-    const std::string text = token_text(config, field);
+    const std::string text = token_text(config, field, spec);
     if (text.empty()) return;
     const int found = id_of(spec, text);
     if (found < 0) {
@@ -61,6 +65,15 @@ void read_chat_template(const JsonObject& config, TokenizerSpec& spec) {
     spec.chat_template = value.get<std::string>();
     return;
   }
+  if (value.is_object()) { // {"default": "…", "tool_use": "…"}
+    for (const auto& [name, text] : value.items()) {
+      if (!text.is_string())
+        throw input_error(config.origin() + ": chat_template: \"" + name + "\" is no template");
+      if (name == "default" || spec.chat_template.empty()) spec.chat_template = text.get<std::string>();
+      if (name != "default") spec.chat_templates[name] = text.get<std::string>();
+    }
+    return;
+  }
   if (!value.is_array()) throw input_error(config.origin() + ": field \"chat_template\" is no template");
   for (const Json& entry : value) {
     const JsonObject named(entry, config.origin() + ": chat_template");
@@ -88,10 +101,12 @@ void read_added_tokens_decoder(const JsonObject& config, TokenizerSpec& spec) {
   if (!config.has("added_tokens_decoder")) return;
   const JsonObject decoder = config.object("added_tokens_decoder");
   for (const auto& [key, value] : decoder.json().items()) {
-    const JsonObject token(value, decoder.origin());
     if (key.empty() || key.size() > 8 ||
-        !std::all_of(key.begin(), key.end(), [](unsigned char c) { return std::isdigit(c); }))
-      throw input_error(decoder.origin() + ": \"" + key + "\" is no token id");
+        !std::all_of(key.begin(), key.end(), [](char c) { return c >= '0' && c <= '9'; })) {
+      spec.warnings.push_back(decoder.origin() + ": \"" + key + "\" is no token id, and is left out");
+      continue;
+    }
+    const JsonObject token(value, decoder.origin());
     place_added_token(spec, added_token_of(token, std::stoi(key)));
   }
 }
@@ -159,11 +174,24 @@ TokenizerSpec read_merges_and_vocabulary(const fs::path& folder) {
   return spec;
 }
 
-void add_tokenizer_config(const fs::path& folder, TokenizerSpec& spec) {
-  if (fs::exists(folder / "special_tokens_map.json")) {
-    const Json json = read_json_file(folder / "special_tokens_map.json");
-    read_special_tokens(JsonObject(json, (folder / "special_tokens_map.json").string()), spec);
+namespace {
+
+// tokenizer_config.json says the same: one that cannot be read is no reason to refuse the tokenizer.
+void read_special_tokens_map(const fs::path& folder, TokenizerSpec& spec) {
+  const fs::path file = folder / "special_tokens_map.json";
+  if (!fs::exists(file)) return;
+  try {
+    const Json json = read_json_file(file);
+    read_special_tokens(JsonObject(json, file.string()), spec);
+  } catch (const Error& error) {
+    spec.warnings.push_back(error.what() + std::string("; it is left out"));
   }
+}
+
+} // namespace
+
+void add_tokenizer_config(const fs::path& folder, TokenizerSpec& spec) {
+  read_special_tokens_map(folder, spec);
   if (fs::exists(folder / "tokenizer_config.json")) {
     const Json json = read_json_file(folder / "tokenizer_config.json");
     const JsonObject config(json, (folder / "tokenizer_config.json").string());
@@ -175,6 +203,13 @@ void add_tokenizer_config(const fs::path& folder, TokenizerSpec& spec) {
     if (config.has("add_eos_token")) set_frame(config.boolean("add_eos_token"), spec.eos, false, spec);
   }
   read_template_files(folder, spec);
+}
+
+bool has_tokenizer(const fs::path& folder) {
+  for (const char* name :
+       {"tokenizer.json", "merges.txt", "tokenizer.model"}) // a broken link is an error later
+    if (fs::exists(fs::symlink_status(folder / name))) return true;
+  return false;
 }
 
 TokenizerSpec read_tokenizer(const fs::path& folder) {

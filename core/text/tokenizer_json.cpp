@@ -109,6 +109,7 @@ AddedToken at_free_id(AddedToken token, TokenizerSpec& spec) {
   spec.warnings.push_back(spec.origin + ": added token \"" + token.content + "\" has id " +
                           std::to_string(token.id) + ", which is that of \"" + spec.tokens[id] +
                           "\"; it gets the next free one");
+  token.stated_id = token.id;
   token.id = int(spec.tokens.size());
   return token;
 }

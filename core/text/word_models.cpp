@@ -1,11 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // WordPiece and WordLevel (tokenizers, models/wordpiece and models/wordlevel).
+#include "core/base/error.h"
 #include "core/text/token_model.h"
 #include "core/text/unicode.h"
 #include "core/text/utf8.h"
 
 namespace intarsia {
 namespace {
+
+[[noreturn]] void refuse_unknown_word(const TokenizerSpec& spec) {
+  throw input_error(spec.origin +
+                    ": the text has words that the vocabulary does not have, and the model has no "
+                    "unknown token (\"unk_token\") for them");
+}
 
 class WordPiece : public TokenModel {
  public:
@@ -32,7 +39,8 @@ class WordPiece : public TokenModel {
     }
     if (known) return;
     ids.resize(before);
-    if (spec_.unknown >= 0) ids.push_back(spec_.unknown);
+    if (spec_.unknown < 0) refuse_unknown_word(spec_);
+    ids.push_back(spec_.unknown);
   }
 
  private:
@@ -48,7 +56,8 @@ class WordLevel : public TokenModel {
 
   void encode(std::string_view word, std::vector<int>& ids) const override {
     const int id = vocabulary_.find(word);
-    if (id >= 0 || spec_.unknown >= 0) ids.push_back(id >= 0 ? id : spec_.unknown);
+    if (id < 0 && spec_.unknown < 0) refuse_unknown_word(spec_);
+    ids.push_back(id >= 0 ? id : spec_.unknown);
   }
 
  private:

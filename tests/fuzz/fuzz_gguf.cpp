@@ -12,7 +12,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto bytes = std::as_bytes(std::span(data, size));
     const intarsia::Gguf gguf(bytes, "fuzz");
     if (gguf.has("tokenizer.ggml.model")) intarsia::make_tokenizer(intarsia::gguf_tokenizer(gguf));
-    intarsia::gguf_model_config(gguf, bytes);
+    intarsia::gguf_model_config(gguf, {bytes});
   } catch (const intarsia::Error&) {
   }
   return 0;

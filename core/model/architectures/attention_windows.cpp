@@ -32,7 +32,7 @@ std::vector<bool> windowed_blocks(const JsonObject& config, const ModelConfig& m
 
 std::size_t window_of(const JsonObject& config, const ModelConfig& model) {
   if (!config.has("sliding_window")) return 0;
-  const std::size_t window = config.count("sliding_window", 1, most_positions);
+  const std::size_t window = config.count("sliding_window", 1, INT64_MAX);
   return window < model.max_positions ? window : 0;
 }
 

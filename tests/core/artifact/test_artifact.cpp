@@ -244,6 +244,32 @@ class TestArtifact : public QObject {
     QVERIFY2(error.find(damaged.string()) != std::string::npos, error.c_str());
   }
 
+  void artifacts_of_the_first_format_say_what_to_do() {
+    const fs::path artifact = copy();
+    replace_text(artifact / "artifact.json", "intarsia-artifact/2", "intarsia-artifact/1");
+    const std::string sentence = open_error(artifact);
+    QVERIFY2(sentence.find("\"intarsia-artifact/1\"") != std::string::npos &&
+                 sentence.find("quantize the model again") != std::string::npos,
+             sentence.c_str());
+  }
+
+  void chat_templates_travel_inside() {
+    const fs::path model = path("with-templates");
+    write_tiny_model(model);
+    write_tiny_tokenizer(model, 256);
+    write_file(model / "chat_template.json", R"({"chat_template":"{{ 'json' }}"})");
+    fs::create_directory(model / "additional_chat_templates");
+    write_file(model / "additional_chat_templates/tool_use.jinja", "{{ 'tools' }}");
+    const auto checkpoint = open_checkpoint(model);
+    quantize_model(*checkpoint, mixed_plan(checkpoint->graph()), path("templates"), {}, {});
+    TokenizerSpec spec = open_artifact(path("templates"))->tokenizer().value();
+    QCOMPARE(spec.chat_template, std::string("{{ 'json' }}"));
+    QCOMPARE(spec.chat_templates.at("tool_use"), std::string("{{ 'tools' }}"));
+    write_file(model / "chat_template.jinja", "{{ 'jinja' }}");
+    quantize_model(*checkpoint, mixed_plan(checkpoint->graph()), path("jinja"), {}, {});
+    QCOMPARE(open_artifact(path("jinja"))->tokenizer()->chat_template, std::string("{{ 'jinja' }}"));
+  }
+
   void missing_files_are_named() {
     for (const char* name : {"model.safetensors", "config.json", "plan.json"}) {
       const fs::path damaged = copy();

@@ -61,7 +61,7 @@ class TestHostileFiles : public QObject {
     row("deep JSON",
         test::safetensors_bytes("{\"a\":" + std::string(500, '[') + std::string(500, ']') + "}", 0),
         "nested deeper");
-    row("unknown type", file(entry("a", "F8_E4M3", "[16]", "[0,16]")), "\"F8_E4M3\"");
+    row("unknown type", file(entry("a", "F6_E2M3", "[16]", "[0,16]")), "\"F6_E2M3\"");
     row("offsets past the end", file(entry("a", "F32", "[8]", "[0,32]")), "tensor \"a\"");
     row("offsets of 2^64-1", file(entry("a", "F32", "[4]", "[0,18446744073709551615]")), "tensor \"a\"");
     row("offsets backwards", file(entry("a", "F32", "[4]", "[16,0]")), "tensor \"a\"");
@@ -103,10 +103,13 @@ class TestHostileFiles : public QObject {
     row("2^64-2 keys", keys.bytes(64), "more than the file holds");
     row("endless string", B().raw("a", 8, B::le64(UINT64_MAX)).bytes(0), "claims a length");
     row("endless array", B().raw("a", 9, B::le32(4) + B::le64(1ull << 61)).bytes(0), "metadata \"a\"");
-    row("array of arrays", B().raw("a", 9, B::le32(9) + B::le64(1)).bytes(64), "array of arrays");
+    row("array of arrays that claims more than there is",
+        B().raw("a", 9, B::le32(9) + B::le64(1) + B::le32(4) + B::le64(1ull << 40)).bytes(64),
+        "metadata \"a\" claims");
     row("unknown value type", B().raw("a", 77, "").bytes(0), "unknown type 77");
     row("twin keys", B().number("a", 1).number("a", 2).bytes(0), "appears twice");
-    row("unknown tensor type", test::tiny_gguf().tensor("x", {8}, 999, 0).bytes(4096), "ggml type 999");
+    row("unknown tensor type", test::tiny_gguf().tensor("blk.0.x.weight", {8}, 999, 0).bytes(4096),
+        "ggml type 999");
     row("too many dimensions", B().tensor("x", {1, 1, 1, 1, 1, 1}, 0, 0).bytes(64), "6 dimensions");
     row("elements overflow", B().tensor("x", {1ull << 62, 1ull << 62}, 0, 0).bytes(64), "tensor \"x\"");
     row("offset past the end", B().tensor("x", {8}, 0, 1 << 20).bytes(64), "beyond the end");
@@ -116,6 +119,12 @@ class TestHostileFiles : public QObject {
     row("broken block", B().tensor("x", {33}, 2, 0).bytes(4096), "does not fit its type");
     row("alignment of 3", B().number("general.alignment", 3).bytes(64), "no power of two");
     row("unknown architecture", B().text("general.architecture", "mamba").bytes(64), "mamba");
+    row("a feature that llama models do not have",
+        test::tiny_gguf().real("llama.attn_logit_softcapping", 30).bytes(4096),
+        "llama.attn_logit_softcapping");
+    row("attention both ways",
+        test::tiny_gguf().raw("llama.attention.causal", 7, std::string(1, '\0')).bytes(4096),
+        "llama.attention.causal");
     row("no heads",
         B().text("general.architecture", "llama").number("llama.attention.head_count", 0).bytes(64),
         "head_count");
@@ -195,7 +204,7 @@ class TestHostileFiles : public QObject {
 
   void names_cannot_break_the_line() {
     const std::filesystem::path path = folder() / "escape.gguf";
-    test::write_file(path, test::GgufBuilder().tensor("x\n\x1b[31m", {8}, 999, 0).bytes(64));
+    test::write_file(path, test::GgufBuilder().tensor("x\n\x1b[31m", {8}, 0, 4).bytes(64));
     std::string sentence;
     try {
       open_checkpoint(path);

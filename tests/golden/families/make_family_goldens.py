@@ -37,6 +37,11 @@ def models():
         "llama-yarn": hf.LlamaConfig(**SHAPE, rope_parameters=rope(
             rope_type="yarn", factor=8.0, original_max_position_embeddings=32)),
         "mistral": hf.MistralConfig(**SHAPE, head_dim=8, sliding_window=5),
+        # Without what llama.cpp's converter leaves out, so that they can go through a GGUF.
+        "mistral-full": hf.MistralConfig(**shape(num_hidden_layers=2), head_dim=8, sliding_window=None),
+        "qwen2": hf.Qwen2Config(**shape(num_hidden_layers=2), use_sliding_window=False),
+        "smollm3-four": hf.SmolLM3Config(**shape(num_hidden_layers=4), no_rope_layers=[1, 1, 1, 0],
+                                         use_sliding_window=False),
         "qwen2-window": hf.Qwen2Config(**SHAPE, use_sliding_window=True, sliding_window=6, max_window_layers=1),
         "qwen3": hf.Qwen3Config(**SHAPE, head_dim=16, tie_word_embeddings=True),
         "gemma2": hf.Gemma2Config(**SHAPE, head_dim=8, query_pre_attn_scalar=8, sliding_window=6,

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// A weight matrix that several tensors of a file spell together: codes, scales, zero points. Its rows are
+// computed when they are read.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace intarsia {
+
+class RowDecoder {
+ public:
+  virtual ~RowDecoder() = default;
+  // Rows [first, first + count), which lie inside the matrix; out.size() = count * columns().
+  virtual void read_rows(std::size_t first, std::size_t count, std::span<float> out) const = 0;
+  virtual std::uint64_t rows() const = 0;
+  virtual std::uint64_t columns() const = 0;
+};
+
+} // namespace intarsia
