@@ -156,9 +156,12 @@ step_attention() { keep attention.txt "$bin/gpu_bench_attention" && tail -n 1 "$
 [ $# -gt 0 ] || set -- "$here/results"
 if [ "$1" != --step ]; then
   set -- "$1" "${2:-560}"
-  # An older C library than where this was packed takes the machine's own C++ library, where that is as new as ours.
-  if ! "$bin/intarsia" help >/dev/null 2>&1; then
-    mkdir -p "$here/lib/unused" && mv "$here"/lib/libstdc++.so.* "$here"/lib/libgcc_s.so.* "$here/lib/unused/"
+  # A C++ library that needs a newer C library than this machine's gives way to the machine's own, if that helps.
+  starts() { "$bin/intarsia" help >/dev/null 2>&1; }
+  own=$here/lib/libstdc++.so.6
+  if ! starts && [ -e "$own" ]; then
+    mv "$own" "$own.unused"
+    starts || mv "$own.unused" "$own"
   fi
 fi
 steps_main "$@" <<'LIST'
