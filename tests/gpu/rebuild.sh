@@ -59,7 +59,7 @@ objects() { for each in "$work"/objects/"$1"_*.o; do echo "$each"; done; }
 link() {
   to=$1
   shift
-  g++ -o "$to.new" "$@" $(objects cuda) "$work/libintarsia_core.a" "$packed/lib/libolder_glibc.so" \
+  g++ -o "$to.new" "$@" $(objects cuda) "$work/libintarsia_core.a" -Wl,--no-as-needed "$packed/lib/libolder_glibc.so" \
     -Wl,--as-needed $(find "$packed/lib" -name '*.so*' ! -name '*.unused') -L"$cuda/lib64" -lcudart_static -ldl -lrt \
     -lpthread -Wl,--disable-new-dtags,-rpath,'$ORIGIN/../lib' -Wl,--allow-shlib-undefined
   mv "$to.new" "$to"

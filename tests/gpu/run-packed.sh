@@ -109,8 +109,9 @@ step_counters() {
   metrics=$metrics,l1tex__data_pipe_lsu_wavefronts_mem_shared.sum,l1tex__data_bank_conflicts_pipe_lsu_mem_shared.sum
   metrics=$metrics,dram__throughput.avg.pct_of_peak_sustained_elapsed,sm__warps_active.avg.pct_of_peak_sustained_active
   metrics=$metrics,launch__registers_per_thread,launch__occupancy_limit_shared_mem
-  keep counters.csv ncu --clock-control none --csv --page raw --metrics "$metrics" "$bin/gpu_bench_linears" --once
-  lines=$(grep -c 'linear' "$DETAILS/counters.csv")
+  keep counters.csv ncu --clock-control none --csv --page raw --kernel-name 'regex:_group$' --metrics "$metrics" \
+    "$bin/gpu_bench_linears" --once
+  lines=$(grep -c '_group' "$DETAILS/counters.csv")
   [ "$lines" -gt 0 ] || fail "ncu counted nothing: $(tail -n 1 "$DETAILS/counters.csv")"
   echo "$lines launches are counted"
 }
