@@ -96,7 +96,7 @@ void run(const Options& options) {
   const Place place = chosen_place(options);
   OpenedModel model = open_model(options.argument());
   model.kv_cache = chosen_kv_cache(options);
-  const Tokenizer& tokenizer = require_tokenizer(model, options.argument());
+  const Tokenizer& tokenizer = require_tokenizer(model, options.argument(), true); // the server's log has it
   const ServerOptions chosen = server_options(options, model);
   if (!place.worker) require_memory(model, chosen);
   const auto running = load(model, place, make_control("loading"), chosen.context * chosen.parallel);

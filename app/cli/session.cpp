@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <thread>
 #include <unistd.h>
 
@@ -166,8 +167,13 @@ std::unique_ptr<LanguageModel> load(const OpenedModel& model, const JobControl& 
   return load_on_cpu(model.weights(), cpu_options(model), control);
 }
 
-const Tokenizer& require_tokenizer(const OpenedModel& model, const std::string& path) {
+const Tokenizer& require_tokenizer(const OpenedModel& model, const std::string& path, bool quiet) {
   if (!model.tokenizer) throw input_error(path + ": has no tokenizer; put tokenizer.json beside the model");
+  static std::set<std::string> told;
+  if (!quiet)
+    for (const std::string& warning : model.tokenizer->spec().warnings)
+      if (told.insert(warning).second)
+        std::fputs(fmt::format("intarsia: warning: {}\n", warning).c_str(), stderr);
   return *model.tokenizer;
 }
 

@@ -38,7 +38,8 @@ std::uint64_t predicted_memory(const OpenedModel& model, std::size_t context);
 
 // Loads for running, when memory suffices. Dense models keep their weights in f32.
 std::unique_ptr<LanguageModel> load(const OpenedModel& model, const JobControl& control);
-const Tokenizer& require_tokenizer(const OpenedModel& model, const std::string& path);
+// Says on standard error, once, what is odd in the tokenizer's files and was put right, unless `quiet`.
+const Tokenizer& require_tokenizer(const OpenedModel& model, const std::string& path, bool quiet = false);
 std::vector<int> read_tokens(const OpenedModel& model, const std::string& model_path,
                              const std::string& text_path);
 
