@@ -94,7 +94,7 @@ void run(const Options& options) {
   const ExecutionTarget target = chosen_target(options);
   OpenedModel model = open_model(options.argument());
   model.kv_cache = chosen_kv_cache(options);
-  const Tokenizer& tokenizer = require_tokenizer(model, options.argument());
+  const Tokenizer& tokenizer = require_tokenizer(model, options.argument(), true); // the server's log has it
   const ServerOptions chosen = server_options(options, model);
   if (!target.in_worker()) require_memory(model, chosen);
   const auto running = load_model(target, model, chosen.context * chosen.parallel, make_control("loading"));

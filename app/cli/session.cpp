@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <thread>
 #include <unistd.h>
 
@@ -172,8 +173,13 @@ OrderedJson memory_json(const ExecutionTarget& target, std::span<const OpenedMod
   return {{"predicted_bytes", std::move(predicted)}, {"peak_bytes", peak_memory(target)}};
 }
 
-const Tokenizer& require_tokenizer(const OpenedModel& model, const std::string& path) {
+const Tokenizer& require_tokenizer(const OpenedModel& model, const std::string& path, bool quiet) {
   if (!model.tokenizer) throw input_error(path + ": has no tokenizer; put tokenizer.json beside the model");
+  static std::set<std::string> told;
+  if (!quiet)
+    for (const std::string& warning : model.tokenizer->spec().warnings)
+      if (told.insert(warning).second)
+        std::fputs(fmt::format("intarsia: warning: {}\n", warning).c_str(), stderr);
   return *model.tokenizer;
 }
 

@@ -45,7 +45,8 @@ std::unique_ptr<LanguageModel> load_model(const ExecutionTarget& target, const O
 // GPU; else `on_cpu`), and the most that was taken so far ("peak_bytes").
 OrderedJson memory_json(const ExecutionTarget& target, std::span<const OpenedModel* const> models,
                         std::size_t context, OrderedJson on_cpu);
-const Tokenizer& require_tokenizer(const OpenedModel& model, const std::string& path);
+// Says on standard error, once, what is odd in the tokenizer's files and was put right, unless `quiet`.
+const Tokenizer& require_tokenizer(const OpenedModel& model, const std::string& path, bool quiet = false);
 std::vector<int> read_tokens(const OpenedModel& model, const std::string& model_path,
                              const std::string& text_path);
 

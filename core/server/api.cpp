@@ -163,7 +163,10 @@ Completion Api::start(CompletionRequest request, std::vector<std::vector<int>> p
     error.retry_after = scheduler_.retry_after_seconds();
     throw error;
   }
-  return {std::move(request), std::move(prefixes), std::move(ticket), std::move(writer)};
+  std::vector<ToolCallReader> readers;
+  if (const std::set<std::string> names = tool_names(request.chat.tools); !names.empty())
+    readers.assign(count, ToolCallReader(names));
+  return {std::move(request), std::move(prefixes), std::move(ticket), std::move(writer), std::move(readers)};
 }
 
 OrderedJson Api::tokenize(const std::string& body) const {

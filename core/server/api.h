@@ -20,6 +20,7 @@ struct Completion {
   std::vector<std::string> prefixes; // by choice: what stands before the text ("echo")
   std::shared_ptr<Ticket> ticket;
   ResponseWriter writer;
+  std::vector<ToolCallReader> readers; // by choice, where the request has tools; else none
 };
 
 class Api {

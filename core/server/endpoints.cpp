@@ -260,6 +260,17 @@ void add_to(Usage& usage, const Piece& piece, std::size_t choices_a_prompt) {
   usage.completion_tokens += piece.result.tokens.size();
 }
 
+// Takes what is, or may become, a call of a tool from the piece's text; the calls, at the end.
+std::vector<ToolCall> read_calls(Completion& completion, Piece& piece) {
+  if (completion.readers.empty()) return {};
+  ToolCallReader& reader = completion.readers[piece.choice];
+  piece.text = reader.add(piece.text);
+  if (!piece.last) return {};
+  AnswerWithCalls rest = reader.finish();
+  piece.text += rest.text;
+  return std::move(rest.calls);
+}
+
 } // namespace
 
 void Endpoints::answer_whole(Completion& completion, httplib::Response& response, Exchange& exchange) const {
@@ -267,6 +278,7 @@ void Endpoints::answer_whole(Completion& completion, httplib::Response& response
     std::string text;
     std::vector<DrawnToken> drawn;
     StopReason reason = StopReason::end_of_text;
+    std::vector<ToolCall> calls;
   };
   std::vector<Choice> choices(completion.ticket->choices());
   Usage usage;
@@ -279,6 +291,7 @@ void Endpoints::answer_whole(Completion& completion, httplib::Response& response
       std::rethrow_exception(piece->error);
     }
     Choice& choice = choices[piece->choice];
+    choice.calls = read_calls(completion, *piece);
     choice.text += piece->text;
     choice.drawn.insert(choice.drawn.end(), piece->drawn.begin(), piece->drawn.end());
     if (!piece->last) continue;
@@ -289,7 +302,7 @@ void Endpoints::answer_whole(Completion& completion, httplib::Response& response
   std::vector<OrderedJson> list;
   for (std::size_t i = 0; i < choices.size(); ++i)
     list.push_back(completion.writer.choice(i, completion.prefixes[i] + choices[i].text, choices[i].drawn,
-                                            choices[i].reason));
+                                            choices[i].reason, choices[i].calls));
   answer(response, completion.writer.whole(std::move(list), usage));
 }
 
@@ -321,15 +334,18 @@ struct EventStream {
   std::string next(Piece piece) {
     if (piece.error) std::rethrow_exception(piece.error);
     if (piece.last) add_to(usage, piece, completion.request.choices);
+    const std::vector<ToolCall> calls = read_calls(completion, piece);
+    if (!completion.readers.empty() && !piece.last && piece.text.empty() && piece.drawn.empty()) return {};
     if (!piece.last || completion.request.chat.messages.empty()) return event(completion.writer.piece(piece));
     // A chat's last chunk has a reason and no text.
     std::string events;
     Piece text = piece;
     text.last = false;
     if (!text.text.empty() || !text.drawn.empty()) events = event(completion.writer.piece(text));
+    if (!calls.empty()) events += event(completion.writer.calls_chunk(piece.choice, calls));
     piece.text.clear();
     piece.drawn.clear();
-    return events + event(completion.writer.piece(piece));
+    return events + event(completion.writer.piece(piece, !calls.empty()));
   }
   std::string closing() {
     std::string events;

@@ -52,6 +52,8 @@ class HttpServer::Impl {
     run->thread = std::thread([&listener = run->listener] { listener.listen_after_bind(); });
     while (!run->listener.is_running()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
     set(std::move(run));
+    if (!options_.log) return;
+    for (const std::string& warning : tokenizer_.spec().warnings) options_.log("warning: " + warning);
   }
 
   void stop(std::chrono::milliseconds grace) {

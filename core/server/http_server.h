@@ -32,7 +32,8 @@ struct ServerOptions {
   std::size_t largest_body = std::size_t(8) << 20;    // bytes of a request; larger are refused (413)
   std::chrono::milliseconds request_timeout{30000};   // for a request to arrive (408)
   std::chrono::milliseconds response_timeout{600000}; // for a response, its waiting included (504)
-  // One line a request, and whatever else should be told; called from several threads. May be empty.
+  // One line a request, at the start what is odd in the tokenizer's files, and whatever else should be told;
+  // called from several threads. May be empty.
   std::function<void(const std::string&)> log;
 };
 

@@ -27,6 +27,20 @@ OrderedJson usage_json(const Usage& usage) {
           {"prompt_tokens_details", {{"cached_tokens", usage.cached_tokens}}}};
 }
 
+// `numbered`: as in a stream, where a call may come in parts.
+OrderedJson calls_json(const std::vector<ToolCall>& calls, bool numbered) {
+  OrderedJson list = OrderedJson::array();
+  for (const ToolCall& call : calls) {
+    OrderedJson json = OrderedJson::object();
+    if (numbered) json["index"] = list.size();
+    json["id"] = "call_" + random_id();
+    json["type"] = "function";
+    json["function"] = {{"name", call.name}, {"arguments", call.arguments}};
+    list.push_back(std::move(json));
+  }
+  return list;
+}
+
 } // namespace
 
 std::string random_id() {
@@ -38,7 +52,10 @@ std::string random_id() {
   return id;
 }
 
-const char* finish_reason(StopReason reason) { return reason == StopReason::end_of_text ? "stop" : "length"; }
+const char* finish_reason(StopReason reason, bool called) {
+  if (reason != StopReason::end_of_text) return "length";
+  return called ? "tool_calls" : "stop";
+}
 
 ResponseWriter::ResponseWriter(bool chat, std::string model, const Tokenizer& tokenizer,
                                bool log_probabilities, bool include_usage)
@@ -92,14 +109,20 @@ OrderedJson ResponseWriter::log_probabilities_of(std::size_t index,
 }
 
 OrderedJson ResponseWriter::choice(std::size_t index, const std::string& text,
-                                   const std::vector<DrawnToken>& drawn, StopReason reason) const {
+                                   const std::vector<DrawnToken>& drawn, StopReason reason,
+                                   const std::vector<ToolCall>& calls) const {
   OrderedJson json{{"index", index}};
-  if (chat_)
-    json["message"] = {{"role", "assistant"}, {"content", text}, {"refusal", nullptr}};
-  else
+  if (!chat_) {
     json["text"] = text;
+  } else {
+    const bool calls_alone = text.empty() && !calls.empty();
+    json["message"] = {{"role", "assistant"},
+                       {"content", calls_alone ? OrderedJson() : OrderedJson(text)},
+                       {"refusal", nullptr}};
+    if (!calls.empty()) json["message"]["tool_calls"] = calls_json(calls, false);
+  }
   json["logprobs"] = log_probabilities_of(index, drawn);
-  json["finish_reason"] = finish_reason(reason);
+  json["finish_reason"] = finish_reason(reason, !calls.empty());
   return json;
 }
 
@@ -132,7 +155,14 @@ OrderedJson ResponseWriter::opening(std::size_t index) const {
                 {"finish_reason", nullptr}});
 }
 
-OrderedJson ResponseWriter::piece(const Piece& piece) {
+OrderedJson ResponseWriter::calls_chunk(std::size_t index, const std::vector<ToolCall>& calls) const {
+  return chunk({{"index", index},
+                {"delta", {{"tool_calls", calls_json(calls, true)}}},
+                {"logprobs", nullptr},
+                {"finish_reason", nullptr}});
+}
+
+OrderedJson ResponseWriter::piece(const Piece& piece, bool called) {
   OrderedJson json{{"index", piece.choice}};
   if (!chat_)
     json["text"] = piece.text;
@@ -141,7 +171,8 @@ OrderedJson ResponseWriter::piece(const Piece& piece) {
   else
     json["delta"] = {{"content", piece.text}};
   json["logprobs"] = piece.drawn.empty() ? OrderedJson() : log_probabilities_of(piece.choice, piece.drawn);
-  json["finish_reason"] = piece.last ? OrderedJson(finish_reason(piece.result.reason)) : OrderedJson();
+  json["finish_reason"] =
+      piece.last ? OrderedJson(finish_reason(piece.result.reason, called)) : OrderedJson();
   return chunk(std::move(json));
 }
 

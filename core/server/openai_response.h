@@ -8,6 +8,7 @@
 #include "core/base/json.h"
 #include "core/runtime/generation.h"
 #include "core/server/ticket.h"
+#include "core/text/tool_calls.h"
 
 namespace intarsia::server {
 
@@ -21,14 +22,16 @@ class ResponseWriter {
   ResponseWriter(bool chat, std::string model, const Tokenizer& tokenizer, bool log_probabilities,
                  bool include_usage);
 
-  // One choice of a whole answer, from all of its pieces; `prefix` stands before the text (echo).
+  // One choice of a whole answer, from all of its pieces.
   OrderedJson choice(std::size_t index, const std::string& text, const std::vector<DrawnToken>& drawn,
-                     StopReason reason) const;
+                     StopReason reason, const std::vector<ToolCall>& calls) const;
   OrderedJson whole(std::vector<OrderedJson> choices, const Usage& usage) const;
 
   // Chunks of a stream.
   OrderedJson opening(std::size_t index) const; // of a chat: the role
-  OrderedJson piece(const Piece& piece);        // text, and the reason where it is the last
+  // Text, and the reason where it is the last; `called`: tools, in a chunk before.
+  OrderedJson piece(const Piece& piece, bool called = false);
+  OrderedJson calls_chunk(std::size_t index, const std::vector<ToolCall>& calls) const;
   OrderedJson usage_chunk(const Usage& usage) const;
 
  private:
@@ -45,7 +48,7 @@ class ResponseWriter {
   mutable std::vector<std::size_t> text_offsets_; // of /v1/completions' log-probabilities, by choice
 };
 
-const char* finish_reason(StopReason reason); // "stop" or "length"
-std::string random_id();                      // 24 letters and digits
+const char* finish_reason(StopReason reason, bool called); // "stop", "tool_calls" or "length"
+std::string random_id();                                   // 24 letters and digits
 
 } // namespace intarsia::server

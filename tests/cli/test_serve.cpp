@@ -5,25 +5,27 @@
 #include <QProcess>
 #include <csignal>
 
+#include "core/base/mapped_file.h"
 #include "tests/support/cli_json.h"
 #include "tests/support/paths.h"
 #include "tests/support/test_support.h"
 
 using namespace intarsia;
 using namespace intarsia::test;
+namespace fs = std::filesystem;
 
 namespace {
 
 // A server of the built-in model on any free port, until it is told to end.
 class Serving {
  public:
-  explicit Serving(const QStringList& more = {}, const QString& variable = {}, const QString& value = {}) {
+  explicit Serving(const QStringList& more = {}, const QString& variable = {}, const QString& value = {},
+                   const fs::path& model = resources_folder() / "demo-model") {
     QProcessEnvironment environment = QProcessEnvironment::systemEnvironment();
     if (!variable.isEmpty()) environment.insert(variable, value);
     process_.setProcessEnvironment(environment);
     process_.start(QStringLiteral(INTARSIA_CLI),
-                   QStringList{"serve", text(resources_folder() / "demo-model"), "--port", "0", "--json"} +
-                       more);
+                   QStringList{"serve", text(model), "--port", "0", "--json"} + more);
     QByteArray out;
     while (!out.contains("\n}\n") && process_.waitForReadyRead(60000))
       out += process_.readAllStandardOutput();
@@ -99,6 +101,32 @@ class TestServe : public QObject {
     server.signal(SIGTERM);
     QCOMPARE(server.exit_code(), 0);
     QVERIFY(server.log().find("warning: every machine that reaches 0.0.0.0") != std::string::npos);
+  }
+
+  // By every verb once, and in the server's log.
+  void what_is_odd_in_the_tokenizer_is_told() {
+    const QTemporaryDir folder;
+    const fs::path model = fs::path(folder.path().toStdString()) / "model";
+    fs::copy(resources_folder() / "demo-model", model);
+    OrderedJson config = OrderedJson::parse(read_text_file(model / "tokenizer_config.json"));
+    config["pad_token"] = "<|nowhere|>";
+    write_file(model / "tokenizer_config.json", config.dump());
+    const std::string warning = "tokenizer_config.json: field \"pad_token\" is \"<|nowhere|>\"";
+    const CliResult chat =
+        run_cli({"chat", text(model), "--prompt", "And oak?", "--max-tokens", "2", "--json"});
+    QCOMPARE(chat.exit_code, 0);
+    QVERIFY(Json::accept(chat.out));
+    const std::size_t first = chat.err.find(warning);
+    QVERIFY(first != std::string::npos && chat.err.find("intarsia: warning: ") < first);
+    QCOMPARE(chat.err.find(warning, first + 1), std::string::npos);
+    Serving server({}, {}, {}, model);
+    QVERIFY(server.port() > 0);
+    server.signal(SIGINT);
+    QCOMPARE(server.exit_code(), 0);
+    const std::string log = server.log();
+    const std::size_t logged = log.find(warning);
+    QVERIFY(logged != std::string::npos && log.find("Z warning: ") < logged);
+    QCOMPARE(log.find(warning, logged + 1), std::string::npos);
   }
 
   void a_taken_port_is_named() {

@@ -253,12 +253,18 @@ class TestKernelsTrellis : public QObject {
     QVERIFY(agrees("tcq-2", {{20}, 5000, 1, 2, 0}));
     QVERIFY(agrees("tcq-4.25", {{2}, 4300, 3, 2, 0}));
     QVERIFY(agrees("half-tcq-3", {{2}, 2500, 16, 2, 0}));
+    QVERIFY(agrees("tcq-3.5", {{2}, 2200, 8, 2, 0})); // 16 columns of the product
   }
 
   void slices_meet() {
     QVERIFY(agrees("tcq-3", {{70, 3}, 1200, 2, 2, 4}));
     QVERIFY(agrees("tcq-1.5", {{64}, 1030, 9, 2, 8}));
     QVERIFY(agrees("half-tcq-4.5", {{64}, 1600, 1, 1, 8}));
+    QVERIFY(agrees("tcq-2.5", {{64}, 1030, 8, 2, 8})); // 16 columns of the product
+    // Slices of several chunks each, for every number of columns.
+    QVERIFY(agrees("tcq-2", {{2}, 193 * 64, 1, 2, 1}));
+    QVERIFY(agrees("tcq-2", {{2}, 97 * 64, 8, 2, 1}));
+    QVERIFY(agrees("tcq-2", {{2}, 49 * 64, 16, 2, 1}));
     const Case c{{70, 3}, 1200, 2, 2, 4};
     const Group group(parse_quantizer_id("tcq-3"), c);
     const auto launches = cuda::plan_trellis(group.linears, group.x.rows(), c.batch, group.places,

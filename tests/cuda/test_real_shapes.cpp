@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Which instances of the linear kernels models of 8B, 70B and 135M weights select: each stands in the table
-// of resources/help/gpu-testing.md, beside the test that runs it, and has room on every card.
+// of resources/help/gpu-testing.md, beside the test that runs it, and has room on every card. A trellis
+// kernel's instances differ by rate and by columns of the product; their ways through it, by slices and
+// chunks.
 #include <cxxabi.h>
 #include <map>
 #include <set>
@@ -8,6 +10,7 @@
 #include "core/base/mapped_file.h"
 #include "core/model/layer_graph.h"
 #include "cuda/launch/linear_plan.h"
+#include "cuda/launch/trellis_plan.h"
 #include "cuda/profile/profile_groups.h"
 #include "tests/support/test_support.h"
 
@@ -74,14 +77,43 @@ void select(QuantizerId id, KernelPath path, int batch, const cuda::ProfileGroup
   });
 }
 
-Selected selected_by_all() {
+// A trellis kernel's instances by what they have in common, and the rates that they are selected for.
+using Rates = std::map<std::string, std::set<int>>;
+
+void select_trellis(QuantizerId id, int batch, const cuda::ProfileGroup& shape, int count,
+                    const std::string& model, Selected& selected, Rates& rates) {
+  std::vector<cuda::DeviceLinear> group;
+  for (const std::size_t d_out : shape.d_outs)
+    group.push_back({id, int(d_out), int(shape.d_in), nullptr, nullptr, nullptr});
+  const std::vector<cuda::LinearOutput> outputs(group.size());
+  cuda::Int8Rows x{};
+  x.steps = cuda::int8_steps(shape.d_in);
+  x.terms = cuda::int8_terms;
+  for (const cuda::TrellisLaunch& launch : cuda::plan_trellis(group, x, batch, outputs, {}, count)) {
+    QVERIFY2(launch.shared_bytes <= simt::shared_memory_limit, (to_string(id) + " on " + model).c_str());
+    QVERIFY(launch.group.slices == 1 || launch.panels <= unsigned(cuda::most_split_panels));
+    const std::string name =
+        "trellis_group<6 to 20, " + std::to_string(launch.eights) + ">`, " +
+        (launch.group.slices > 1 ? "slices that meet, " : "one slice, ") +
+        (launch.group.slice_steps > launch.group.chunk_steps ? "several chunks" : "one chunk");
+    selected[name].insert(model);
+    rates[name].insert(launch.quarters);
+  }
+}
+
+Selected selected_by_all(Rates& rates) {
   Selected selected;
   for (const Model& model : models) {
     const auto shapes = cuda::profile_groups(build_layer_graph(config_of(model)));
     for (const cuda::ProfileGroup& shape : shapes)
       for (const Quantizer* member : palette()) {
         const QuantizerId id = member->id();
-        if (id.family == QuantizerFamily::tcq || id.family == QuantizerFamily::half_tcq) continue;
+        if (cuda::is_trellis(id)) {
+          for (const int batch : {1, 8, 16})
+            for (const int count : multiprocessors)
+              select_trellis(id, batch, shape, count, model.name, selected, rates);
+          continue;
+        }
         for (const KernelPath path : {KernelPath::tensor_core, KernelPath::cuda_core})
           for (const int batch : {1, 8, 16})
             for (const int count : multiprocessors)
@@ -99,24 +131,38 @@ class TestRealShapes : public QObject {
  private slots:
   void each_selected_instance_stands_in_the_table() {
     const std::string table = read_text_file(resources_folder() / "help/gpu-testing.md");
-    const Selected selected = selected_by_all();
+    Rates rates;
+    const Selected selected = selected_by_all(rates);
     QVERIFY(selected.size() > 10);
     std::string missing;
     for (const auto& [instance, by] : selected) {
       std::string who;
       for (const std::string& model : by) who += (who.empty() ? "" : ", ") + model;
-      const std::string row = "| `" + instance + "` | " + who + " |";
+      const std::string row = "| `" + instance + (rates.contains(instance) ? "" : "`") + " | " + who + " |";
       missing += table.find(row) == std::string::npos ? row + "\n" : "";
     }
     QVERIFY2(missing.empty(), missing.c_str());
   }
 
+  void trellis_kernels_are_selected_at_every_rate() {
+    Rates rates;
+    selected_by_all(rates);
+    QVERIFY(!rates.empty());
+    for (const auto& [instance, quarters] : rates) {
+      QVERIFY2(quarters.size() == trellis::most_quarters - trellis::least_quarters + 1, instance.c_str());
+      QVERIFY(*quarters.begin() == int(trellis::least_quarters) &&
+              *quarters.rbegin() == int(trellis::most_quarters));
+    }
+  }
+
   void the_table_has_no_other() {
     const std::string table = read_text_file(resources_folder() / "help/gpu-testing.md");
-    const Selected selected = selected_by_all();
-    for (const char* kind : {"| `linear_group<", "| `f16_linear_group<"})
+    Rates rates;
+    const Selected selected = selected_by_all(rates);
+    for (const char* kind : {"| `linear_group<", "| `f16_linear_group<", "| `trellis_group<"})
       for (std::size_t at = table.find(kind); at != std::string::npos; at = table.find(kind, at + 1)) {
-        const std::size_t begin = at + 3, end = table.find('`', begin);
+        const std::size_t begin = at + 3, cell = table.find(" |", begin);
+        const std::size_t end = table[cell - 1] == '`' ? cell - 1 : cell;
         const std::string instance = table.substr(begin, end - begin);
         QVERIFY2(selected.contains(instance), instance.c_str());
       }

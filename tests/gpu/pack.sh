@@ -20,10 +20,14 @@ out=${1:-$root/build/packed}
 mkdir -p "$build" "$out/bin" "$out/lib" "$out/share/intarsia" "$out/models" "$out/rebuild"
 out=$(cd "$out" && pwd)
 
+# The oldest C library that is served where what was built here allows it.
+oldest=2.34
+cc -shared -fPIC -O2 -Wl,-soname,libolder_glibc.so -o "$build/libolder_glibc.so" "$root/tests/gpu/older_glibc.c"
+
 # DT_RPATH and not DT_RUNPATH: it also serves what the libraries load in their turn.
 cmake -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DINTARSIA_STUDIO=OFF -DINTARSIA_TESTS=OFF \
   -DINTARSIA_BENCH=ON -DINTARSIA_CUDA=ON -DCMAKE_CUDA_ARCHITECTURES="$arch" -DCMAKE_BUILD_RPATH='$ORIGIN/../lib' \
-  -DCMAKE_EXE_LINKER_FLAGS="-Wl,--disable-new-dtags ${LDFLAGS:-}" >"$build/configure.log" ||
+  -DCMAKE_EXE_LINKER_FLAGS="-Wl,--disable-new-dtags,--no-as-needed $build/libolder_glibc.so ${LDFLAGS:-}" >"$build/configure.log" ||
   { tail -n 20 "$build/configure.log" >&2 && exit 1; }
 [ -d "$build/cuda" ] || { echo "pack.sh: nvcc is not there; it is what compiles the CUDA backend" >&2 && exit 1; }
 cmake --build "$build" -j "${JOBS:-$(nproc)}"
@@ -35,19 +39,26 @@ for program in "$build"/app/cli/intarsia "$build"/app/worker/intarsia-worker "$b
   to=$out/bin/$(basename "$program")
   if newer "$program" "$to"; then strip -o "$to" "$program"; fi
 done
-# All but the C library's own, which is the machine's.
+cp "$build/libolder_glibc.so" "$out/lib/"
+# All but the C library's own and GCC's, which are the machine's.
 ldd "$out"/bin/* | sed -n 's/.* => \(\/.*\) (0x.*/\1/p' | sort -u |
-  grep -vE '/(libc|libm|libdl|librt|libpthread|libresolv|ld-linux[^/]*)\.so' | while read -r library; do
+  grep -vE '/(libc|libm|libdl|librt|libpthread|libresolv|libgcc_s|ld-linux[^/]*)\.so' | while read -r library; do
   to=$out/lib/$(basename "$library")
   if [ "$library" != "$to" ] && newer "$library" "$to"; then
     cp -L "$library" "$to"
     strip --strip-unneeded "$to"
+    functions=$("$root/tests/gpu/older_glibc.py" "$to" $oldest) || { rm "$to" && exit 1; }
+    for function in $functions; do
+      grep -q "\b$function(" "$root/tests/gpu/older_glibc.c" || {
+        echo "pack.sh: $to calls $function(), which tests/gpu/older_glibc.c lacks" >&2 && rm "$to" && exit 1
+      }
+    done
   fi
 done
-# The C library that is needed, with the C++ library packed and with the machine's own (run-packed.sh).
-needs() { xargs objdump -T "$out"/bin/* | sed -n 's/.*(\{0,1\}GLIBC_\([0-9.]*\).*/\1/p' | sort -V | tail -n 1; }
-needed=$(ls "$out"/lib/*.so* | needs)
-without=$(ls "$out"/lib/*.so* | grep -vE '/(libstdc\+\+|libgcc_s)\.so' | needs)
+# "VERSION FILE" of the newest C library that must be there.
+needed=$(for file in "$out"/bin/* "$out"/lib/*.so*; do
+  objdump -p "$file" | sed -n "s|^ *0x[0-9a-f]* 0x[0-9]* [0-9]* GLIBC_\([0-9.]*\)\$|\1 $(basename "$file")|p"
+done | sort -V | tail -n 1)
 
 # --- what they read
 rm -rf "$out/share/intarsia" && mkdir -p "$out/share/intarsia"
@@ -85,4 +96,6 @@ if newer "$core" "$archive" || newer "$build/cuda" "$archive" || newer "$root/cu
   rm -rf "$work"
 fi
 cp "$root/tests/gpu/rebuild.sh" "$out/rebuild/"
-echo "$out: $(du -sm "$out" | cut -f 1) MB, needs glibc $needed, or $without where there is a C++ library as new as ours"
+echo "$out: $(du -sm "$out" | cut -f 1) MB, needs glibc ${needed% *}"
+[ "$(printf '%s\n%s\n' $oldest "${needed% *}" | sort -V | tail -n 1)" = $oldest ] ||
+  echo "that is newer than $oldest: ${needed#* } was made for the C library of this machine" >&2

@@ -109,8 +109,9 @@ step_counters() {
   metrics=$metrics,l1tex__data_pipe_lsu_wavefronts_mem_shared.sum,l1tex__data_bank_conflicts_pipe_lsu_mem_shared.sum
   metrics=$metrics,dram__throughput.avg.pct_of_peak_sustained_elapsed,sm__warps_active.avg.pct_of_peak_sustained_active
   metrics=$metrics,launch__registers_per_thread,launch__occupancy_limit_shared_mem
-  keep counters.csv ncu --clock-control none --csv --page raw --metrics "$metrics" "$bin/gpu_bench_linears" --once
-  lines=$(grep -c 'linear' "$DETAILS/counters.csv")
+  keep counters.csv ncu --clock-control none --csv --page raw --kernel-name 'regex:_group$' --metrics "$metrics" \
+    "$bin/gpu_bench_linears" --once
+  lines=$(grep -c '_group' "$DETAILS/counters.csv")
   [ "$lines" -gt 0 ] || fail "ncu counted nothing: $(tail -n 1 "$DETAILS/counters.csv")"
   echo "$lines launches are counted"
 }
@@ -156,9 +157,12 @@ step_attention() { keep attention.txt "$bin/gpu_bench_attention" && tail -n 1 "$
 [ $# -gt 0 ] || set -- "$here/results"
 if [ "$1" != --step ]; then
   set -- "$1" "${2:-560}"
-  # An older C library than where this was packed takes the machine's own C++ library, where that is as new as ours.
-  if ! "$bin/intarsia" help >/dev/null 2>&1; then
-    mkdir -p "$here/lib/unused" && mv "$here"/lib/libstdc++.so.* "$here"/lib/libgcc_s.so.* "$here/lib/unused/"
+  # A C++ library that needs a newer C library than this machine's gives way to the machine's own, if that helps.
+  starts() { "$bin/intarsia" help >/dev/null 2>&1; }
+  own=$here/lib/libstdc++.so.6
+  if ! starts && [ -e "$own" ]; then
+    mv "$own" "$own.unused"
+    starts || mv "$own.unused" "$own"
   fi
 fi
 steps_main "$@" <<'LIST'

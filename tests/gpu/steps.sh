@@ -22,7 +22,7 @@ steps_save() {
 steps_stop() {
   trap - TERM INT HUP
   if [ -n "$child" ]; then kill "$child" 2>/dev/null; wait "$child"; fi
-  steps_say "$step" STOPPED "$(($(date +%s) - before))" "the run was stopped here"
+  [ -z "$step" ] || steps_say "$step" STOPPED "$(($(date +%s) - before))" "the run was stopped here"
   steps_save
   exit 143
 }
@@ -62,7 +62,7 @@ steps_main() {
     "step_$(printf %s "$2" | tr - _)"
     exit
   fi
-  OUT=$1 seconds=$2 begun=$(date +%s) failed=0
+  OUT=$1 seconds=$2 begun=$(date +%s) failed=0 step='' child=''
   mkdir -p "$OUT"
   DETAILS=$(mktemp -d) || exit 1
   export DETAILS

@@ -10,6 +10,7 @@
 #include "core/runtime/conversation.h"
 #include "core/server/http_server.h"
 #include "tests/support/held_model.h"
+#include "tests/support/scripted_model.h"
 #include "tests/support/test_support.h"
 
 using namespace intarsia;
@@ -112,6 +113,17 @@ class TestHttpServer : public QObject {
     return conversation.reply(text, max_tokens, greedy, nullptr, {}).text;
   }
 
+  // A server of a model that answers `text`.
+  std::pair<std::unique_ptr<ScriptedModel>, std::unique_ptr<HttpServer>> serve_script(const char* text) {
+    Tokenizer::EncodeOptions plain;
+    plain.add_special = false;
+    std::vector<int> script = model_.tokenizer->encode(quoted(text).toStdString(), plain);
+    script.push_back(model_.tokenizer->spec().eos);
+    auto model = std::make_unique<ScriptedModel>(*language_, std::move(script));
+    auto server = serve(options(), *model);
+    return {std::move(model), std::move(server)};
+  }
+
  private slots:
   void initTestCase() {
     model_ = open_model(resources_folder() / "demo-model");
@@ -176,6 +188,64 @@ class TestHttpServer : public QObject {
     const Json json = client.post(chat_path, body).json();
     QCOMPARE(text_of(json), whole.substr(0, whole.find(whole.substr(9, 3))));
     QCOMPARE(json["choices"][0]["finish_reason"].get<std::string>(), std::string("stop"));
+  }
+
+  void calls_of_tools_data() {
+    QTest::addColumn<QString>("script");
+    QTest::addColumn<QString>("content"); // null: none
+    QTest::addColumn<int>("calls");
+    QTest::newRow("no call") << "At noon."
+                             << "At noon." << 0;
+    QTest::newRow("Hermes") << "I look. <tool_call>{'name': 'time', 'arguments': {'of': 'oak'}}</tool_call>"
+                            << "I look." << 1;
+    QTest::newRow("Llama 3") << "{'name': 'time', 'parameters': {'of': 'oak'}}" << QString() << 1;
+    QTest::newRow("Mistral")
+        << "[{'name': 'time', 'arguments': {'of': 'oak'}}, {'name': 'time', 'arguments': {}}]" << QString()
+        << 2;
+    QTest::newRow("no tool's name") << "{'name': 'oak', 'parameters': {}}"
+                                    << quoted("{'name': 'oak', 'parameters': {}}") << 0;
+  }
+  void calls_of_tools() {
+    QFETCH(QString, script);
+    QFETCH(QString, content);
+    QFETCH(int, calls);
+    const auto [model, server] = serve_script(script.toUtf8().constData());
+    HttpClient client(server->port());
+    Json body = chat_body("What time is it?", 100);
+    body["tools"] = Json::parse(
+        quoted("[{'type': 'function', 'function': {'name': 'time', 'parameters': {'type': 'object'}}}]")
+            .toStdString());
+    const Json whole = client.post(chat_path, body).json();
+    const Json message = whole["choices"][0]["message"];
+    QVERIFY(content.isNull() ? message["content"].is_null()
+                             : message["content"].get<std::string>() == content.toStdString());
+    QCOMPARE(int(message.value("tool_calls", Json::array()).size()), calls);
+    QCOMPARE(whole["choices"][0]["finish_reason"].get<std::string>(),
+             std::string(calls > 0 ? "tool_calls" : "stop"));
+    body["stream"] = true;
+    const auto events = events_of(client.post(chat_path, body).body);
+    QCOMPARE(QString::fromStdString(streamed_text(events)), content.isNull() ? "" : content);
+    Json streamed = Json::array();
+    std::string reason;
+    for (const std::string& event : events) {
+      const Json json = Json::parse(event, nullptr, false);
+      if (!json.is_object()) continue;
+      const Json& choice = json["choices"][0];
+      for (const Json& call : choice["delta"].value("tool_calls", Json::array())) streamed.push_back(call);
+      if (choice["finish_reason"].is_string()) reason = choice["finish_reason"].get<std::string>();
+    }
+    QCOMPARE(reason, std::string(calls > 0 ? "tool_calls" : "stop"));
+    QCOMPARE(int(streamed.size()), calls);
+    for (int i = 0; i < calls; ++i) {
+      const Json &one = message["tool_calls"][std::size_t(i)], &other = streamed[std::size_t(i)];
+      QCOMPARE(other["index"].get<int>(), i);
+      QVERIFY(one["id"].get<std::string>().starts_with("call_") && one["type"] == "function");
+      QVERIFY(one["function"] == other["function"] && one["function"]["name"] == "time");
+      QVERIFY(Json::accept(one["function"]["arguments"].get<std::string>()));
+    }
+    body.erase("tools"); // then it is text
+    QCOMPARE(QString::fromStdString(streamed_text(events_of(client.post(chat_path, body).body))),
+             QString::fromStdString(quoted(script.toUtf8().constData()).toStdString()));
   }
 
   void log_probabilities_spell_the_text() {
@@ -528,7 +598,7 @@ class TestHttpServer : public QObject {
   void a_longer_turn_reuses_the_one_before_and_memory_stays() {
     const auto server = serve(options());
     HttpClient client(server->port());
-    std::size_t tokens = 0, reused = 0, first = 0, turns = 0;
+    std::size_t tokens = 0, reused = 0, first = 0, turns = 0, at_1000 = 0, at_10000 = 0;
     Json messages = Json::array();
     for (; tokens < 12000; ++turns) {
       if (messages.size() > 8) messages = Json::array();
@@ -544,10 +614,14 @@ class TestHttpServer : public QObject {
       if (messages.size() > 2) QVERIFY(cached > 0);
       reused += cached;
       if (tokens < 3000) first = resident_bytes();
+      if (!at_1000 && tokens >= 1000) at_1000 = resident_bytes();
+      if (!at_10000 && tokens >= 10000) at_10000 = resident_bytes();
     }
     const double growth = double(resident_bytes()) - double(first);
     qInfo("%zu turns, %zu tokens, %zu of them reused, memory grew by %.2f MiB over the last 9,000", turns,
           tokens, reused, growth / 0x1p20);
+    qInfo("resident at 1,000 tokens %.2f MiB, at 10,000 %.2f MiB", double(at_1000) / 0x1p20,
+          double(at_10000) / 0x1p20);
     QVERIFY(2 * reused > tokens);
 #ifndef __SANITIZE_ADDRESS__ // which keeps what was freed
     QVERIFY(growth < 8 * 0x1p20);
