@@ -10,7 +10,9 @@ namespace intarsia {
 namespace {
 
 constexpr double min_bits = 1.5, max_bits = 8, floor_bits = 0.5;
-constexpr double gap = 1e-3, time_limit = 5;
+// Enough for a line to look at: what is lost is less than its width, and some problems take seconds to prove
+// more.
+constexpr double gap = 2e-3, time_limit = 0.5;
 constexpr std::size_t points_between_reports = 8;
 
 } // namespace

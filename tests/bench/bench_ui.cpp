@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // How long the studio's event loop stands still, and how soon a drag is answered.
-//   bench_ui [8B FOLDER]   (a folder with config.json, sensitivity.json, latency-*.json of Llama-3.1-8B)
-// Prints a line a phase: the longest time between two turns of the event loop; for drags the median time from
-// a move to the first plan that answers it or a later one. Offscreen unless QT_QPA_PLATFORM says otherwise.
+//   bench_ui [8B FOLDER [MODEL]]
+// The folder has config.json, sensitivity.json and latency-rtx4090.json of Llama-3.1-8B; MODEL is one that is
+// measured for some seconds. Prints a line a phase: the longest time between two turns of the event loop and
+// how many were longer than 50 ms; for drags the median time from a move to the first plan that answers it or
+// a later one; and how long it takes from the start to the first heatmap. Offscreen unless QT_QPA_PLATFORM
+// says otherwise.
 #include <QApplication>
 #include <QElapsedTimer>
 #include <QEventLoop>
@@ -25,22 +28,29 @@ namespace {
 
 constexpr double drag_seconds = 10;
 
-// Turns the event loop until `done`, and notes the longest pause between two turns of it.
-double longest_stall(const std::function<bool()>& done) {
+struct Stalls {
+  double longest = 0; // ms
+  int above_50 = 0;
+};
+
+// Turns the event loop until `done`, and notes the pauses between two turns of it.
+Stalls stalls_until(const std::function<bool()>& done) {
   QElapsedTimer since;
-  double longest = 0;
+  Stalls stalls;
   QEventLoop loop;
   QTimer tick;
   tick.setInterval(0);
   since.start();
   QObject::connect(&tick, &QTimer::timeout, &loop, [&] {
-    longest = std::max(longest, double(since.nsecsElapsed()) * 1e-6);
+    const double pause = double(since.nsecsElapsed()) * 1e-6;
+    stalls.longest = std::max(stalls.longest, pause);
+    stalls.above_50 += pause > 50;
     since.restart();
     if (done()) loop.quit();
   });
   tick.start();
   loop.exec();
-  return longest;
+  return stalls;
 }
 
 double median(std::vector<double> values) {
@@ -49,12 +59,26 @@ double median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-void phase(const char* name, const std::function<bool()>& done) {
-  std::printf("%-28s longest stall %7.1f ms\n", name, longest_stall(done));
+void print(const char* name, const Stalls& stalls, const char* more = "") {
+  std::printf("%-28s longest stall %6.1f ms, above 50 ms: %d%s\n", name, stalls.longest, stalls.above_50,
+              more);
+  std::fflush(stdout);
+}
+
+void phase(const char* name, const std::function<bool()>& done) { print(name, stalls_until(done)); }
+
+// Opens a model; from then to the first heatmap that has a plan in it, painted.
+void first_heatmap(StudioSession& session, MainWindow& window, const char* name, const QString& path) {
+  QElapsedTimer watch;
+  watch.start();
+  window.open(path);
+  phase(name, [&] { return session.models().path() == path && session.planner().plan(); });
+  window.grab();
+  std::printf("%-28s %.2f s from opening to the first heatmap\n", name, double(watch.elapsed()) / 1000);
 }
 
 // The memory slider is moved 25 times a second, to and fro.
-void drag(StudioSession& session) {
+void drag(StudioSession& session, const char* name) {
   Planner& planner = session.planner();
   const auto range = planner.answer().memory_range;
   std::vector<double> answers;
@@ -75,14 +99,16 @@ void drag(StudioSession& session) {
   });
   move.start(40);
   whole.start();
-  const double stall = longest_stall([&] { return whole.elapsed() > drag_seconds * 1000; });
-  std::printf("%-28s longest stall %7.1f ms, answers %zu, median %.0f ms\n", "dragging, both budgets", stall,
-              answers.size(), median(answers));
+  const Stalls stalls = stalls_until([&] { return whole.elapsed() > drag_seconds * 1000; });
+  print(name, stalls);
+  std::printf("%-28s answers %zu, median %.0f ms\n", name, answers.size(), median(answers));
 }
 
 } // namespace
 
 int main(int argc, char** argv) {
+  QElapsedTimer launch;
+  launch.start();
   if (qEnvironmentVariableIsEmpty("QT_QPA_PLATFORM")) qputenv("QT_QPA_PLATFORM", "offscreen");
   QApplication application(argc, argv);
   QTemporaryDir dir;
@@ -93,28 +119,36 @@ int main(int argc, char** argv) {
   MainWindow window(session);
   window.resize(1440, 900);
   window.show();
-  QElapsedTimer launch;
-  launch.start();
   session.models().open_built_in();
-  phase("loading, first plan", [&] { return session.planner().plan() != nullptr; });
-  std::printf("%-28s %.2f s from open to the first plan\n", "built-in model",
+  phase("built-in model", [&] { return session.planner().plan() != nullptr; });
+  window.grab();
+  std::printf("%-28s %.2f s from the start to the first heatmap\n", "built-in model",
               double(launch.elapsed()) / 1000);
+  phase("settling", [&] { return session.planner().answer().more_memory.has_value(); });
+  drag(session, "dragging, built-in model");
   session.quantization().quantize(*session.planner().plan(), dir.filePath("out"));
   phase("quantizing", [&] { return !session.quantization().running(); });
-  session.chat().send("What is walnut good for?", {});
+  phase("measuring its quality", [&] { return !session.quantization().measuring(); });
+  window.show_page(MainWindow::chat);
+  ChatSettings settings;
+  settings.sampling.temperature = 2; // rambles on
+  session.chat().send("What is walnut good for?", settings);
   phase("chatting", [&] { return !session.chat().answering(); });
+  session.chat().clear();
   if (argc < 2) return 0;
   const QString folder = QFile::decodeName(argv[1]);
-  launch.restart();
-  session.models().open(folder + "/config.json");
-  phase("loading 8B's config.json",
-        [&] { return session.planner().plan() && session.planner().graph().linears.size() > 200; });
-  std::printf("%-28s %.2f s from open to the first plan\n", "8B", double(launch.elapsed()) / 1000);
+  first_heatmap(session, window, "8B, config.json", folder + "/config.json");
   session.sensitivities().import_file(folder + "/sensitivity.json");
   session.latency().import_table(folder + "/latency-rtx4090.json");
-  phase("table imported", [&] { return session.planner().answer().latency_range.has_value(); });
+  phase("8B, table imported", [&] { return session.planner().answer().latency_range.has_value(); });
   session.planner().set_latency(0.005);
-  phase("both budgets", [&] { return session.planner().answer().request.latency_seconds.has_value(); });
-  drag(session);
+  phase("8B, both budgets", [&] { return session.planner().answer().request.latency_seconds.has_value(); });
+  drag(session, "dragging, 8B, both budgets");
+  if (argc < 3) return 0;
+  first_heatmap(session, window, "a model to measure", QFile::decodeName(argv[2]));
+  QElapsedTimer measuring;
+  measuring.start();
+  phase("measuring sensitivities",
+        [&] { return measuring.elapsed() > drag_seconds * 1000 || !session.sensitivities().measuring(); });
   return 0;
 }

@@ -101,13 +101,23 @@ class TestDevice : public QObject, private test::WindowUnderTest {
     QVERIFY(find<QToolButton>("device")->text().contains("A processor"));
     auto* popup = open_popup();
     QVERIFY(popup->isVisible());
-    QVERIFY(shows("no NVIDIA driver is installed", popup));
+    QVERIFY(shows("No GPU: no NVIDIA driver is installed", popup));
     QCOMPARE(find<QListWidget>("deviceList")->count(), 1);
     QVERIFY(device_row(0).contains("in use"));
     QVERIFY(device_row(0).contains("20 GB/s"));
     screenshot_of(*popup, "5-devices-no-gpu");
     QTest::keyClick(find<QListWidget>("deviceList"), Qt::Key_Escape);
     QVERIFY(!popup->isVisible());
+  }
+
+  void a_bandwidth_that_was_not_measured_is_not_shown() {
+    open([] {
+      DeviceList list{{cpu()}, ""};
+      list.devices[0].bandwidth = 3e8; // on a busy machine
+      return list;
+    });
+    QVERIFY(find<QToolButton>("device")->text().contains("A processor"));
+    QVERIFY(!find<QToolButton>("device")->text().contains("GB/s"));
   }
 
   void this_machine_has_a_cpu() {
@@ -146,7 +156,7 @@ class TestDevice : public QObject, private test::WindowUnderTest {
     open(without_gpu_77);
     QCOMPARE(QString::fromStdString(session_->devices().device().id), "cpu");
     QTRY_VERIFY(shows("Made-up GPU 77"));
-    QVERIFY(shows("it has fallen off the bus"));
+    QVERIFY(shows("it has fallen off the bus: restart. The CPU is used; another can be chosen"));
     screenshot("5-notice");
     open(without_gpu_77);
     QTest::qWait(50);
@@ -204,6 +214,7 @@ class TestDevice : public QObject, private test::WindowUnderTest {
     QVERIFY(find<QToolButton>("device")->text().startsWith("Plan for "));
     QVERIFY(shows(QString::fromStdString(session_->latency().table()->device_name) + ", estimated: fastest"));
     QVERIFY(popup->isVisible() && shows("not measured", find<DevicePopup>("popup")));
+    QVERIFY(shows("Latencies are estimated, ", find<DevicePopup>("popup")));
     QCOMPARE(session_->latency().target().memory_free, session_->latency().table()->device_memory);
     screenshot("6-estimated");
     QTest::keyClick(planned, Qt::Key_Up); // this device
@@ -236,6 +247,8 @@ class TestDevice : public QObject, private test::WindowUnderTest {
     QTRY_VERIFY_WITH_TIMEOUT(slider->isEnabled() && session_->planner().plan(), timeout);
     QTRY_VERIFY_WITH_TIMEOUT(session_->planner().answer().latency_range.has_value(), timeout);
     screenshot("6-measured");
+    QVERIFY(shows("Latencies were measured on ", open_popup()));
+    find<DevicePopup>("popup")->close();
     drag(slider, 0.5);
     const double budget = session_->planner().inputs().latency_seconds.value_or(0);
     QVERIFY(budget > 0);

@@ -3,6 +3,7 @@
 #include <QAbstractItemModelTester>
 
 #include "core/checkpoint/checkpoint.h"
+#include "core/palette/quantized_linear.h"
 #include "core/palette/quantizer.h"
 #include "tests/support/test_support.h"
 #include "ui/allocation/allocation_table_model.h"
@@ -51,6 +52,45 @@ class TestItemModels : public QObject {
     QCOMPARE(v.fusion, -1);
     double shares = 0;
     for (const AllocationCell& cell : grid.cells) shares += cell.loss_share;
+    QVERIFY(std::abs(shares - 1) < 1e-12);
+  }
+
+  void experts_share_a_cell() {
+    const LayerGraph graph = open_checkpoint(test::tests_folder() / "golden/families/mixtral")->graph();
+    Plan plan;
+    Sensitivity sensitivity;
+    for (const LinearLayer& layer : graph.linears) {
+      plan.layers[layer.name] = {parse_quantizer_id(layer.expert == 1 ? "nuq-6" : "nuq-2"), "cpu"};
+      sensitivity.layers[layer.name] = double(layer.expert + 1);
+    }
+    const std::map<std::string, QuantizerId> pins;
+    const std::map<std::string, std::set<QuantizerId>> forbidden;
+    const AllocationGrid grid = build_allocation_grid({graph, &plan, &sensitivity, pins, forbidden});
+    const auto row =
+        std::size_t(std::find(grid.roles.begin(), grid.roles.end(), LinearRole::down) - grid.roles.begin());
+    const AllocationCell& cell = grid.at(row, 0);
+    QVERIFY(cell.experts.has_value());
+    const std::size_t experts = cell.experts->layers.size();
+    std::size_t expected = 0, bytes = 0;
+    double sensitivities = 0;
+    for (const LinearLayer& layer : graph.linears)
+      if (layer.block == 0 && layer.role == LinearRole::down) {
+        ++expected;
+        sensitivities += sensitivity.layers[layer.name];
+        bytes += quantized_linear_bytes(plan.layers[layer.name].quantizer, {layer.d_out, layer.d_in});
+      }
+    QVERIFY(expected > 1);
+    QCOMPARE(experts, expected);
+    QCOMPARE(cell.bytes, std::uint64_t(bytes));
+    QCOMPARE(*cell.sensitivity, sensitivities);
+    const double mean = (2.0 * double(experts - 1) + 6) / double(experts);
+    QVERIFY(std::abs(*cell_value(cell, CellQuantity::bits) - mean) < 1e-9);
+    QCOMPARE(quantizer_text(cell), QString("nuq-2 to nuq-6"));
+    QVERIFY2(layer_text(cell).contains(".*."), qPrintable(layer_text(cell)));
+    QVERIFY(cell_value_text(cell, CellQuantity::bits).contains(QString("%1 experts").arg(experts)));
+    QVERIFY(!grid.at(0, 0).experts); // attention has none
+    double shares = 0;
+    for (const AllocationCell& each : grid.cells) shares += each.loss_share;
     QVERIFY(std::abs(shares - 1) < 1e-12);
   }
 

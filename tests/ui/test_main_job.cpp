@@ -5,6 +5,7 @@
 // a PNG.
 #include <QAbstractButton>
 #include <QApplication>
+#include <QComboBox>
 #include <QMessageBox>
 #include <QMimeData>
 #include <QPlainTextEdit>
@@ -13,8 +14,9 @@
 #include <QScrollBar>
 #include <QSettings>
 #include <QSignalSpy>
+#include <QStackedWidget>
 #include <QStandardPaths>
-#include <QTableWidget>
+#include <QTableView>
 #include <QTextBrowser>
 #include <QToolButton>
 #include <qcustomplot.h>
@@ -55,11 +57,21 @@ class TestMainJob : public QObject, private test::WindowUnderTest {
     prompt->setPlainText(question);
     QTest::keyClick(prompt, Qt::Key_Return);
   }
+  // With Ctrl, wherever the focus is.
+  void key(Qt::Key pressed, Qt::KeyboardModifiers more = {}) {
+    window_->activateWindow(); // questions and menus may have been open in between
+    QVERIFY(QTest::qWaitForWindowActive(window_.get()));
+    QTest::keyClick(window_.get(), pressed, Qt::ControlModifier | more);
+  }
   StepState step(int page) { return find<StepButton>(qPrintable(QString("step%1").arg(page)))->state(); }
   QPushButton* button_with(const QString& text) {
     for (auto* button : window_->findChildren<QPushButton*>())
       if (button->isVisible() && button->text() == text) return button;
     return nullptr;
+  }
+  static QWidget* card_of(QWidget* widget) {
+    while (widget && widget->objectName() != "card") widget = widget->parentWidget();
+    return widget;
   }
   void verify_no_button_is_cut_off() {
     QTest::qWait(50); // laid out
@@ -207,8 +219,12 @@ class TestMainJob : public QObject, private test::WindowUnderTest {
     QTest::mouseClick(find<QPushButton>("useNearestMemory"), Qt::LeftButton);
     QTRY_VERIFY_WITH_TIMEOUT(settled(), timeout);
     QVERIFY(!shows("smallest plan needs"));
-    session_->planner().undo_stack().undo();
+    key(Qt::Key_Z);
     QVERIFY(!plan()); // the solution is undone too
+    key(Qt::Key_Z, Qt::ShiftModifier);
+    QTRY_VERIFY_WITH_TIMEOUT(settled(), timeout);
+    key(Qt::Key_Z);
+    QVERIFY(!plan());
     type("memoryField", "4bpw");
     QTRY_VERIFY_WITH_TIMEOUT(settled(), timeout);
   }
@@ -234,7 +250,7 @@ class TestMainJob : public QObject, private test::WindowUnderTest {
     for (auto* chip : chips())
       if (chip->isChecked()) QTest::mouseClick(chip, Qt::LeftButton);
     QTRY_VERIFY_WITH_TIMEOUT(shows("No family of quantizers is turned on"), timeout);
-    for (int i = 0; i < 4; ++i) session_->planner().undo_stack().undo();
+    for (int i = 0; i < 4; ++i) key(Qt::Key_Z);
     QTRY_VERIFY_WITH_TIMEOUT(settled(), timeout);
     QCOMPARE(inputs().families.size(), std::size_t(4));
   }
@@ -280,8 +296,12 @@ class TestMainJob : public QObject, private test::WindowUnderTest {
   }
 
   void quantizing_can_be_cancelled_and_taken_up_by_its_own_plan() {
+    for (const char* slow : {"TCQ", "HALF-TCQ"}) QTest::mouseClick(button_with(slow), Qt::LeftButton);
+    QTRY_VERIFY_WITH_TIMEOUT(settled() && inputs().families.size() == 2, timeout);
+    session_->quantization().set_calibration({CalibrateOn::own, {}, 1024});
     window_->show_page(MainWindow::quantize);
     QVERIFY(shows("bits per weight"));
+    QVERIFY(shows("Predicted loss with calibration"));
     const QString out = dir_.filePath("quantized");
     auto* output = find<QLineEdit>("output");
     output->selectAll();
@@ -302,19 +322,19 @@ class TestMainJob : public QObject, private test::WindowUnderTest {
     QTest::mouseClick(start, Qt::LeftButton);
     auto* question = window_->findChild<QMessageBox*>("startOver");
     QVERIFY(question && question->isVisible());
+    QVERIFY(question->text().contains("Starting over with the present plan deletes it."));
     QTest::keyClick(question, Qt::Key_Escape); // keep it
     QVERIFY(Quantization::has_partial(out));
     QTest::mouseClick(resume, Qt::LeftButton);
     QTRY_COMPARE_WITH_TIMEOUT(session_->quantization().job().state, JobState::done, timeout);
     const Plan made = *session_->quantization().artifact_plan();
-    for (const auto& [name, layer] : made.layers)
-      QVERIFY(layer.quantizer == first.layers.at(name).quantizer);
+    for (const auto& [name, layer] : made.layers) QVERIFY(layer.quantizer == first.layers.at(name).quantizer);
     QCOMPARE(session_->quantization().job().state, JobState::done);
     QVERIFY(QFileInfo::exists(out + "/model.safetensors"));
     QTRY_VERIFY_WITH_TIMEOUT(session_->quantization().quality().has_value(), timeout);
     QVERIFY(session_->quantization().quality()->quantized_perplexity <
             1.1 * session_->quantization().quality()->original_perplexity);
-    QCOMPARE(find<QTableWidget>("quantizedLayers")->rowCount(), int(first.layers.size()));
+    QCOMPARE(find<QTableView>("quantizedLayers")->model()->rowCount(), int(first.layers.size()));
   }
 
   void another_plan_is_quantized_into_another_folder() {
@@ -431,6 +451,37 @@ class TestMainJob : public QObject, private test::WindowUnderTest {
     QVERIFY(!find<QPushButton>("startQuantize")->isEnabled());
     window_->show_page(MainWindow::model);
     QVERIFY(find<QLabel>("modelFacts")->text().contains("quantized by Intarsia"));
+  }
+
+  // Every field and button of a page is reached, in a card from top to bottom.
+  void tab_walks_each_page_as_it_is_laid_out() {
+    window_->activateWindow();
+    QVERIFY(QTest::qWaitForWindowActive(window_.get()));
+    for (int page = 0; page < MainWindow::page_count; ++page) {
+      key(Qt::Key(Qt::Key_1 + page));
+      auto* shown = find<QStackedWidget>("pages")->currentWidget();
+      QCOMPARE(find<QStackedWidget>("pages")->currentIndex(), page);
+      find<StepButton>("step0")->setFocus();
+      QList<QWidget*> walk;
+      for (int i = 0; i < 200; ++i) {
+        QTest::keyClick(window_->focusWidget(), Qt::Key_Tab);
+        QWidget* at = window_->focusWidget();
+        if (at == find<StepButton>("step0")) break;
+        if (shown->isAncestorOf(at) && (walk.isEmpty() || walk.back() != at)) walk << at;
+      }
+      for (auto* button : shown->findChildren<QPushButton*>())
+        if (button->isVisible() && button->isEnabled() && (button->focusPolicy() & Qt::TabFocus))
+          QVERIFY2(walk.contains(button), qPrintable(QString("page %1: %2").arg(page).arg(button->text())));
+      for (int i = 1; i < walk.size(); ++i) {
+        if (card_of(walk[i]) != card_of(walk[i - 1])) continue;
+        const auto top = [](QWidget* w) { return w->mapToGlobal(QPoint()).y(); };
+        QVERIFY2(top(walk[i]) + walk[i]->height() > top(walk[i - 1]),
+                 qPrintable(QString("page %1: %2 comes after %3, which is below it")
+                                .arg(page)
+                                .arg(walk[i]->objectName(), walk[i - 1]->objectName())));
+      }
+    }
+    window_->show_page(MainWindow::model);
   }
 
   void zooming_enlarges_the_text() {

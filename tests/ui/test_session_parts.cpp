@@ -14,6 +14,7 @@
 #include "ui/session/file_path.h"
 #include "ui/session/latency.h"
 #include "ui/session/model_store.h"
+#include "ui/session/planner.h"
 #include "ui/session/quantization.h"
 #include "ui/session/saved_inputs.h"
 #include "ui/session/sensitivities.h"
@@ -271,6 +272,93 @@ class TestSessionParts : public QObject {
     QCOMPARE(quantization.artifact_path(), out);
     QVERIFY(models.quantized.model != nullptr);
     QVERIFY(!quantization.partial_plan(out));
+  }
+
+  // In the stage `stage`, whatever the layers; answers what was left.
+  void interrupt_in(Quantization& quantization, const QString& stage, const QString& out) {
+    const auto at_stage = connect(&quantization, &Quantization::changed, this, [&] {
+      if (quantization.job().stage == stage) quantization.cancel();
+    });
+    quantization.quantize(test::mixed_plan(tiny_->graph()), out);
+    QTRY_VERIFY_WITH_TIMEOUT(!quantization.running(), timeout);
+    disconnect(at_stage);
+  }
+
+  void each_stage_is_cancelled_and_taken_up() {
+    LoadedModels models;
+    Quantization quantization(models);
+    quantization.set_workplace(here_);
+    quantization.set_model(tiny_, tiny_path_);
+    quantization.set_calibration({CalibrateOn::own, {}, 2048});
+    const QString whole = dir_.filePath("whole");
+    quantization.quantize(test::mixed_plan(tiny_->graph()), whole);
+    QTRY_COMPARE_WITH_TIMEOUT(quantization.job().state, JobState::done, timeout);
+    const std::string expected = read_text_file(to_path(whole) / "model.safetensors");
+    std::filesystem::remove_all(to_path(dir_.filePath("cache"))); // the model has to write its text again
+    for (const auto& entry : std::filesystem::directory_iterator(to_path(tiny_path_)))
+      if (entry.path().filename().string().starts_with("intarsia-text"))
+        std::filesystem::remove(entry.path());
+    int interrupted = 0;
+    for (const QString stage : {"sampling texts", "calibrating: inputs", "calibrating: the outputs",
+                                "model.layers.1.mlp.down_proj"}) {
+      const QString out = dir_.filePath("stage%1").arg(interrupted);
+      interrupt_in(quantization, stage, out);
+      // A stage that was over before the cancel came is no failure; most are caught.
+      if (quantization.job().state != JobState::cancelled) continue;
+      ++interrupted;
+      quantization.set_calibration({CalibrateOn::none, {}, 512}); // of the next job, not of this one
+      quantization.resume(out);
+      QTRY_COMPARE_WITH_TIMEOUT(quantization.job().state, JobState::done, timeout);
+      QVERIFY(read_text_file(to_path(out) / "model.safetensors") == expected);
+      quantization.set_calibration({CalibrateOn::own, {}, 2048});
+    }
+    QVERIFY(interrupted > 0);
+  }
+
+  void a_text_file_calibrates_and_a_missing_one_is_a_sentence() {
+    LoadedModels models;
+    Quantization quantization(models);
+    quantization.set_workplace(here_);
+    quantization.set_model(tiny_, tiny_path_);
+    const QString text = dir_.filePath("text.txt");
+    std::string words;
+    for (int i = 0; i < 400; ++i) words += "word " + std::to_string(i * 7919) + ' ';
+    test::write_file(to_path(text), words);
+    const auto calibration_of = [](const QString& out) {
+      return read_json_file(to_path(out) / "artifact.json").at("calibration");
+    };
+    const Plan plan = test::mixed_plan(tiny_->graph());
+    quantization.set_calibration({CalibrateOn::file, text, 512});
+    quantization.quantize(plan, dir_.filePath("by_file"));
+    QTRY_COMPARE_WITH_TIMEOUT(quantization.job().state, JobState::done, timeout);
+    QCOMPARE(calibration_of(dir_.filePath("by_file")).at("file").get<std::string>(), std::string("text.txt"));
+    quantization.set_calibration({CalibrateOn::none, {}, 512});
+    quantization.quantize(plan, dir_.filePath("by_none"));
+    QTRY_COMPARE_WITH_TIMEOUT(quantization.job().state, JobState::done, timeout);
+    QCOMPARE(calibration_of(dir_.filePath("by_none")).at("text").get<std::string>(), std::string("none"));
+    quantization.set_calibration({CalibrateOn::file, "/nowhere/text.txt", 512});
+    quantization.quantize(plan, dir_.filePath("by_nothing"));
+    QTRY_COMPARE_WITH_TIMEOUT(quantization.job().state, JobState::failed, timeout);
+    QVERIFY(quantization.job().sentence.contains("/nowhere/text.txt"));
+  }
+
+  void the_loss_is_that_of_the_calibration_that_is_chosen() {
+    Planner planner;
+    planner.set_model(tiny_->config(), tiny_->graph());
+    Sensitivity sensitivity;
+    for (const LinearLayer* layer : tiny_->graph().all_layers()) {
+      sensitivity.layers[layer->name] = 1;
+      if (!in_vocabulary(*layer)) sensitivity.feedback[layer->name] = 0.5;
+    }
+    const auto settle = [&](bool calibrated) {
+      return planner.plan() && planner.plan()->predicted.calibrated == calibrated;
+    };
+    planner.set_sensitivity(sensitivity);
+    QTRY_VERIFY_WITH_TIMEOUT(settle(true), timeout);
+    const double with = planner.plan()->predicted.loss;
+    planner.set_calibrated(false);
+    QTRY_VERIFY_WITH_TIMEOUT(settle(false), timeout);
+    QVERIFY(planner.plan()->predicted.loss > 1.5 * with);
   }
 
   void remains_of_another_model_cannot_be_taken_up() {

@@ -42,6 +42,10 @@ std::vector<pid_t> workers() {
 class TestWorkerJobs : public QObject, private test::WindowUnderTest {
   Q_OBJECT
 
+  // Enough to tell that the same comes of both ways.
+  const SensitivityOptions few_texts{32, 64, 1};
+  const Calibration short_text{CalibrateOn::own, {}, 1024};
+
   Plan plan_; // that `quantized` was made by
 
   QTemporaryDir dir_;
@@ -70,6 +74,8 @@ class TestWorkerJobs : public QObject, private test::WindowUnderTest {
     session_->planner().set_family(QuantizerFamily::tcq, false); // the quick ones are enough here
     session_->planner().set_family(QuantizerFamily::vq, false);
     session_->planner().set_family(QuantizerFamily::half_tcq, false);
+    session_->sensitivities().set_options(few_texts);
+    session_->quantization().set_calibration(short_text);
     session_->models().open(unmeasured_model());
     QTRY_VERIFY_WITH_TIMEOUT(session_->sensitivities().kind() == SensitivityKind::measured, timeout);
     QTRY_VERIFY_WITH_TIMEOUT(session_->planner().plan() && session_->planner().answer().more_memory, timeout);
@@ -84,7 +90,7 @@ class TestWorkerJobs : public QObject, private test::WindowUnderTest {
     QCOMPARE(workers().size(), std::size_t(1));
     const OpenedModel& opened = *session_->model();
     const auto model = load_on_cpu(opened.weights(), cpu_options(opened), {});
-    const auto here = estimate_sensitivity(*model, opened.weights(), opened.config().name, {}, {}, {});
+    const auto here = estimate_sensitivity(*model, opened.weights(), opened.config().name, {}, few_texts, {});
     QVERIFY(here.layers == session_->sensitivities().value()->layers);
   }
 
@@ -98,8 +104,8 @@ class TestWorkerJobs : public QObject, private test::WindowUnderTest {
     QCOMPARE(session_->quantization().layers().size(), session_->planner().plan()->layers.size());
     const auto here = dir_.filePath("here").toStdString();
     QuantizeOptions options;
-    options.calibration.emplace();            // as the studio does
-    plan_ = *session_->quantization().plan(); // the planner's may have got better since
+    options.calibration = calibration_choice(short_text, nullptr); // as the studio does
+    plan_ = *session_->quantization().plan();                      // the planner's may have got better since
     quantize_model(*session_->model()->checkpoint, plan_, here, options, {});
     QVERIFY(read_text_file(here + "/model.safetensors") ==
             read_text_file((out + "/model.safetensors").toStdString()));

@@ -3,6 +3,7 @@
 
 #include <QCoreApplication>
 #include <QLocale>
+#include <QRegularExpression>
 #include <algorithm>
 #include <cmath>
 
@@ -42,7 +43,7 @@ AllocationCell cell_of(const LinearLayer& linear, const GridInputs& inputs) {
   return cell;
 }
 
-void add_plan(AllocationCell& cell, const Plan& plan) {
+void add_plan(AllocationCell& cell, const Plan& plan, const std::map<std::string_view, int>& fusions) {
   const auto planned = plan.layers.find(cell.layer);
   if (planned == plan.layers.end()) return;
   cell.quantizer = planned->second.quantizer;
@@ -51,10 +52,44 @@ void add_plan(AllocationCell& cell, const Plan& plan) {
   for (const Quantizer* candidate : palette())
     if (candidate->id() == *cell.quantizer) cell.distortion = candidate->distortion();
   if (cell.sensitivity) cell.loss = *cell.sensitivity * cell.distortion;
-  for (std::size_t group = 0; group < plan.fusions.size(); ++group) {
-    const auto& members = plan.fusions[group];
-    if (std::find(members.begin(), members.end(), cell.layer) != members.end()) cell.fusion = int(group);
-  }
+  if (const auto group = fusions.find(cell.layer); group != fusions.end()) cell.fusion = group->second;
+}
+
+std::map<std::string_view, int> fusions_by_layer(const Plan* plan) {
+  std::map<std::string_view, int> fusions;
+  if (plan)
+    for (std::size_t group = 0; group < plan->fusions.size(); ++group)
+      for (const std::string& member : plan->fusions[group]) fusions[member] = int(group);
+  return fusions;
+}
+
+ExpertSpread spread_of(const AllocationCell& cell) {
+  ExpertSpread spread{{cell.layer}, cell.quantizer ? 1u : 0u, cell.quantizer, 0};
+  if (cell.quantizer) spread.mean_bits = cell.quantizer->bits();
+  return spread;
+}
+
+// Another expert joins the cell.
+void join(AllocationCell& cell, const AllocationCell& other) {
+  if (!cell.experts) cell.experts = spread_of(cell);
+  ExpertSpread& spread = *cell.experts;
+  spread.layers.push_back(other.layer);
+  if (cell.pin != other.pin) cell.pin.reset();
+  std::erase_if(cell.forbidden, [&](QuantizerId id) { return !other.forbidden.contains(id); });
+  cell.fusion = -1; // an expert may be fused, not the cell
+  cell.bytes += other.bytes;
+  cell.loss += other.loss;
+  if (other.sensitivity) cell.sensitivity = cell.sensitivity.value_or(0) + *other.sensitivity;
+  if (!other.quantizer) return;
+  const double bits = other.quantizer->bits();
+  if (!cell.quantizer || bits < cell.quantizer->bits()) cell.quantizer = other.quantizer;
+  if (!spread.most || bits > spread.most->bits()) spread.most = other.quantizer;
+  ++spread.planned;
+  spread.mean_bits += (bits - spread.mean_bits) / double(spread.planned);
+  if (cell.sensitivity && *cell.sensitivity > 0)
+    cell.distortion = cell.loss / *cell.sensitivity;
+  else
+    cell.distortion = std::max(cell.distortion, other.distortion);
 }
 
 void find_bits(AllocationGrid& grid, const std::set<QuantizerFamily>& families) {
@@ -83,16 +118,35 @@ AllocationGrid build_allocation_grid(const GridInputs& inputs) {
   grid.cells.resize(grid.roles.size() * grid.blocks);
   find_bits(grid, inputs.families);
   double total_loss = 0;
+  const auto fusions = fusions_by_layer(inputs.plan);
   for (const auto& linear : inputs.graph.linears) {
     const auto row = std::find(grid.roles.begin(), grid.roles.end(), linear.role) - grid.roles.begin();
-    AllocationCell& cell = grid.cells[std::size_t(row) * grid.blocks + linear.block];
-    cell = cell_of(linear, inputs);
-    if (inputs.plan) add_plan(cell, *inputs.plan);
+    AllocationCell& place = grid.cells[std::size_t(row) * grid.blocks + linear.block];
+    AllocationCell cell = cell_of(linear, inputs);
+    if (inputs.plan) add_plan(cell, *inputs.plan, fusions);
     total_loss += cell.loss;
+    if (place.layer.empty())
+      place = std::move(cell);
+    else
+      join(place, cell);
   }
   if (total_loss > 0)
     for (auto& cell : grid.cells) cell.loss_share = cell.loss / total_loss;
   return grid;
+}
+
+QString layer_text(const AllocationCell& cell) {
+  QString name = QString::fromStdString(cell.layer);
+  if (cell.experts)
+    name.replace(QRegularExpression(QStringLiteral("\\.[0-9]+\\.(?!.*\\.[0-9]+\\.)")), QStringLiteral(".*."));
+  return name;
+}
+
+QString quantizer_text(const AllocationCell& cell) {
+  if (!cell.quantizer) return {};
+  const QString least = QString::fromStdString(to_string(*cell.quantizer));
+  if (!cell.experts || !cell.experts->most || *cell.experts->most == *cell.quantizer) return least;
+  return tr("%1 to %2").arg(least, QString::fromStdString(to_string(*cell.experts->most)));
 }
 
 std::optional<double> cell_value(const AllocationCell& cell, CellQuantity quantity) {
@@ -100,7 +154,7 @@ std::optional<double> cell_value(const AllocationCell& cell, CellQuantity quanti
   if (!cell.quantizer) return std::nullopt;
   switch (quantity) {
   case CellQuantity::bits:
-    return cell.quantizer->bits();
+    return cell.experts ? cell.experts->mean_bits : cell.quantizer->bits();
   case CellQuantity::distortion:
     return cell.distortion;
   case CellQuantity::loss_share:
@@ -119,6 +173,10 @@ QString cell_value_text(const AllocationCell& cell, CellQuantity quantity) {
   const QLocale locale;
   switch (quantity) {
   case CellQuantity::bits:
+    if (cell.experts)
+      return tr("%1 bits on average of %2 experts")
+          .arg(locale.toString(*value, 'g', 3))
+          .arg(cell.experts->layers.size());
     return tr("%1 bits").arg(locale.toString(*value, 'g', 4));
   case CellQuantity::sensitivity:
     return tr("%1 nats per token").arg(locale.toString(*value, 'g', 3));
@@ -185,7 +243,9 @@ ColourRange colour_range(const AllocationGrid& grid, CellQuantity quantity) {
     return {loss_share_floor, 1, true};
   case CellQuantity::bytes: {
     double largest = 1;
-    for (const auto& cell : grid.cells) largest = std::max(largest, double(cell.d_in) * double(cell.d_out));
+    for (const auto& cell : grid.cells)
+      largest = std::max(largest, double(cell.d_in) * double(cell.d_out) *
+                                      double(cell.experts ? cell.experts->layers.size() : 1));
     return {0, largest, false}; // a byte a weight: the palette's 8 bits
   }
   case CellQuantity::sensitivity:

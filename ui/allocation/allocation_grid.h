@@ -18,6 +18,15 @@
 
 namespace intarsia::ui {
 
+// The linears of one role in a block with a mixture of experts, which share a cell.
+struct ExpertSpread {
+  std::vector<std::string> layers;
+  std::size_t planned = 0; // of these, how many have a quantizer
+  std::optional<QuantizerId>
+      most; // the quantizer with the most bits; the cell's own is the one with the fewest
+  double mean_bits = 0;
+};
+
 struct AllocationCell {
   std::string layer; // Hugging Face name
   LinearRole role = LinearRole::q;
@@ -32,6 +41,9 @@ struct AllocationCell {
   std::uint64_t bytes = 0;           // codes and row scales
   std::optional<QuantizerId> pin;
   std::set<QuantizerId> forbidden;
+  // Of experts: the cell's quantizer is the coarsest, its distortion the mean as it counts in the loss, the
+  // rest are sums.
+  std::optional<ExpertSpread> experts;
   int fusion = -1; // index of the fused group it belongs to; -1: runs alone
 };
 
@@ -54,6 +66,9 @@ struct GridInputs {
   std::set<QuantizerFamily> families = {}; // in use; empty: all
 };
 AllocationGrid build_allocation_grid(const GridInputs& inputs);
+
+QString layer_text(const AllocationCell& cell);     // its name; of experts with a * for the number
+QString quantizer_text(const AllocationCell& cell); // "tcq-3", "tcq-2 to tcq-4"; empty before the first plan
 
 // What the colour of a cell stands for.
 enum class CellQuantity { bits, sensitivity, distortion, loss_share, bytes };

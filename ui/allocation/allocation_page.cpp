@@ -95,7 +95,10 @@ void AllocationPage::connect_views() {
     heatmap_->set_quantity(quantities[std::size_t(index)]);
     legend_->set_content(heatmap_->quantity(), grid_, provisional());
   });
-  connect(view_, &Segments::chosen, views_, &QStackedWidget::setCurrentIndex);
+  connect(view_, &Segments::chosen, this, [this](int index) {
+    views_->setCurrentIndex(index);
+    refresh_table();
+  });
   connect(axis_, &Segments::chosen, this, [this](int index) {
     frontier_->set_axis(index == 0 ? FrontierView::Axis::memory : FrontierView::Axis::latency);
   });
@@ -107,7 +110,12 @@ void AllocationPage::connect_views() {
   });
   connect(frontier_, &FrontierView::let_go, &planner, &Planner::end_gesture);
   connect(&planner, &Planner::plan_changed, this, &AllocationPage::refresh);
-  connect(&planner, &Planner::inputs_changed, this, &AllocationPage::refresh);
+  connect(&planner, &Planner::inputs_changed, this, [this] { // budgets show when they are answered
+    const PlanInputs& inputs = session_.planner().inputs();
+    if (inputs.pins != shown_pins_ || inputs.forbidden != shown_forbidden_ ||
+        inputs.families != shown_families_)
+      refresh();
+  });
   connect(&planner, &Planner::frontier_changed, this, &AllocationPage::refresh_frontier);
   connect(&session_.sensitivities(), &Sensitivities::changed, this, &AllocationPage::refresh);
 }
@@ -158,6 +166,7 @@ QWidget* AllocationPage::build_table() {
   view->setSortingEnabled(true);
   view->sortByColumn(AllocationTableModel::layer, Qt::AscendingOrder);
   view->setAlternatingRowColors(true);
+  view->setTabKeyNavigation(false); // Tab goes on to what is next
   view->verticalHeader()->hide();
   view->horizontalHeader()->setSectionResizeMode(AllocationTableModel::layer, QHeaderView::Stretch);
   return view;
@@ -177,20 +186,28 @@ void AllocationPage::refresh() {
   const Planner& planner = session_.planner();
   grid_ = {};
   if (session_.model()) {
-    const auto& sensitivity = session_.sensitivities().value();
+    const auto& sensitivity = planner.sensitivity();
     const PlanInputs& inputs = planner.inputs();
+    shown_pins_ = inputs.pins;
+    shown_forbidden_ = inputs.forbidden;
+    shown_families_ = inputs.families;
     grid_ = build_allocation_grid({session_.model()->graph(), planner.shown_plan(),
                                    sensitivity ? &*sensitivity : nullptr, inputs.pins, inputs.forbidden,
                                    planner.fixed() ? std::set<QuantizerFamily>() : inputs.families});
   }
   heatmap_->set_doubt(provisional(), planner.shown_plan_is_old());
   heatmap_->set_grid(grid_);
-  table_->set_grid(grid_);
+  refresh_table();
   legend_->set_content(heatmap_->quantity(), grid_, provisional());
   worth_->say(plan_worth(session_), Note::plain);
   worth_->setToolTip(plan_details(session_));
   refresh_inspector();
   refresh_frontier();
+}
+
+// Sorting rows that nobody sees would only make dragging slower.
+void AllocationPage::refresh_table() {
+  if (views_->currentIndex() == 1) table_->set_grid(grid_);
 }
 
 void AllocationPage::refresh_frontier() {

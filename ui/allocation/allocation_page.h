@@ -40,6 +40,7 @@ class AllocationPage : public QWidget {
   void refresh();
   void refresh_inspector();
   void refresh_frontier();
+  void refresh_table();
   bool provisional() const;
 
   StudioSession& session_;
@@ -53,6 +54,10 @@ class AllocationPage : public QWidget {
   Note* worth_;
   QWidget* budgets_ = nullptr;
   AllocationGrid grid_;
+  // Of the inputs, what the grid shows.
+  std::map<std::string, QuantizerId> shown_pins_;
+  std::map<std::string, std::set<QuantizerId>> shown_forbidden_;
+  std::set<QuantizerFamily> shown_families_;
 };
 
 } // namespace intarsia::ui

@@ -76,9 +76,9 @@ QString AllocationTableModel::text(const AllocationCell& cell, int column) const
   }
   switch (column) {
   case layer:
-    return QString::fromStdString(cell.layer);
+    return layer_text(cell);
   case quantizer:
-    return cell.quantizer ? QString::fromStdString(to_string(*cell.quantizer)) : QStringLiteral("–");
+    return cell.quantizer ? quantizer_text(cell) : QStringLiteral("–");
   case kernel:
     return QString::fromStdString(cell.kernel);
   case pin:

@@ -160,7 +160,10 @@ std::vector<std::string> HeatmapView::target_layers() const {
   std::vector<std::string> layers;
   const auto add = [&](GridPosition at) {
     const auto& cell = grid_.at(std::size_t(at.row), std::size_t(at.block));
-    if (!cell.layer.empty()) layers.push_back(cell.layer);
+    if (cell.experts)
+      layers.insert(layers.end(), cell.experts->layers.begin(), cell.experts->layers.end());
+    else if (!cell.layer.empty())
+      layers.push_back(cell.layer);
   };
   if (selection_.empty())
     add(focus_);
@@ -263,11 +266,10 @@ bool HeatmapView::event(QEvent* event) {
 
 QString HeatmapView::describe(const AllocationCell& cell) const {
   if (cell.layer.empty()) return {};
-  QStringList lines{QString::fromStdString(cell.layer)};
+  QStringList lines{layer_text(cell)};
   if (cell.quantizer) {
-    lines << tr("%1, %2 kernel")
-                 .arg(QString::fromStdString(to_string(*cell.quantizer)),
-                      QString::fromStdString(cell.kernel));
+    lines << tr("%1, %2 kernel").arg(quantizer_text(cell), QString::fromStdString(cell.kernel));
+    if (cell.experts) lines << cell_value_text(cell, CellQuantity::bits);
     lines << tr("Size: %1").arg(cell_value_text(cell, CellQuantity::bytes));
     lines << tr("Distortion: %1").arg(cell_value_text(cell, CellQuantity::distortion));
   }

@@ -3,6 +3,7 @@
 
 #include <QFormLayout>
 #include <QGridLayout>
+#include <QLocale>
 #include <QMenu>
 #include <QPushButton>
 #include <QScrollArea>
@@ -78,9 +79,10 @@ void Inspector::show_cell(const AllocationCell* cell, std::size_t selected, bool
     return;
   }
   unpin_->setEnabled(!fixed && (selected > 1 || cell->pin || !cell->forbidden.empty()));
-  const auto name = QString::fromStdString(cell->layer);
-  title_->setText(selected > 1 ? tr("%1 layers selected").arg(selected)
-                               : tr("Block %1 · %2").arg(cell->block).arg(name.section('.', -1)));
+  const auto name = layer_text(*cell);
+  const std::size_t of_cell = cell->experts ? cell->experts->layers.size() : 1;
+  title_->setText(selected > of_cell ? tr("%1 layers selected").arg(selected)
+                                     : tr("Block %1 · %2").arg(cell->block).arg(name.section('.', -1)));
   shape_->setText(tr("%1 → %2, input rotated %3")
                       .arg(cell->d_in)
                       .arg(cell->d_out)
@@ -92,8 +94,10 @@ void Inspector::show_cell(const AllocationCell* cell, std::size_t selected, bool
     form_->addRow(make_label(label, "muted", this), text);
   };
   if (cell->quantizer)
-    add(tr("Quantizer"),
-        QString::fromStdString(to_string(*cell->quantizer)) + " · " + QString::fromStdString(cell->kernel));
+    add(tr("Quantizer"), quantizer_text(*cell) + " · " + QString::fromStdString(cell->kernel));
+  if (cell->experts && cell->quantizer)
+    add(tr("%1 experts").arg(of_cell),
+        tr("%1 bits on average").arg(QLocale().toString(cell->experts->mean_bits, 'g', 3)));
   add(tr("Sensitivity"), cell_value_text(*cell, CellQuantity::sensitivity));
   if (cell->quantizer) {
     add(tr("Distortion"), cell_value_text(*cell, CellQuantity::distortion));

@@ -77,7 +77,7 @@ QString plan_details(StudioSession& session) {
     outside << tr("%1 %2").arg(layer->role == LinearRole::head ? tr("head") : tr("embedding"),
                                QString::fromStdString(to_string(plan->quantizer_of(*layer))));
   text += row(tr("Outside the blocks"), outside.join(QStringLiteral(", ")));
-  const auto& sensitivity = session.sensitivities().value();
+  const auto& sensitivity = planner.sensitivity();
   if (sensitivity && planner.plan())
     text += row(tr("Ideal quantizers (Theorem 3.1)"),
                 tr("%1 nats per token")

@@ -4,10 +4,11 @@
 #include <QHBoxLayout>
 #include <QLabel>
 #include <QLocale>
-#include <QTextBrowser>
 #include <QToolButton>
 #include <QVBoxLayout>
 
+#include "ui/chat/answer_text.h"
+#include "ui/chat/thinking.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/card.h"
 
@@ -41,7 +42,9 @@ AnswerView::AnswerView(QWidget* parent)
     , figures_(make_label({}, "muted", this))
     , problem_(make_label({}, "error", this))
     , position_(make_label({}, "muted", this))
-    , answer_(new QTextBrowser(this)) {
+    , thought_(make_label({}, "muted", this))
+    , thinking_(new QToolButton(this))
+    , answer_(new AnswerText(this)) {
   auto* layout = new QVBoxLayout(this);
   layout->setContentsMargins(0, 0, 0, spacing);
   layout->setSpacing(spacing / 2);
@@ -50,16 +53,20 @@ AnswerView::AnswerView(QWidget* parent)
   question_->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
   question_->setSizePolicy(QSizePolicy::Maximum, QSizePolicy::Minimum);
   speaker_->setObjectName(QStringLiteral("speaker"));
-  answer_->setObjectName(QStringLiteral("answer"));
-  answer_->setAccessibleName(tr("Answer"));
-  answer_->setFrameShape(QFrame::NoFrame);
-  answer_->setStyleSheet(QStringLiteral("border: none; padding: 0; background: transparent;"));
-  answer_->setVerticalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
-  answer_->setOpenLinks(false); // a model's links are text, not places to go
+  thinking_->setObjectName(QStringLiteral("thinking"));
+  thinking_->setCheckable(true);
+  thinking_->setFocusPolicy(Qt::StrongFocus);
+  thinking_->setToolTip(tr("Shows what the model wrote to itself before it answered"));
+  thought_->setTextFormat(Qt::PlainText);
+  thought_->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
+  connect(thinking_, &QToolButton::toggled, this,
+          [this](bool open) { thought_->setVisible(open && !thought_->text().isEmpty()); });
   problem_->setTextFormat(Qt::PlainText);
   problem_->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
   layout->addWidget(question_, 0, Qt::AlignRight);
   layout->addWidget(speaker_);
+  layout->addWidget(thinking_, 0, Qt::AlignLeft);
+  layout->addWidget(thought_);
   layout->addWidget(answer_);
   layout->addWidget(problem_);
   layout->addWidget(figures_);
@@ -113,30 +120,24 @@ void AnswerView::show_turn(const ChatTurn& turn, bool last, bool busy) {
 }
 
 void AnswerView::show_answer(const ChatAnswer& answer) {
+  const ThoughtAndAnswer parts = split_thinking(answer.text);
   speaker_->setText(answer.model);
-  if (answer.text != shown_ || answer_->document()->isEmpty()) {
-    shown_ = answer.text;
-    answer_->document()->setMarkdown(answer.text,
-                                     QTextDocument::MarkdownFeatures(QTextDocument::MarkdownDialectGitHub |
-                                                                     QTextDocument::MarkdownNoHTML));
-    fit_height();
-  }
-  answer_->setVisible(!answer.text.isEmpty());
+  thinking_->setVisible(!parts.thought.isEmpty() || parts.thinking);
+  thinking_->setText(parts.thinking && !answer.finished ? tr("Thinking…") : tr("Thought about it"));
+  thought_->setText(parts.thought);
+  thought_->setVisible(thinking_->isChecked() && !parts.thought.isEmpty());
+  answer_->show_markdown(parts.answer);
+  answer_->setVisible(!parts.answer.isEmpty());
   problem_->setText(answer.problem);
   problem_->setVisible(!answer.problem.isEmpty());
   figures_->setVisible(answer.problem.isEmpty());
   figures_->setText(figures_of(answer));
 }
 
-void AnswerView::fit_height() {
-  answer_->document()->setTextWidth(answer_->viewport()->width());
-  answer_->setFixedHeight(int(answer_->document()->size().height()) + 4);
-}
-
 void AnswerView::resizeEvent(QResizeEvent* event) {
   QFrame::resizeEvent(event);
   question_->setMaximumWidth(std::max(120, width() * 4 / 5));
-  fit_height();
+  answer_->fit_height();
 }
 
 } // namespace intarsia::ui

@@ -6,10 +6,11 @@
 #include "ui/session/chat.h"
 
 class QLabel;
-class QTextBrowser;
 class QToolButton;
 
 namespace intarsia::ui {
+
+class AnswerText;
 
 // One question in a bubble with its answer, rendered as Markdown, who gave it, its figures, and what can be
 // done with it. Where there are several answers, arrows go from one to the next.
@@ -32,13 +33,13 @@ class AnswerView : public QFrame {
  private:
   QWidget* build_actions();
   void show_answer(const ChatAnswer& answer);
-  void fit_height();
 
   QLabel *question_, *speaker_, *figures_, *problem_, *position_;
-  QTextBrowser* answer_;
+  QLabel* thought_; // of a model that reasons first; folded away
+  QToolButton* thinking_;
+  AnswerText* answer_;
   QWidget* actions_;
   QToolButton *copy_, *edit_, *regenerate_, *earlier_, *later_;
-  QString shown_; // Markdown that is rendered
   std::size_t index_ = 0;
 };
 

@@ -14,8 +14,11 @@
 #include <QSpinBox>
 
 #include "ui/chat/answer_view.h"
+#include "ui/chat/server_card.h"
+#include "ui/chat/thinking.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/card.h"
+#include "ui/widgets/tab_order.h"
 
 namespace intarsia::ui {
 namespace {
@@ -53,7 +56,7 @@ ChatPage::ChatPage(StudioSession& session, QWidget* parent)
   layout->setContentsMargins(2 * spacing, 2 * spacing, 2 * spacing, 2 * spacing);
   layout->setSpacing(2 * spacing);
   layout->addWidget(build_conversation(), 1);
-  settings_ = build_settings();
+  settings_ = build_side();
   layout->addWidget(settings_);
   setFocusProxy(prompt_);
   connect(&session_.chat(), &Chat::changed, this, &ChatPage::refresh);
@@ -195,6 +198,24 @@ QWidget* ChatPage::build_settings() {
   return card;
 }
 
+// Settings and server; they scroll where the window is low.
+QWidget* ChatPage::build_side() {
+  auto* inside = new QWidget(this);
+  inside->setObjectName(QStringLiteral("chatSide"));
+  inside->setStyleSheet(QStringLiteral("QWidget#chatSide { background: transparent; }"));
+  auto* layout = new QVBoxLayout(inside);
+  layout->setContentsMargins(0, 0, 0, 0);
+  layout->setSpacing(2 * spacing);
+  layout->addWidget(build_settings(), 1);
+  layout->addWidget(new ServerCard(session_, this));
+  auto* scroll = new QScrollArea(this);
+  scroll->setWidget(inside);
+  scroll->setWidgetResizable(true);
+  scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+  scroll->setFocusPolicy(Qt::NoFocus);
+  return scroll;
+}
+
 void ChatPage::focus_prompt() { prompt_->setFocus(Qt::OtherFocusReason); }
 
 ChatSettings ChatPage::settings() const {
@@ -232,8 +253,10 @@ void ChatPage::edit(std::size_t turn) {
 AnswerView* ChatPage::add_view(std::size_t turn) {
   auto* view = new AnswerView(this);
   turns_layout_->insertWidget(turns_layout_->count() - 1, view);
-  connect(view, &AnswerView::copy_wanted, this,
-          [this, turn] { QApplication::clipboard()->setText(session_.chat().turns()[turn].answer().text); });
+  connect(view, &AnswerView::copy_wanted, this, [this, turn] {
+    const QString& text = session_.chat().turns()[turn].answer().text;
+    QApplication::clipboard()->setText(split_thinking(text).answer);
+  });
   connect(
       view, &AnswerView::edit_wanted, this, [this, turn] { edit(turn); }, Qt::QueuedConnection);
   connect(view, &AnswerView::regenerate_wanted, this, &ChatPage::regenerate);
@@ -249,7 +272,9 @@ void ChatPage::refresh() {
     delete turns_.back();
     turns_.pop_back();
   }
+  const bool more = turns_.size() < turns.size();
   while (turns_.size() < turns.size()) turns_.push_back(add_view(turns_.size()));
+  if (more) order_tabs(*this);
   const bool busy = chat.answering();
   for (std::size_t i = 0; i < turns.size(); ++i) turns_[i]->show_turn(turns[i], i + 1 == turns.size(), busy);
   give_back_unanswered();

@@ -34,6 +34,7 @@ class ChatPage : public QWidget {
   QWidget* build_conversation();
   QWidget* build_starters();
   QWidget* build_prompt();
+  QWidget* build_side();
   QWidget* build_settings();
   QWidget* build_speakers();
   AnswerView* add_view(std::size_t turn);

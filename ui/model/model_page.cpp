@@ -82,6 +82,7 @@ QWidget* ModelPage::build_tensors() {
   view->setSortingEnabled(true);
   view->sortByColumn(TensorTableModel::name, Qt::AscendingOrder);
   view->setAlternatingRowColors(true);
+  view->setTabKeyNavigation(false); // Tab goes on to what is next
   view->verticalHeader()->hide();
   view->horizontalHeader()->setSectionResizeMode(TensorTableModel::name, QHeaderView::Stretch);
   card->content()->addWidget(search);

@@ -7,18 +7,17 @@
 #include <QHeaderView>
 #include <QLabel>
 #include <QLineEdit>
-#include <QLocale>
 #include <QMessageBox>
 #include <QProgressBar>
 #include <QPushButton>
 #include <QStandardPaths>
-#include <QTableWidget>
+#include <QTableView>
 
-#include "core/palette/quantizer.h"
+#include "ui/quantize/calibration_control.h"
+#include "ui/quantize/layer_table_model.h"
 #include "ui/quantize/quantize_text.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/card.h"
-#include "ui/widgets/time_left.h"
 
 namespace intarsia::ui {
 
@@ -35,7 +34,9 @@ QuantizePage::QuantizePage(StudioSession& session, QWidget* parent)
     , warning_(make_label({}, "warning", this))
     , status_(make_label({}, "muted", this))
     , result_(new QLabel(this))
-    , layers_(new QTableWidget(0, 5, this)) {
+    , calibration_(new CalibrationControl(session, this))
+    , layers_(new QTableView(this))
+    , table_(new LayerTableModel(this)) {
   auto* left = new QVBoxLayout;
   left->setSpacing(2 * spacing);
   left->addWidget(job_card_ = build_job_card());
@@ -52,6 +53,7 @@ QuantizePage::QuantizePage(StudioSession& session, QWidget* parent)
   connect(&session_.planner(), &Planner::plan_changed, this, &QuantizePage::follow_plan);
   connect(&session_.quantization(), &Quantization::made, this, &QuantizePage::follow_plan);
   connect(&session_.quantization(), &Quantization::changed, this, &QuantizePage::refresh);
+  connect(&session_.quantization(), &Quantization::calibration_changed, this, &QuantizePage::refresh);
   connect(&session_.quantization(), &Quantization::quality_changed, this, &QuantizePage::refresh);
   suggest_output();
 }
@@ -70,6 +72,7 @@ QWidget* QuantizePage::build_job_card() {
   auto* browse = new QPushButton(tr("Choose…"), this);
   row->addWidget(browse);
   card->content()->addLayout(row);
+  card->content()->addWidget(calibration_);
   progress_->setObjectName(QStringLiteral("quantizeProgress"));
   progress_->setAccessibleName(tr("Progress of quantizing"));
   progress_->setRange(0, 1000);
@@ -124,14 +127,20 @@ QWidget* QuantizePage::build_layers_card() {
   auto* table = new Card(tr("Distortion of the layers, predicted and measured"), this);
   layers_->setObjectName(QStringLiteral("quantizedLayers"));
   layers_->setAccessibleName(tr("Quantized layers"));
-  layers_->setHorizontalHeaderLabels(
-      {tr("Layer"), tr("Quantizer"), tr("Predicted"), tr("Measured"), tr("Time")});
-  layers_->horizontalHeader()->setSectionResizeMode(0, QHeaderView::Stretch);
-  for (int column = 1; column < 5; ++column)
-    layers_->horizontalHeader()->setSectionResizeMode(column, QHeaderView::ResizeToContents);
+  layers_->setModel(table_);
+  layers_->horizontalHeader()->setSectionResizeMode(LayerTableModel::layer, QHeaderView::Stretch);
+  // Wide enough for what they hold; measuring every row anew for each that comes would cost more and more.
+  const QFontMetrics metrics(font());
+  const QString widest[] = {{},
+                            QStringLiteral("half-tcq-4.75"),
+                            QStringLiteral("0.0000123"),
+                            QStringLiteral("0.0000123"),
+                            QStringLiteral("resumed")};
+  for (int column = 1; column < LayerTableModel::column_count; ++column)
+    layers_->setColumnWidth(column, metrics.horizontalAdvance(widest[column]) + 3 * spacing);
   layers_->verticalHeader()->hide();
-  layers_->setEditTriggers(QAbstractItemView::NoEditTriggers);
   layers_->setAlternatingRowColors(true);
+  layers_->setTabKeyNavigation(false); // Tab goes on to what is next
   layers_->setWordWrap(false);
   layers_->setTextElideMode(Qt::ElideLeft); // the end of a layer's name tells it from the others
   table->content()->addWidget(layers_, 1);
@@ -198,26 +207,20 @@ void QuantizePage::start_over() {
 
 QString QuantizePage::plan_text() const {
   const Quantization& job = session_.quantization();
-  if (job.running() && job.plan()) return tr("Plan in work: %1").arg(plan_summary(*job.plan()));
+  if (job.running() && job.plan()) return tr("Plan in work: %1.").arg(plan_summary(*job.plan()));
   const Plan* plan = session_.planner().plan();
   if (!plan || session_.planner().fixed()) return reason_not_to_quantize(session_);
-  QString text = tr("Plan: %1").arg(plan_summary(*plan));
+  QString text = tr("Plan: %1. %2").arg(plan_summary(*plan), predicted_text(*plan, job.calibration()));
   if (session_.sensitivities().kind() == SensitivityKind::provisional ||
       session_.sensitivities().kind() == SensitivityKind::partial)
-    text += tr(". It still gets better: the sensitivities are being measured.");
+    text += QLatin1Char(' ') + tr("It still gets better: the sensitivities are being measured.");
   return text;
 }
 
 QString QuantizePage::status_text() const {
   const Quantization& quantization = session_.quantization();
   const JobStatus& job = quantization.job();
-  const QLocale locale;
-  if (job.state == JobState::running) {
-    if (job.total <= 0 || job.done <= 0) return tr("Starting…");
-    return tr("%1\n%2 of %3 million weights. %4")
-        .arg(job.stage, locale.toString(job.done / 1e6, 'f', 1), locale.toString(job.total / 1e6, 'f', 1),
-             time_left(job.seconds_left));
-  }
+  if (job.state == JobState::running) return progress_text(quantization);
   const QString reason = reason_not_to_quantize(session_);
   if (!reason.isEmpty()) return session_.planner().plan() && !session_.planner().fixed() ? reason : QString();
   const QString out = output_->text();
@@ -249,7 +252,8 @@ void QuantizePage::refresh() {
   progress_->setValue(of_this_output && job.total > 0 ? int(1000 * std::min(1.0, job.done / job.total)) : 0);
   status_->setText(status_text());
   refresh_buttons();
-  refresh_layers();
+  calibration_->refresh();
+  table_->set_layers(quantization.layers());
   refresh_result();
 }
 
@@ -267,23 +271,6 @@ void QuantizePage::refresh_buttons() {
   make_primary(*resume_, resumable);
   cancel_->setEnabled(running);
   output_->setEnabled(!running);
-}
-
-void QuantizePage::refresh_layers() {
-  const auto& done = session_.quantization().layers();
-  if (int(done.size()) < layers_->rowCount()) layers_->setRowCount(0);
-  const QLocale locale;
-  for (int row = layers_->rowCount(); row < int(done.size()); ++row) { // only what is new
-    const LayerDone& layer = done[std::size_t(row)];
-    layers_->insertRow(row);
-    const QString cells[] = {
-        QString::fromStdString(layer.name), QString::fromStdString(to_string(layer.quantizer)),
-        locale.toString(quantizer(layer.quantizer).distortion(), 'g', 4),
-        locale.toString(layer.distortion, 'g', 4),
-        layer.resumed ? tr("resumed") : tr("%1 s").arg(locale.toString(layer.seconds, 'f', 2))};
-    for (int column = 0; column < 5; ++column)
-      layers_->setItem(row, column, new QTableWidgetItem(cells[column]));
-  }
 }
 
 void QuantizePage::refresh_result() {

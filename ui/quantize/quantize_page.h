@@ -9,9 +9,12 @@ class QLabel;
 class QLineEdit;
 class QProgressBar;
 class QPushButton;
-class QTableWidget;
+class QTableView;
 
 namespace intarsia::ui {
+
+class CalibrationControl;
+class LayerTableModel;
 
 // Makes the quantized model, with progress, cancel and resume; afterwards predicted against measured.
 class QuantizePage : public QWidget {
@@ -33,7 +36,6 @@ class QuantizePage : public QWidget {
   void follow_plan();
   void refresh();
   void refresh_buttons();
-  void refresh_layers();
   void refresh_result();
   void start_over();
   QString plan_text() const;
@@ -45,7 +47,9 @@ class QuantizePage : public QWidget {
   QPushButton *start_, *resume_, *cancel_, *chat_;
   QProgressBar* progress_;
   QLabel *plan_, *warning_, *status_, *result_;
-  QTableWidget* layers_;
+  CalibrationControl* calibration_;
+  QTableView* layers_;
+  LayerTableModel* table_;
   QWidget *job_card_, *result_card_;
   bool output_is_own_ = false; // written by the person, so it is not replaced
 };

@@ -7,6 +7,7 @@
 
 #include "core/allocation/plan_memory.h"
 #include "ui/model/source_facts.h"
+#include "ui/widgets/time_left.h"
 
 namespace intarsia::ui {
 namespace {
@@ -34,6 +35,33 @@ QString plan_summary(const Plan& plan) {
   return tr("%1 bits per weight, %2 in memory")
       .arg(QLocale().toString(plan.predicted.bits_per_weight, 'f', 2),
            size_text(plan.predicted.memory_bytes));
+}
+
+QString predicted_text(const Plan& plan, const Calibration& calibration) {
+  const QString loss = QLocale().toString(plan.predicted.loss, 'g', 3);
+  if (plan.predicted.calibrated) return tr("Predicted loss with calibration: %1 nats per token.").arg(loss);
+  if (calibration.rounds_with_feedback())
+    return tr("Predicted loss without calibration: %1 nats per token; what calibration saves is not measured "
+              "yet.")
+        .arg(loss);
+  return tr("Predicted loss without calibration: %1 nats per token.").arg(loss);
+}
+
+QString progress_text(const Quantization& quantization) {
+  const JobStatus& job = quantization.job();
+  if (job.total <= 0 || job.stage.isEmpty()) return tr("Starting…");
+  QString stage = tr("Quantizing %1").arg(job.stage); // a layer's name
+  if (job.stage == QLatin1String("sampling texts")) stage = tr("The model writes the text to calibrate on");
+  if (job.stage == QLatin1String("calibrating: inputs")) stage = tr("Calibrating: reading a block's inputs");
+  if (job.stage == QLatin1String("calibrating: the original"))
+    stage = tr("Calibrating: the original block's outputs");
+  if (job.stage == QLatin1String("calibrating: the outputs"))
+    stage = tr("Calibrating: the quantized block's outputs");
+  QStringList parts{
+      tr("%1 of %2 layers").arg(quantization.layers().size()).arg(quantization.plan()->layers.size()),
+      tr("%1 %").arg(QLocale().toString(100 * job.done / job.total, 'f', 0)), time_left(job.seconds_left)};
+  parts.removeAll(QString());
+  return stage + QLatin1Char('\n') + parts.join(QStringLiteral(" · "));
 }
 
 QString reason_not_to_quantize(StudioSession& session) {
@@ -77,7 +105,8 @@ QString result_table(StudioSession& session) {
               size_text(std::uint64_t(
                   QFileInfo(made.artifact_path() + QStringLiteral("/model.safetensors")).size())));
   if (made.plan())
-    text += row(tr("Predicted loss"),
+    text += row(made.plan()->predicted.calibrated ? tr("Predicted with calibration")
+                                                  : tr("Predicted uncalibrated"),
                 tr("%1 nats per token").arg(locale.toString(made.plan()->predicted.loss, 'g', 3)));
   if (const auto& quality = made.quality()) {
     const bool beside = quality->no_original.isEmpty();
@@ -87,12 +116,14 @@ QString result_table(StudioSession& session) {
     if (beside)
       text += row(tr("Perplexity of the original"), locale.toString(quality->original_perplexity, 'f', 3));
     text += row(tr("Perplexity now"), locale.toString(quality->quantized_perplexity, 'f', 3));
-    text += row(tr("Measured on"), QFileInfo(quality->text).fileName());
+    text += row(tr("Measured on"), quality->text.isEmpty() ? tr("4,096 tokens the original wrote")
+                                                           : QFileInfo(quality->text).fileName());
     if (!beside)
       after = tr("The original was not measured beside it: %1").arg(quality->no_original.toHtmlEscaped());
   } else if (made.measuring()) {
     after = tr("Measuring how much it lost…");
   }
+  for (const QString& note : made.notes()) after += QStringLiteral("<p>%1</p>").arg(note.toHtmlEscaped());
   return text + QStringLiteral("</table>") + after;
 }
 

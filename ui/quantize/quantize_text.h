@@ -11,8 +11,11 @@ namespace intarsia::ui {
 
 bool same_choices(const Plan& a, const Plan& b); // the same quantizer for every layer
 
-// "4.00 bits per weight, 1.2 GiB in memory"
-QString plan_summary(const Plan& plan);
+QString plan_summary(const Plan& plan); // "4.00 bits per weight, 1.2 GiB in memory"
+// The predicted loss, and whether it is that of the calibration that is chosen.
+QString predicted_text(const Plan& plan, const Calibration& calibration);
+QString
+progress_text(const Quantization& quantization); // of the running job: stage, layers, percent, time left
 
 // Why there is nothing to quantize yet; empty: there is.
 QString reason_not_to_quantize(StudioSession& session);

@@ -58,6 +58,7 @@ void Planner::set_model(const ModelConfig& config, const LayerGraph& graph) {
   solver_.clear();
   config_ = config;
   graph_ = graph;
+  given_.reset();
   sensitivity_.reset();
   latency_.reset();
   fixed_ = false;
@@ -86,7 +87,18 @@ void Planner::set_planned_model(const ModelConfig& config, const LayerGraph& gra
 }
 
 void Planner::set_sensitivity(std::optional<Sensitivity> sensitivity) {
-  sensitivity_ = std::move(sensitivity);
+  given_ = std::move(sensitivity);
+  use_sensitivity();
+}
+
+void Planner::set_calibrated(bool calibrated) {
+  if (calibrated == calibrated_) return;
+  calibrated_ = calibrated;
+  use_sensitivity();
+}
+
+void Planner::use_sensitivity() {
+  sensitivity_ = given_ && calibrated_ ? for_calibrated(*given_) : given_;
   new_problem();
 }
 

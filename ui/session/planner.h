@@ -24,12 +24,16 @@ class Planner : public QObject {
   // One whose plan is made already, and can only be looked at.
   void set_planned_model(const ModelConfig& config, const LayerGraph& graph, const Plan& plan);
   void set_sensitivity(std::optional<Sensitivity> sensitivity); // nothing: no plan
-  void set_latency_table(std::optional<LatencyTable> table);    // the latency budget goes with the old one
+  // Whether the model will be rounded with feedback, which the loss is then predicted of where it is known.
+  void set_calibrated(bool calibrated);
+  void set_latency_table(std::optional<LatencyTable> table); // the latency budget goes with the old one
 
   // Of the device that is planned for. A budget that nobody has changed begins again with what it takes
   // there.
   void set_memory_model(std::shared_ptr<const MemoryModel> memory);
 
+  // As planned with.
+  const std::optional<Sensitivity>& sensitivity() const { return sensitivity_; }
   bool has_model() const { return config_.has_value(); }
   bool fixed() const { return fixed_; } // the plan was made already
   const PlanInputs& inputs() const { return inputs_; }
@@ -67,6 +71,7 @@ class Planner : public QObject {
   friend class PlanStep;
   void change(const QString& name, PlanInputs inputs, int kind = -1, Gesture gesture = Gesture::once);
   void apply(const PlanInputs& inputs, const std::optional<SolverAnswer>& known);
+  void use_sensitivity();
   void new_problem();
   void request_plan();
   void adopt(const SolverAnswer& answer);
@@ -75,7 +80,8 @@ class Planner : public QObject {
 
   std::optional<ModelConfig> config_;
   std::optional<LayerGraph> graph_;
-  std::optional<Sensitivity> sensitivity_;
+  std::optional<Sensitivity> given_, sensitivity_; // as it was set; as planned with
+  bool calibrated_ = true;
   std::optional<LatencyTable> latency_;
   std::shared_ptr<const MemoryModel> memory_ = cpu_memory();
   PlanInputs inputs_;

@@ -9,6 +9,7 @@
 #include "core/jobs/evaluate.h"
 #include "core/jobs/load.h"
 #include "core/jobs/quantize.h"
+#include "core/runtime/model_samples.h"
 #include "ui/session/file_path.h"
 
 namespace intarsia::ui {
@@ -30,6 +31,22 @@ Quality quality_of(const RunningModel& quantized, const RunningModel& original, 
   quality.quantized_perplexity = result.model.perplexity;
   quality.kl = result.mean_kl;
   return quality;
+}
+
+// Sequences that no calibration on the model's own text has seen: another seed.
+EvaluationText written_by(LanguageModel& original, const Tokenizer* tokenizer, const JobControl& control) {
+  SampleOptions options;
+  options.count = 16;
+  options.seed = 2;
+  options.length = std::min(options.length, original.config().max_positions);
+  if (const int bos = tokenizer ? begin_token(*tokenizer) : -1; bos >= 0) options.prefix = {bos};
+  EvaluationText text;
+  text.documents.clear();
+  for (const auto& sequence : sample_from_model(original, options, control)) {
+    text.documents.push_back(text.tokens.size());
+    text.tokens.insert(text.tokens.end(), sequence.begin(), sequence.end());
+  }
+  return text;
 }
 
 QString partial_of(const QString& out) {
@@ -58,6 +75,7 @@ void Quantization::set_model(std::shared_ptr<const OpenedModel> model, const QSt
   out_.clear();
   plan_.reset();
   layers_.clear();
+  notes_.clear();
   quality_.reset();
   artifact_ = model_ && model_->artifact ? path : QString();
   artifact_plan_.reset();
@@ -80,34 +98,48 @@ std::optional<Plan> Quantization::partial_plan(const QString& out) const {
   return std::nullopt;
 }
 
-void Quantization::quantize(const Plan& plan, const QString& out) { start(plan, out, false); }
+void Quantization::set_calibration(const Calibration& calibration) {
+  if (calibration == calibration_) return;
+  calibration_ = calibration;
+  emit calibration_changed();
+}
+
+void Quantization::quantize(const Plan& plan, const QString& out) { start(plan, out, calibration_, false); }
 
 void Quantization::resume(const QString& out) {
   if (const auto plan = partial_plan(out))
-    start(*plan, out, true);
+    start(*plan, out, saved_calibration(out), true);
   else
     emit failed(tr("%1: what is left there belongs to another model or another version, so it cannot be "
                    "taken up. Quantize into another folder.")
                     .arg(partial_of(out)));
 }
 
-void Quantization::start(const Plan& plan, const QString& out, bool resume) {
+void Quantization::start(const Plan& plan, const QString& out, const Calibration& calibration, bool resume) {
   if (!model_ || !model_->checkpoint || job_.running()) return;
   quality_job_.abandon();
   layers_.clear();
+  notes_.clear();
   quality_.reset();
   plan_ = plan;
   out_ = out;
+  save_calibration(out, calibration);
   job_.start(
-      [this, out, resume, opened = model_, plan,
+      [this, out, resume, calibration, opened = model_, plan,
        target = target_](const JobControl& control, const JobRunner::Post& post) -> JobRunner::Finish {
         QuantizeOptions options;
         options.resume = resume;
-        options.calibration.emplace(); // on text that the model writes itself
+        options.calibration = calibration_choice(calibration, opened->tokenizer.get());
         options.on_layer = [&](const LayerDone& layer) {
           post([this, layer] {
             if (layer.resumed) job_.skip_what_is_done();
             layers_.push_back(layer);
+            emit changed();
+          });
+        };
+        options.on_note = [&](const std::string& note) {
+          post([this, note = QString::fromStdString(note)] {
+            notes_.push_back(note);
             emit changed();
           });
         };
@@ -119,26 +151,26 @@ void Quantization::start(const Plan& plan, const QString& out, bool resume) {
           artifact_plan_ = plan_;
           models_.quantized = target == target_ ? running : RunningModel();
           measure_quality(running, target);
+          forget_calibration(out); // nothing is left to resume
           emit made();
         };
       },
       {}, 0);
 }
 
-// On the held-out text that came with the model, where there is one.
+// On the held-out text that came with the model; where there is none, on text that the original writes.
 void Quantization::measure_quality(const RunningModel& quantized,
                                    const std::shared_ptr<const ExecutionTarget>& target) {
   const auto text = to_path(path_) / "heldout.txt";
-  if (!model_->tokenizer || !std::filesystem::exists(text)) return;
+  const bool has_text = model_->tokenizer && std::filesystem::exists(text);
   // In this process the original is there when its sensitivities were measured, else it is loaded where there
   // is ample room for it; a worker loads it for this alone.
   const bool loads_original = target->in_worker();
   const double needed = 4 * double(model_->graph().linear_weights() + model_->graph().embedding.weights());
   if (!models_.original && !loads_original && needed > 0.5 * double(available_memory())) return;
-  quality_job_.start([this, text, quantized, target, opened = model_,
+  quality_job_.start([this, text, has_text, quantized, target, opened = model_,
                       original = loads_original ? RunningModel() : models_.original](
                          const JobControl& control, const JobRunner::Post&) mutable -> JobRunner::Finish {
-    const EvaluationText measured = evaluation_text(*opened->tokenizer, read_text_file(text));
     QString no_original;
     if (!original) try {
         original = {opened, load(*target, *opened, quality_options.context, control)};
@@ -146,8 +178,12 @@ void Quantization::measure_quality(const RunningModel& quantized,
         if (error.kind() == ErrorKind::cancelled || !is_alive(*quantized.model)) throw;
         no_original = QString::fromUtf8(error.what());
       }
-    Quality quality = quality_of(quantized, original, measured, control);
-    quality.text = from_path(text);
+    if (!original && !has_text) return [] {}; // nothing to measure on
+    Quality quality = quality_of(quantized, original,
+                                 has_text ? evaluation_text(*opened->tokenizer, read_text_file(text))
+                                          : written_by(*original.model, opened->tokenizer.get(), control),
+                                 control);
+    if (has_text) quality.text = from_path(text);
     quality.no_original = no_original;
     return [this, quality] { quality_ = quality; };
   });

@@ -9,6 +9,7 @@
 #include "core/allocation/plan.h"
 #include "core/artifact/quantize_job.h"
 #include "core/jobs/execution_target.h"
+#include "ui/session/calibration.h"
 #include "ui/session/loaded_models.h"
 #include "ui/session/tracked_job.h"
 
@@ -16,7 +17,7 @@ namespace intarsia::ui {
 
 struct Quality {
   double original_perplexity = 0, quantized_perplexity = 0, kl = 0;
-  QString text;        // file it was measured on
+  QString text;        // file it was measured on; empty: text that the original wrote itself
   QString no_original; // why the original was not measured beside it; empty when it was
 };
 
@@ -35,10 +36,13 @@ class Quantization : public QObject {
   const JobStatus& quality_job() const { return quality_job_.status(); }
   const std::optional<Plan>& plan() const { return plan_; } // of the running or the last job
   const std::vector<LayerDone>& layers() const { return layers_; }
-  QString output() const { return out_; }             // of the running or the last job
-  QString artifact_path() const { return artifact_; } // that was made, or is open; empty: none
+  const std::vector<QString>& notes() const { return notes_; } // what the job did otherwise than asked for
+  QString output() const { return out_; }                      // of the running or the last job
+  QString artifact_path() const { return artifact_; }          // that was made, or is open; empty: none
   std::optional<Plan> artifact_plan() const { return artifact_plan_; }
   const std::optional<Quality>& quality() const { return quality_; }
+
+  const Calibration& calibration() const { return calibration_; } // of the next job
 
   // Something is left of an interrupted run into this folder.
   static bool has_partial(const QString& out);
@@ -48,17 +52,19 @@ class Quantization : public QObject {
  public slots:
   // Into a folder of this name. Starts over where something is left of an interrupted run.
   void quantize(const intarsia::Plan& plan, const QString& out);
-  void resume(const QString& out); // by the plan that is left there
+  void resume(const QString& out); // by the plan that is left there, calibrated as it was
+  void set_calibration(const intarsia::ui::Calibration& calibration);
   void cancel() { job_.cancel(); } // what is finished stays, for resume
 
  signals:
-  void changed();         // the job or its layers
+  void changed(); // the job or its layers
+  void calibration_changed();
   void made();            // an artifact is there, and loaded
   void quality_changed(); // or the progress of measuring it
   void failed(const QString& sentence);
 
  private:
-  void start(const Plan& plan, const QString& out, bool resume);
+  void start(const Plan& plan, const QString& out, const Calibration& calibration, bool resume);
   void measure_quality(const RunningModel& quantized, const std::shared_ptr<const ExecutionTarget>& target);
 
   LoadedModels& models_;
@@ -66,7 +72,9 @@ class Quantization : public QObject {
   QString path_, out_, artifact_;
   std::shared_ptr<const ExecutionTarget> target_;
   std::optional<Plan> plan_, artifact_plan_;
+  Calibration calibration_;
   std::vector<LayerDone> layers_;
+  std::vector<QString> notes_;
   std::optional<Quality> quality_;
   TrackedJob job_, quality_job_; // last: they use the others
 };

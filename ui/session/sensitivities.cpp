@@ -11,8 +11,7 @@ namespace intarsia::ui {
 namespace {
 
 // Of all texts, or of the most that an earlier measurement was content with.
-std::optional<Sensitivity> measured_before(const OpenedModel& opened) {
-  SensitivityOptions options;
+std::optional<Sensitivity> measured_before(const OpenedModel& opened, SensitivityOptions options) {
   const auto steps = estimate_steps(options.samples);
   for (auto samples = steps.rbegin(); samples != steps.rend(); ++samples) {
     options.samples = *samples;
@@ -21,8 +20,7 @@ std::optional<Sensitivity> measured_before(const OpenedModel& opened) {
   return std::nullopt;
 }
 
-void remember(const OpenedModel& opened, const Sensitivity& sensitivity) {
-  SensitivityOptions options;
+void remember(const OpenedModel& opened, const Sensitivity& sensitivity, SensitivityOptions options) {
   options.samples = sensitivity.samples;
   SensitivityCache(*opened.checkpoint, {}, options).store(sensitivity);
 }
@@ -54,9 +52,9 @@ void Sensitivities::measure() {
   if (!model_ || !model_->checkpoint || !model_->checkpoint->has_weights() || job_.running()) return;
   settled_ = std::make_shared<std::atomic<bool>>(false);
   job_.start(
-      [this, opened = model_, target = target_,
+      [this, opened = model_, target = target_, options = options_,
        settled = settled_](const JobControl& control, const JobRunner::Post& post) -> JobRunner::Finish {
-        if (auto known = measured_before(*opened))
+        if (auto known = measured_before(*opened, options))
           return [this, known] { set_value(known, SensitivityKind::measured); };
         SensitivityEvents events;
         events.on_loaded = [&](const std::shared_ptr<LanguageModel>& model) {
@@ -68,8 +66,8 @@ void Sensitivities::measure() {
           post([this, so_far] { set_value(so_far, SensitivityKind::partial); });
           return !settled->load();
         };
-        const Sensitivity result = measure_sensitivity(*target, *opened, {}, {}, control, events);
-        remember(*opened, result);
+        const Sensitivity result = measure_sensitivity(*target, *opened, {}, options, control, events);
+        remember(*opened, result, options);
         return [this, result] { set_value(result, SensitivityKind::measured); };
       },
       tr("loading the model"));
@@ -83,7 +81,7 @@ void Sensitivities::settle() {
   if (!job_.running() || kind_ != SensitivityKind::partial) return;
   job_.abandon();
   const Sensitivity so_far = *value_;
-  remember(*model_, so_far);
+  remember(*model_, so_far, options_);
   set_value(so_far, SensitivityKind::measured);
   emit progressed();
 }

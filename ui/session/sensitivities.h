@@ -33,6 +33,9 @@ class Sensitivities : public QObject {
   void set_model(std::shared_ptr<const OpenedModel> model);
   void set_target(std::shared_ptr<const ExecutionTarget> target);
 
+  // How much is measured of the models opened from now on.
+  void set_options(const SensitivityOptions& options) { options_ = options; }
+
   const std::optional<Sensitivity>& value() const { return value_; }
   SensitivityKind kind() const { return kind_; }
   const JobStatus& job() const { return job_.status(); }
@@ -55,6 +58,7 @@ class Sensitivities : public QObject {
   LoadedModels& models_;
   std::shared_ptr<const OpenedModel> model_;
   std::shared_ptr<const ExecutionTarget> target_;
+  SensitivityOptions options_;
   std::optional<Sensitivity> value_;
   SensitivityKind kind_ = SensitivityKind::none;
   std::shared_ptr<std::atomic<bool>> settled_; // of the present measurement

@@ -12,6 +12,7 @@ namespace {
 // What the first, quick answer is improved to when no newer request comes: with two budgets that can take
 // seconds.
 constexpr double final_gap = 1e-4, final_seconds = 5;
+constexpr double price_gap = 3e-4, price_seconds = 2;
 constexpr std::size_t frontier_points = 64;
 // Of the linears' bytes and of the time of a step: what "a little more" of a budget is.
 constexpr double more_memory_part = 0.05, more_time_part = 0.02;
@@ -54,8 +55,8 @@ SolverAnswer solve(Allocator& allocator, const AllocationRequest& request, const
 void price_budgets(Allocator& allocator, SolverAnswer& answer, const JobControl& control) {
   const Plan& plan = *answer.plan;
   AllocationRequest request = answer.request;
-  request.gap = final_gap;
-  request.time_limit = final_seconds;
+  request.gap = price_gap;
+  request.time_limit = price_seconds;
   if (request.memory) {
     constexpr double mebibyte = 0x1p20;
     const double bytes =
@@ -138,14 +139,17 @@ void SolverThread::loop(std::stop_token stop) {
         allocator = std::make_unique<Allocator>(std::move(*task->problem));
       }
       if (!allocator) continue;
-      work(*allocator, *task);
-      if (traced_context == task->request.context) continue;
-      trace_frontier(*allocator, frontier_points, task->request.context,
-                     [&](const Frontier& frontier) {
-                       post(task->generation, [this, frontier] { emit traced(frontier); });
-                     },
-                     {{}, task->stop});
-      traced_context = task->request.context;
+      const SolverAnswer first = solve(*allocator, task->request, {{}, task->stop});
+      post(task->generation, [this, first] { emit answered(first); });
+      if (traced_context != task->request.context) {
+        trace_frontier(*allocator, frontier_points, task->request.context,
+                       [&](const Frontier& frontier) {
+                         post(task->generation, [this, frontier] { emit traced(frontier); });
+                       },
+                       {{}, task->stop});
+        traced_context = task->request.context;
+      }
+      improve(*allocator, first, *task);
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::cancelled) continue; // a newer request stands in line
       SolverAnswer failed;
@@ -161,14 +165,12 @@ void SolverThread::loop(std::stop_token stop) {
   }
 }
 
-void SolverThread::work(Allocator& allocator, const Task& task) {
+void SolverThread::improve(Allocator& allocator, SolverAnswer answer, const Task& task) {
   const JobControl control{{}, task.stop};
-  const auto report = [&](const SolverAnswer& answer) {
-    post(task.generation, [this, answer] { emit answered(answer); });
+  const auto report = [&](const SolverAnswer& better) {
+    post(task.generation, [this, better] { emit answered(better); });
   };
   AllocationRequest request = task.request;
-  SolverAnswer answer = solve(allocator, request, control);
-  report(answer);
   const bool infeasible = answer.nearest_memory || answer.nearest_seconds;
   if (answer.plan ? answer.plan->solver.gap > final_gap : !infeasible) {
     request.gap = final_gap;

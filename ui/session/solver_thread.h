@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The allocator on a thread of its own (GLPK's environment belongs to a thread). The newest request wins:
 // requests that come while one is being solved replace each other. Each is answered several times, as long as
-// no newer one comes: at once within the gap and time that it asks for, proven more closely, and with what
-// takes solves of its own (the range of latencies, what more of a budget would buy). Then the frontier is
-// traced.
+// no newer one comes: at once within the gap and time that it asks for; then the frontier is traced, where it
+// isn't there; then the answer is proven more closely, and what takes solves of its own is added (the range
+// of latencies, what more of a budget would buy).
 #pragma once
 
 #include <QObject>
@@ -60,7 +60,7 @@ class SolverThread : public QObject {
   };
   std::optional<Task> next_task(std::stop_token stop);
   void loop(std::stop_token stop);
-  void work(Allocator& allocator, const Task& task);
+  void improve(Allocator& allocator, SolverAnswer answer, const Task& task);
   void post(std::uint64_t generation, std::function<void()> call);
 
   std::mutex mutex_;

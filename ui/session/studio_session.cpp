@@ -12,7 +12,8 @@ StudioSession::StudioSession(QObject* parent, Devices::Find find_devices)
     , devices_(std::move(find_devices))
     , sensitivities_(loaded_)
     , quantization_(loaded_)
-    , chat_(loaded_) {
+    , chat_(loaded_)
+    , server_(loaded_) {
   connect_parts();
   adopt_device();
 }
@@ -40,6 +41,8 @@ void StudioSession::connect_parts() {
     planner_.set_memory_model(latency_.target().memory);
     planner_.set_latency_table(latency_.table());
   });
+  connect(&quantization_, &Quantization::calibration_changed, this,
+          [this] { planner_.set_calibrated(quantization_.calibration().rounds_with_feedback()); });
   connect(&quantization_, &Quantization::made, this, [this] {
     const double bits = quantization_.artifact_plan()->predicted.bits_per_weight;
     chat_.set_quantized({quantization_.artifact_path(),
@@ -56,8 +59,10 @@ void StudioSession::connect_parts() {
   connect(&sensitivities_, &Sensitivities::changed, this, &StudioSession::state_changed);
   connect(&planner_, &Planner::plan_changed, this, &StudioSession::state_changed);
   connect(&quantization_, &Quantization::changed, this, &StudioSession::state_changed);
+  connect(&quantization_, &Quantization::calibration_changed, this, &StudioSession::state_changed);
   connect(&quantization_, &Quantization::quality_changed, this, &StudioSession::state_changed);
   connect(&chat_, &Chat::changed, this, &StudioSession::state_changed);
+  connect(&server_, &Server::changed, this, &StudioSession::state_changed);
   connect(&models_, &ModelStore::failed, this, &StudioSession::error_occurred);
   connect(&devices_, &Devices::failed, this, &StudioSession::error_occurred);
   connect(&latency_, &Latency::failed, this, &StudioSession::error_occurred);
@@ -87,6 +92,7 @@ void StudioSession::adopt_model() {
     chat_.set_original(
         {opened->checkpoint->has_weights() ? models_.path() : QString(), tr("%1, original").arg(name)});
   }
+  server_.stop();
   quantization_.set_model(opened, models_.path());
   loaded_.drop();
   latency_.set_model(opened);
@@ -96,7 +102,7 @@ void StudioSession::adopt_model() {
 void StudioSession::adopt_sensitivity() {
   const auto& value = sensitivities_.value();
   if (!value) return;
-  if (sensitivities_.kind() == SensitivityKind::partial)
+  if (sensitivities_.kind() == SensitivityKind::partial) // without feedback factors: those come last
     stability_.expect(planner_.plan(), planner_.answer().request, *value);
   else
     stability_.reset();
@@ -107,6 +113,7 @@ void StudioSession::adopt_sensitivity() {
 void StudioSession::adopt_device() {
   const auto& target = devices_.target();
   chat_.set_target(target);
+  server_.set_target(target);
   loaded_.drop();
   quantization_.set_target(target);
   latency_.set_device(devices_.device(), target);
@@ -126,6 +133,7 @@ QString StudioSession::unfinished_work() const {
               "again and choosing Resume goes on from there.")
         .arg(quantization_.output());
   if (chat_.answering()) return tr("An answer is being given. What was said so far is not kept.");
+  if (server_.on()) return tr("The server is on: programs that use it lose the model.");
   if (!chat_.turns().empty()) return tr("The conversation is not kept. Copy it first if you need it.");
   return {};
 }

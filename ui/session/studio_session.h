@@ -11,6 +11,7 @@
 #include "ui/session/planner.h"
 #include "ui/session/quantization.h"
 #include "ui/session/sensitivities.h"
+#include "ui/session/server.h"
 
 namespace intarsia::ui {
 
@@ -27,6 +28,7 @@ class StudioSession : public QObject {
   Planner& planner() { return planner_; }
   Quantization& quantization() { return quantization_; }
   Chat& chat() { return chat_; }
+  Server& server() { return server_; }
 
   const OpenedModel* model() const { return models_.model().get(); } // null: none is open
   QString model_name() const;
@@ -56,6 +58,7 @@ class StudioSession : public QObject {
   PlanStability stability_;
   Quantization quantization_;
   Chat chat_;
+  Server server_;
 };
 
 } // namespace intarsia::ui

@@ -28,12 +28,25 @@
 #include "ui/session/recent_models.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/card.h"
+#include "ui/widgets/tab_order.h"
 #include "ui/window/help_window.h"
 #include "ui/window/sensitivity_bar.h"
 #include "ui/window/step_rail.h"
 #include "ui/window/zoom.h"
 
 namespace intarsia::ui {
+namespace {
+
+// What was odd in the model's files and was put right.
+QString tokenizer_warnings(const OpenedModel& opened) {
+  QStringList sentences;
+  if (opened.tokenizer)
+    for (const std::string& warning : opened.tokenizer->spec().warnings)
+      sentences << QString::fromStdString(warning);
+  return sentences.join(QLatin1Char(' '));
+}
+
+} // namespace
 
 MainWindow::MainWindow(StudioSession& session, QWidget* parent)
     : QMainWindow(parent)
@@ -72,10 +85,12 @@ MainWindow::MainWindow(StudioSession& session, QWidget* parent)
   refresh_header();
   refresh_status();
   show_page(model);
+  order_tabs(*ground);
   session_.devices().look();
 }
 
 void MainWindow::build_pages() {
+  pages_->setObjectName(QStringLiteral("pages"));
   pages_->addWidget(model_page_ = new ModelPage(session_, this));
   pages_->addWidget(allocation_page_ = new AllocationPage(session_, this));
   pages_->addWidget(quantize_page_ = new QuantizePage(session_, this));
@@ -277,10 +292,10 @@ void MainWindow::open_file() {
 
 void MainWindow::fill_recent() {
   recent_->clear();
-  for (const RecentModel& model : recent_models()) {
-    QAction* action = recent_->addAction(model.name);
-    action->setToolTip(model.path);
-    connect(action, &QAction::triggered, this, [this, path = model.path] { open(path); });
+  for (const RecentModel& opened : recent_models()) {
+    QAction* action = recent_->addAction(opened.name);
+    action->setToolTip(opened.path);
+    connect(action, &QAction::triggered, this, [this, path = opened.path] { open(path); });
   }
   recent_->addSeparator();
   connect(recent_->addAction(tr("A folder…")), &QAction::triggered, this, &MainWindow::open_folder);
@@ -299,6 +314,7 @@ void MainWindow::adopt_model() {
   model_page_->welcome().refresh();
   model_page_->welcome().show_opening({});
   static_cast<QStackedWidget*>(message_bar_->parentWidget())->setCurrentIndex(0); // of the model before
+  if (const QString warnings = tokenizer_warnings(opened); !warnings.isEmpty()) show_notice(warnings);
   refresh_header();
   show_page(opened.artifact ? chat : allocation);
 }

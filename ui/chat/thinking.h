@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QString>
+
+namespace intarsia::ui {
+
+// What a reasoning model writes before its answer, apart from it.
+struct ThoughtAndAnswer {
+  QString thought, answer;
+  bool thinking = false; // the answer has not begun
+};
+
+// Splits at <think> … </think>. Templates may have written the first into the prompt, so that the text
+// begins with a thought and only its end is marked.
+ThoughtAndAnswer split_thinking(const QString& text);
+
+} // namespace intarsia::ui
