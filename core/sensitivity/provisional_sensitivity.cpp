@@ -40,7 +40,9 @@ double at_depth(const std::array<double, knots.size()>& profile, double depth) {
 } // namespace
 
 Sensitivity provisional_sensitivity(const ModelConfig& config, const LayerGraph& graph) {
-  Sensitivity sensitivity{config.name, provisional_method, 0, 0, 0, {}, {}, {}};
+  Sensitivity sensitivity;
+  sensitivity.model = config.name;
+  sensitivity.method = provisional_method;
   const double last = double(std::max<std::size_t>(config.blocks, 2) - 1);
   for (const LinearLayer& layer : graph.linears)
     sensitivity.layers[layer.name] =
