@@ -51,7 +51,7 @@ void Server::start(Speaker speaker, const ChatModel& model, const ServerSettings
   job_.start([this, settings, path = model.path, key = api_key_, target = target_,
               running = speaker == Speaker::original ? models_.original : models_.quantized](
                  const JobControl& control, const JobRunner::Post&) mutable -> JobRunner::Finish {
-    if (!running || !lives(*running.model)) {
+    if (!running || !is_alive(*running.model)) {
       auto opened = std::make_shared<const OpenedModel>(open_model(to_path(path)));
       auto loaded = load(*target, *opened, default_context(*opened) * responses_at_once, control);
       running = {std::move(opened), std::move(loaded)};
