@@ -189,16 +189,17 @@ class TestFilesPeopleHave : public QObject {
       fs::create_directories((folder / file).parent_path());
       fs::copy_file(model / "model.safetensors", folder / file);
       test::write_file(folder / "model.safetensors.index.json",
-                       R"({"metadata":null,"weight_map":{"model.norm.weight":")" + file + "\"" + more + "}}");
+                       "{\"metadata\":null,\"weight_map\":{\"model.norm.weight\":\"" + file + "\"" + more +
+                           "}}");
       return folder;
     };
     QCOMPARE(sentence_for(with_index("weights/part.safetensors", "")), QString());
     QCOMPARE(sentence_for(with_index("./part.safetensors", "")), QString());
     // A file for tensors that the model does without.
-    QCOMPARE(sentence_for(with_index("part.safetensors", R"(,"model.layers.9.x":"other.safetensors")")),
+    QCOMPARE(sentence_for(with_index("part.safetensors", ",\"model.layers.9.x\":\"other.safetensors\"")),
              QString());
-    QVERIFY(
-        sentence_for(with_index("part.safetensors", R"(,"x":"/etc/passwd")")).contains("no plain file name"));
+    QVERIFY(sentence_for(with_index("part.safetensors", ",\"x\":\"/etc/passwd\""))
+                .contains("no plain file name"));
 
     const fs::path half = new_folder();
     fs::copy_file(model / "config.json", half / "config.json");
@@ -308,12 +309,13 @@ class TestFilesPeopleHave : public QObject {
   void infinities_in_json() {
     const fs::path folder = new_model();
     std::string config = read_bytes(folder / "config.json");
-    config.insert(config.rfind('}'), R"(,"unread":[Infinity,-Infinity,NaN],"text":"a \"NaN, Infinity\" b")");
+    config.insert(config.rfind('}'),
+                  ",\"unread\":[Infinity,-Infinity,NaN],\"text\":\"a \\\"NaN, Infinity\\\" b\"");
     test::write_file(folder / "config.json", config);
     QCOMPARE(sentence_for(folder), QString());
-    QCOMPARE(parse_json(R"({"a":[Infinity,"NaN\\",NaN]})", "x").dump(),
-             R"({"a":["Infinity","NaN\\","NaN"]})"s);
-    config.insert(config.rfind('}'), R"(,"rope_theta":Infinity)");
+    QCOMPARE(parse_json("{\"a\":[Infinity,\"NaN\\\\\",NaN]}", "x").dump(),
+             "{\"a\":[\"Infinity\",\"NaN\\\\\",\"NaN\"]}"s);
+    config.insert(config.rfind('}'), ",\"rope_theta\":Infinity");
     test::write_file(folder / "config.json", config);
     QVERIFY2(sentence_for(folder).contains("\"rope_theta\""), qPrintable(sentence_for(folder)));
     QVERIFY(!test::error_of([] { parse_json("{\"a\":Infinit}", "x"); }).empty());
@@ -323,9 +325,8 @@ class TestFilesPeopleHave : public QObject {
     const fs::path folder = new_folder();
     test::write_file(folder / "m.gguf", test::tiny_gguf().bytes(test::tiny_gguf_data_bytes));
     QVERIFY(!open_checkpoint(folder / "m.gguf")->tokenizer());
-    test::write_file(
-        folder / "tokenizer.json",
-        R"({"model":{"type":"BPE","vocab":{"a":0,"b":1,"ab":2},"merges":["a b"]},"added_tokens":[]})");
+    test::write_file(folder / "tokenizer.json", "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1,"
+                                                "\"ab\":2},\"merges\":[\"a b\"]},\"added_tokens\":[]}");
     QCOMPARE(open_checkpoint(folder / "m.gguf")->tokenizer()->tokens.size(), std::size_t(3));
   }
 };
