@@ -19,6 +19,7 @@
 #include <QTableView>
 #include <QTextBrowser>
 #include <QToolButton>
+#include <QWindow>
 #include <qcustomplot.h>
 
 #include "tests/support/test_support.h"
@@ -57,11 +58,12 @@ class TestMainJob : public QObject, private test::WindowUnderTest {
     prompt->setPlainText(question);
     QTest::keyClick(prompt, Qt::Key_Return);
   }
-  // With Ctrl, wherever the focus is.
+  // With Ctrl, by way of the window system; no field has the focus, which would undo what was typed.
   void key(Qt::Key pressed, Qt::KeyboardModifiers more = {}) {
     window_->activateWindow(); // questions and menus may have been open in between
     QVERIFY(QTest::qWaitForWindowActive(window_.get()));
-    QTest::keyClick(window_.get(), pressed, Qt::ControlModifier | more);
+    find<StepButton>("step0")->setFocus();
+    QTest::keyClick(window_->windowHandle(), pressed, Qt::ControlModifier | more);
   }
   StepState step(int page) { return find<StepButton>(qPrintable(QString("step%1").arg(page)))->state(); }
   QPushButton* button_with(const QString& text) {
@@ -444,6 +446,8 @@ class TestMainJob : public QObject, private test::WindowUnderTest {
     QVERIFY(std::all_of(grid.cells.begin(), grid.cells.end(),
                         [](const auto& cell) { return cell.quantizer.has_value(); }));
     QVERIFY(shows("Quantized already: this is its plan."));
+    QVERIFY(shows("Open the original to see what other budgets would give."));
+    QVERIFY(!shows("Not known yet"));
     QVERIFY(!find<QLineEdit>("memoryField")->isEnabled());
     screenshot("2-artifact");
     window_->show_page(MainWindow::quantize);

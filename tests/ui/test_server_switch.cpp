@@ -51,19 +51,26 @@ class TestServerSwitch : public QObject, private test::WindowUnderTest {
     window_->show_page(MainWindow::chat);
   }
 
-  void switched_on_it_answers_whoever_has_the_key() {
+  void a_key_that_cannot_be_sent_is_a_sentence_in_place() {
     find<QSpinBox>("serverPort")->setValue(0); // any that is free
     type("serverKey", "a secret");
+    QTest::mouseClick(find<QCheckBox>("serve"), Qt::LeftButton, {}, QPoint(10, 10));
+    QTRY_VERIFY_WITH_TIMEOUT(shows("An API key is made of letters, digits and punctuation"), timeout);
+    QVERIFY(!server().on() && !find<QCheckBox>("serve")->isChecked());
+  }
+
+  void switched_on_it_answers_whoever_has_the_key() {
+    type("serverKey", "secret-7");
     QTest::mouseClick(find<QCheckBox>("serve"), Qt::LeftButton, {}, QPoint(10, 10));
     QTRY_VERIFY_WITH_TIMEOUT(server().on(), timeout);
     QVERIFY(shows(server().address() + "/v1, 0 answered."));
     QVERIFY(!find<QSpinBox>("serverPort")->isVisible());
     QCOMPARE(ask("", "/v1/models", nullptr).status, 401);
-    const auto models = ask("a secret", "/v1/models", nullptr);
+    const auto models = ask("secret-7", "/v1/models", nullptr);
     QCOMPARE(models.status, 200);
     Json asked = question();
     asked["model"] = models.json()["data"][0]["id"];
-    const auto answer = ask("a secret", "/v1/chat/completions", asked);
+    const auto answer = ask("secret-7", "/v1/chat/completions", asked);
     QCOMPARE(answer.status, 200);
     QVERIFY(!answer.json()["choices"][0]["message"]["content"].get<std::string>().empty());
     QTRY_VERIFY_WITH_TIMEOUT(shows("1 answered."), timeout);
@@ -74,9 +81,9 @@ class TestServerSwitch : public QObject, private test::WindowUnderTest {
     QTest::mouseClick(find<QPushButton>("copyCurl"), Qt::LeftButton);
     const QString line = QApplication::clipboard()->text();
     QVERIFY2(line.startsWith("curl " + server().address() + "/v1/chat/completions"), qPrintable(line));
-    QVERIFY(line.contains("Authorization: Bearer a secret"));
+    QVERIFY(line.contains("Authorization: Bearer secret-7"));
     const QString body = line.section("-d '", 1).chopped(1);
-    const auto answer = ask("a secret", "/v1/chat/completions", Json::parse(body.toStdString()));
+    const auto answer = ask("secret-7", "/v1/chat/completions", Json::parse(body.toStdString()));
     QCOMPARE(answer.status, 200);
   }
 
@@ -84,7 +91,7 @@ class TestServerSwitch : public QObject, private test::WindowUnderTest {
     auto* prompt = find<QPlainTextEdit>("prompt");
     prompt->setPlainText("Is ebony a hard wood?");
     QTest::keyClick(prompt, Qt::Key_Return);
-    QCOMPARE(ask("a secret", "/v1/chat/completions", question()).status, 200);
+    QCOMPARE(ask("secret-7", "/v1/chat/completions", question()).status, 200);
     QTRY_VERIFY_WITH_TIMEOUT(!session_->chat().answering(), timeout);
     QVERIFY(session_->chat().turns()[0].answer().answered);
   }

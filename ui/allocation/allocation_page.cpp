@@ -3,6 +3,7 @@
 
 #include <QHBoxLayout>
 #include <QHeaderView>
+#include <QLabel>
 #include <QSortFilterProxyModel>
 #include <QStackedWidget>
 #include <QTableView>
@@ -54,14 +55,16 @@ AllocationPage::AllocationPage(StudioSession& session, QWidget* parent)
   connect(budgets, &BudgetPanel::quantize_wanted, this, &AllocationPage::quantize_wanted);
   connect(budgets, &BudgetPanel::latency_table_wanted, this, &AllocationPage::latency_table_wanted);
   connect(budgets, &BudgetPanel::save_latency_wanted, this, &AllocationPage::save_latency_wanted);
-  auto* lower = new QHBoxLayout;
+  lower_ = new QWidget(this);
+  auto* lower = new QHBoxLayout(lower_);
+  lower->setContentsMargins(0, 0, 0, 0);
   lower->setSpacing(2 * spacing);
   lower->addWidget(build_frontier_card(), 1);
   lower->addWidget(inspector_);
   auto* right = new QVBoxLayout;
   right->setSpacing(2 * spacing);
-  right->addWidget(build_heatmap_card(), 3);
-  right->addLayout(lower, 2);
+  right->addWidget(build_heatmap_card(), 1);
+  right->addWidget(lower_);
   auto* layout = new QHBoxLayout(this);
   layout->setContentsMargins(2 * spacing, 2 * spacing, 2 * spacing, 2 * spacing);
   layout->setSpacing(2 * spacing);
@@ -152,6 +155,9 @@ QWidget* AllocationPage::build_frontier_card() {
   top->addWidget(axis_);
   card->content()->addLayout(top);
   card->content()->addWidget(frontier_, 1);
+  no_frontier_ = make_label(tr("Open the original to see what other budgets would give."), "muted", this);
+  no_frontier_->setAlignment(Qt::AlignTop);
+  card->content()->addWidget(no_frontier_, 1);
   return card;
 }
 
@@ -175,7 +181,8 @@ QWidget* AllocationPage::build_table() {
 void AllocationPage::resizeEvent(QResizeEvent* event) {
   QWidget::resizeEvent(event);
   inspector_->setFixedWidth(std::clamp(width() / 4, 240, 312));
-  budgets_->setFixedWidth(std::clamp(width() * 27 / 100, 272, 312));
+  budgets_->setFixedWidth(std::clamp(width() * 27 / 100, 284, 312));
+  lower_->setFixedHeight(std::max(152, height() * 2 / 5 - 4 * spacing)); // low windows keep the map's height
 }
 
 bool AllocationPage::provisional() const {
@@ -216,6 +223,9 @@ void AllocationPage::refresh_frontier() {
   if (const Plan* plan = planner.plan(); plan && !planner.fixed())
     point = {plan->predicted.bits_per_weight, plan->predicted.latency_seconds.value_or(0),
              plan->predicted.loss, 0, double(plan->predicted.memory_bytes)};
+  frontier_->setVisible(!planner.fixed());
+  axis_->setVisible(!planner.fixed());
+  no_frontier_->setVisible(planner.fixed());
   frontier_->set_frontier(planner.frontier());
   frontier_->set_plan(point, provisional());
   axis_->set_enabled(1, frontier_->has_latency());

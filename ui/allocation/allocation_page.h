@@ -6,6 +6,7 @@
 #include "ui/allocation/allocation_grid.h"
 #include "ui/session/studio_session.h"
 
+class QLabel;
 class QStackedWidget;
 
 namespace intarsia::ui {
@@ -53,6 +54,8 @@ class AllocationPage : public QWidget {
   Segments *quantity_, *view_, *axis_;
   Note* worth_;
   QWidget* budgets_ = nullptr;
+  QWidget* lower_ = nullptr;      // frontier and inspector
+  QLabel* no_frontier_ = nullptr; // instead of it, of a model that is quantized already
   AllocationGrid grid_;
   // Of the inputs, what the grid shows.
   std::map<std::string, QuantizerId> shown_pins_;

@@ -19,6 +19,7 @@ namespace {
 
 constexpr int fade_milliseconds = 120;
 constexpr double fewest_visible_blocks = 4;
+constexpr int low = 200; // pixels
 
 } // namespace
 
@@ -331,6 +332,12 @@ void HeatmapView::apply_theme() {
 void HeatmapView::changeEvent(QEvent* event) {
   if (event->type() == QEvent::PaletteChange || event->type() == QEvent::FontChange) apply_theme();
   QCustomPlot::changeEvent(event);
+}
+
+// A low map keeps its room for the cells.
+void HeatmapView::resizeEvent(QResizeEvent* event) {
+  xAxis->setLabel(height() < low ? QString() : tr("block"));
+  QCustomPlot::resizeEvent(event);
 }
 
 void HeatmapView::focusInEvent(QFocusEvent* event) {

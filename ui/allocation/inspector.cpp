@@ -38,6 +38,7 @@ Inspector::Inspector(QWidget* parent)
   auto* scroll = new QScrollArea(this);
   scroll->setWidget(inside);
   scroll->setWidgetResizable(true);
+  scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff); // values wrap
   scroll->setFocusPolicy(Qt::NoFocus);
   content()->addWidget(scroll, 1);
   auto* buttons = new QGridLayout;
@@ -91,6 +92,7 @@ void Inspector::show_cell(const AllocationCell* cell, std::size_t selected, bool
     auto* text = new QLabel(value, this);
     text->setTextInteractionFlags(Qt::TextSelectableByMouse);
     text->setAlignment(Qt::AlignRight);
+    text->setWordWrap(true);
     form_->addRow(make_label(label, "muted", this), text);
   };
   if (cell->quantizer)
@@ -98,10 +100,11 @@ void Inspector::show_cell(const AllocationCell* cell, std::size_t selected, bool
   if (cell->experts && cell->quantizer)
     add(tr("%1 experts").arg(of_cell),
         tr("%1 bits on average").arg(QLocale().toString(cell->experts->mean_bits, 'g', 3)));
-  add(tr("Sensitivity"), cell_value_text(*cell, CellQuantity::sensitivity));
+  if (cell->sensitivity || !fixed) // of a model that is quantized already nothing will be measured
+    add(tr("Sensitivity"), cell_value_text(*cell, CellQuantity::sensitivity));
   if (cell->quantizer) {
     add(tr("Distortion"), cell_value_text(*cell, CellQuantity::distortion));
-    add(tr("Loss share"), cell_value_text(*cell, CellQuantity::loss_share));
+    if (cell->sensitivity || !fixed) add(tr("Loss share"), cell_value_text(*cell, CellQuantity::loss_share));
     add(tr("Size"), cell_value_text(*cell, CellQuantity::bytes));
   }
   if (cell->pin) add(tr("Pinned to"), QString::fromStdString(to_string(*cell->pin)));

@@ -20,6 +20,7 @@
 namespace intarsia::ui {
 namespace {
 
+constexpr int field_width = 92;
 constexpr double device_part = 0.95; // of the free memory: other programs grow too
 
 QHBoxLayout* row(QWidget* left, QWidget* right) {
@@ -46,9 +47,10 @@ BudgetPanel::BudgetPanel(StudioSession& session, QWidget* parent)
     , note_(new Note(this))
     , context_note_(new Note(this))
     , bar_(new MemoryBar(this))
-    , fit_(new QPushButton(tr("Fit this device"), this))
+    , fit_(new QPushButton(tr("Fit device"), this))
     , quantize_(new QPushButton(tr("Quantize with this plan"), this)) {
   setFixedWidth(312);
+  content()->setContentsMargins(spacing + 6, 2 * spacing, spacing + 6, 2 * spacing);
   auto* inside = new QWidget(this);
   inside->setObjectName(QStringLiteral("budgets"));
   inside->setStyleSheet(QStringLiteral("QWidget#budgets { background: transparent; }"));
@@ -86,7 +88,7 @@ void BudgetPanel::build_memory(QVBoxLayout& layout) {
   memory_field_->setAccessibleName(tr("Memory budget, such as 6.2 GiB, 3.25 bpw or 40 %"));
   memory_field_->setToolTip(tr("6.2 GiB (of everything in memory), 3.25 bpw (bits per weight of the blocks' "
                                "linears) or 40 % (of the model in f16)"));
-  memory_field_->setFixedWidth(104);
+  memory_field_->setFixedWidth(field_width);
   memory_field_->setAlignment(Qt::AlignRight);
   fit_->setObjectName(QStringLiteral("link"));
   auto* top = new QHBoxLayout;
@@ -111,7 +113,7 @@ void BudgetPanel::build_memory(QVBoxLayout& layout) {
 void BudgetPanel::build_context(QVBoxLayout& layout) {
   context_->setObjectName(QStringLiteral("context"));
   context_->setAccessibleName(tr("Context length in tokens"));
-  context_->setFixedWidth(104);
+  context_->setFixedWidth(field_width);
   context_->setAlignment(Qt::AlignRight);
   context_->setToolTip(tr("How many tokens of conversation there is memory for; the KV cache grows with it"));
   layout.addSpacing(spacing);

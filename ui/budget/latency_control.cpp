@@ -33,7 +33,7 @@ LatencyControl::LatencyControl(StudioSession& session, QWidget* parent)
   field_->setAccessibleName(tr("Latency budget, such as 6.5 ms or 150 tok/s; empty for no limit"));
   field_->setToolTip(tr("6.5 ms or 150 tok/s; empty for no limit"));
   field_->setPlaceholderText(tr("no limit"));
-  field_->setFixedWidth(104);
+  field_->setFixedWidth(92);
   field_->setAlignment(Qt::AlignRight);
   import_->setObjectName(QStringLiteral("link"));
   import_->setToolTip(tr("Imports a latency table: the times of each layer on a device. With it you can plan "

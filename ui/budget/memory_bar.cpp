@@ -89,16 +89,23 @@ void MemoryBar::paintEvent(QPaintEvent*) {
   painter.setPen(fits() ? theme.text : theme.danger);
   painter.drawText(QRectF(0, bar_height + 2, width(), line_height()), Qt::AlignVCenter | Qt::AlignLeft,
                    summary());
+  const QFontMetricsF metrics(small);
+  std::vector<QString> words;
+  std::vector<double> lefts(columns + 1, 0); // each column as wide as what it holds
+  for (const Part& part : parts_) words.push_back(tr("%1 %2").arg(part.name, short_size(part.bytes)));
+  for (std::size_t column = 0; column < columns; ++column)
+    for (std::size_t i = column; i < words.size(); i += columns)
+      lefts[column + 1] =
+          std::max(lefts[column + 1], lefts[column] + swatch + 5 + metrics.horizontalAdvance(words[i]) + 10);
   for (std::size_t i = 0; i < parts_.size(); ++i) {
-    const QRectF cell(double(i % columns) * width() / columns,
-                      bar_height + 4 + double(1 + i / columns) * line_height(), width() / double(columns),
-                      line_height());
+    const std::size_t column = i % columns;
+    const QRectF cell(lefts[column], bar_height + 4 + double(1 + i / columns) * line_height(),
+                      lefts[column + 1] - lefts[column], line_height());
     painter.setPen(Qt::NoPen);
     painter.setBrush(colour(i));
     painter.drawRoundedRect(QRectF(cell.left(), cell.center().y() - swatch / 2, swatch, swatch), 2, 2);
     painter.setPen(theme.muted);
-    painter.drawText(cell.adjusted(swatch + 5, 0, 0, 0), Qt::AlignVCenter | Qt::AlignLeft,
-                     tr("%1 %2").arg(parts_[i].name, short_size(parts_[i].bytes)));
+    painter.drawText(cell.adjusted(swatch + 5, 0, 0, 0), Qt::AlignVCenter | Qt::AlignLeft, words[i]);
   }
 }
 

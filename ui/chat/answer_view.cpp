@@ -105,6 +105,7 @@ QWidget* AnswerView::build_actions() {
 
 void AnswerView::show_turn(const ChatTurn& turn, bool last, bool busy) {
   question_->setText(turn.question);
+  fit_question();
   index_ = turn.shown;
   show_answer(turn.answer());
   const bool several = turn.answers.size() > 1;
@@ -134,9 +135,22 @@ void AnswerView::show_answer(const ChatAnswer& answer) {
   figures_->setText(figures_of(answer));
 }
 
+// As wide as the question is, up to a part of the conversation, and as high as it then is.
+void AnswerView::fit_question() {
+  constexpr int beside = 2 * 14 + 12,
+                above = 2 * 8 + 4; // padding and border of the style sheet, and the label's own
+  question_->ensurePolished();     // its font is the style sheet's
+  const QFontMetrics metrics = question_->fontMetrics();
+  const int most = std::max(120, width() * 4 / 5);
+  const int wide = std::min(metrics.size(0, question_->text()).width() + beside, most);
+  const QRect text =
+      metrics.boundingRect(QRect(0, 0, wide - beside, 1 << 20), Qt::TextWordWrap, question_->text());
+  question_->setFixedSize(wide, text.height() + above);
+}
+
 void AnswerView::resizeEvent(QResizeEvent* event) {
   QFrame::resizeEvent(event);
-  question_->setMaximumWidth(std::max(120, width() * 4 / 5));
+  fit_question();
   answer_->fit_height();
 }
 

@@ -32,6 +32,7 @@ class AnswerView : public QFrame {
 
  private:
   QWidget* build_actions();
+  void fit_question();
   void show_answer(const ChatAnswer& answer);
 
   QLabel *question_, *speaker_, *figures_, *problem_, *position_;

@@ -72,12 +72,12 @@ QString ServerCard::state_text() const {
   const JobStatus& job = server.job();
   if (server.on()) {
     QString text =
-        tr("%1 at %2/v1, %3 answered.").arg(server.served_name(), server.address()).arg(server.answered());
+        tr("%1\n%2/v1, %3 answered.").arg(server.served_name(), server.address()).arg(server.answered());
     if (!server.template_problem().isEmpty()) text += QLatin1Char('\n') + server.template_problem();
     return text;
   }
   if (job.state == JobState::running) return switch_->isChecked() ? tr("Starting…") : tr("Ending…");
-  if (job.state == JobState::failed) return job.sentence;
+  if (job.state == JobState::failed) return job.sentence.left(1).toUpper() + job.sentence.mid(1);
   return {};
 }
 

@@ -7,6 +7,7 @@
 #include <QLineEdit>
 #include <QLocale>
 #include <QPushButton>
+#include <QScrollArea>
 #include <QSortFilterProxyModel>
 #include <QStackedLayout>
 #include <QTableView>
@@ -50,8 +51,13 @@ QWidget* ModelPage::build_facts() {
   facts_->setTextFormat(Qt::RichText);
   facts_->setWordWrap(true);
   facts_->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
-  card->content()->addWidget(facts_);
-  card->content()->addStretch();
+  facts_->setAlignment(Qt::AlignTop);
+  auto* scroll = new QScrollArea(this); // a long path, large text or a low window
+  scroll->setWidget(facts_);
+  scroll->setWidgetResizable(true);
+  scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+  scroll->setFocusPolicy(Qt::NoFocus);
+  card->content()->addWidget(scroll, 1);
   const auto add = [&](const QString& text, const char* name, auto slot) {
     auto* button = new QPushButton(text, this);
     button->setObjectName(QString::fromLatin1(name));
@@ -85,6 +91,15 @@ QWidget* ModelPage::build_tensors() {
   view->setTabKeyNavigation(false); // Tab goes on to what is next
   view->verticalHeader()->hide();
   view->horizontalHeader()->setSectionResizeMode(TensorTableModel::name, QHeaderView::Stretch);
+  view->setWordWrap(false);
+  view->setTextElideMode(Qt::ElideLeft); // the end of a name tells it from the others
+  const QFontMetrics metrics(font());
+  view->setColumnWidth(TensorTableModel::type,
+                       metrics.horizontalAdvance(QStringLiteral("Q4_K_M")) + 3 * spacing);
+  view->setColumnWidth(TensorTableModel::shape,
+                       metrics.horizontalAdvance(QStringLiteral("128256 × 8192")) + 2 * spacing);
+  view->setColumnWidth(TensorTableModel::size,
+                       metrics.horizontalAdvance(QStringLiteral("1023.9 MiB")) + 2 * spacing);
   card->content()->addWidget(search);
   card->content()->addWidget(view, 1);
   return card;

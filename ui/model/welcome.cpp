@@ -35,6 +35,7 @@ QWidget* Welcome::build_begin() {
   card->content()->addSpacing(spacing);
   auto* built_in = new QPushButton(tr("Try it now with the built-in model"), this);
   built_in->setObjectName(QStringLiteral("primary"));
+  setFocusProxy(built_in);
   built_in->setToolTip(
       tr("A small model that knows a little about wood. Everything works with it, in seconds"));
   card->content()->addWidget(built_in);

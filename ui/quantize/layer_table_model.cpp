@@ -6,6 +6,15 @@
 #include "core/palette/quantizer.h"
 
 namespace intarsia::ui {
+namespace {
+
+// "model.layers.12.self_attn.q_proj" as "12.q_proj": the tool tip has all of it.
+QString short_name(QString name) {
+  for (const char* part : {"model.layers.", "self_attn.", "mlp."}) name.remove(QLatin1String(part));
+  return name.startsWith(QLatin1String("model.")) ? name.mid(6) : name;
+}
+
+} // namespace
 
 void LayerTableModel::set_layers(const std::vector<LayerDone>& layers) {
   const bool goes_on = layers.size() >= layers_.size() &&
@@ -31,7 +40,7 @@ QVariant LayerTableModel::data(const QModelIndex& index, int role) const {
   const QLocale locale;
   switch (index.column()) {
   case layer:
-    return QString::fromStdString(done.name);
+    return short_name(QString::fromStdString(done.name));
   case quantizer_id:
     return QString::fromStdString(to_string(done.quantizer));
   case predicted:

@@ -10,8 +10,10 @@
 #include <QMessageBox>
 #include <QProgressBar>
 #include <QPushButton>
+#include <QScrollArea>
 #include <QStandardPaths>
 #include <QTableView>
+#include <algorithm>
 
 #include "ui/quantize/calibration_control.h"
 #include "ui/quantize/layer_table_model.h"
@@ -34,17 +36,27 @@ QuantizePage::QuantizePage(StudioSession& session, QWidget* parent)
     , warning_(make_label({}, "warning", this))
     , status_(make_label({}, "muted", this))
     , result_(new QLabel(this))
+    , deviates_(make_label({}, "muted", this))
     , calibration_(new CalibrationControl(session, this))
     , layers_(new QTableView(this))
     , table_(new LayerTableModel(this)) {
-  auto* left = new QVBoxLayout;
+  left_ = new QScrollArea(this); // a low window or large text
+  auto* inside = new QWidget(this);
+  inside->setObjectName(QStringLiteral("quantizeSide"));
+  inside->setStyleSheet(QStringLiteral("QWidget#quantizeSide { background: transparent; }"));
+  auto* left = new QVBoxLayout(inside);
+  left->setContentsMargins(0, 0, 0, 0);
   left->setSpacing(2 * spacing);
-  left->addWidget(job_card_ = build_job_card());
-  left->addWidget(result_card_ = build_result_card(), 1);
+  left->addWidget(build_job_card());
+  left->addWidget(build_result_card(), 1);
   auto* layout = new QHBoxLayout(this);
   layout->setContentsMargins(2 * spacing, 2 * spacing, 2 * spacing, 2 * spacing);
   layout->setSpacing(2 * spacing);
-  layout->addLayout(left);
+  left_->setWidget(inside);
+  left_->setWidgetResizable(true);
+  left_->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+  left_->setFocusPolicy(Qt::NoFocus);
+  layout->addWidget(left_);
   layout->addWidget(build_layers_card(), 1);
   connect(&session_.models(), &ModelStore::changed, this, [this] {
     output_is_own_ = false;
@@ -144,14 +156,18 @@ QWidget* QuantizePage::build_layers_card() {
   layers_->setWordWrap(false);
   layers_->setTextElideMode(Qt::ElideLeft); // the end of a layer's name tells it from the others
   table->content()->addWidget(layers_, 1);
+  deviates_->setText(
+      tr("Calibrated weights deviate more, so that what the layers compute deviates less. The loss at the "
+         "left is what counts."));
+  deviates_->hide();
+  table->content()->addWidget(deviates_);
   return table;
 }
 
 void QuantizePage::resizeEvent(QResizeEvent* event) {
   QWidget::resizeEvent(event);
   const int card = std::clamp(width() * 2 / 5, 320, 420);
-  job_card_->setFixedWidth(card);
-  result_card_->setFixedWidth(card);
+  left_->setFixedWidth(card);
 }
 
 // A name that is free: nothing is there, finished or not.
@@ -254,6 +270,8 @@ void QuantizePage::refresh() {
   refresh_buttons();
   calibration_->refresh();
   table_->set_layers(quantization.layers());
+  deviates_->setVisible(std::any_of(quantization.layers().begin(), quantization.layers().end(),
+                                    [](const LayerDone& layer) { return layer.proxy_loss.has_value(); }));
   refresh_result();
 }
 

@@ -9,6 +9,7 @@ class QLabel;
 class QLineEdit;
 class QProgressBar;
 class QPushButton;
+class QScrollArea;
 class QTableView;
 
 namespace intarsia::ui {
@@ -46,11 +47,11 @@ class QuantizePage : public QWidget {
   QLineEdit* output_;
   QPushButton *start_, *resume_, *cancel_, *chat_;
   QProgressBar* progress_;
-  QLabel *plan_, *warning_, *status_, *result_;
+  QLabel *plan_, *warning_, *status_, *result_, *deviates_;
   CalibrationControl* calibration_;
   QTableView* layers_;
   LayerTableModel* table_;
-  QWidget *job_card_, *result_card_;
+  QScrollArea* left_;
   bool output_is_own_ = false; // written by the person, so it is not replaced
 };
 

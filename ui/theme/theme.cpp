@@ -68,6 +68,7 @@ QString Theme::style_sheet() const {
     QPushButton#primary, QPushButton[primary="true"] { background: %8; color: %9; border: 1px solid %8; font-weight: 600; padding: 9px 16px; }
     QPushButton#primary:focus, QPushButton[primary="true"]:focus { border: 2px solid %1; padding: 8px 15px; }
     QPushButton#primary:disabled, QPushButton[primary="true"]:disabled { background: %10; color: %5; border-color: %10; }
+    QPushButton::menu-indicator { subcontrol-origin: padding; subcontrol-position: right center; right: 10px; }
     QPushButton#chip { border-radius: 13px; padding: 4px 12px; }
     QPushButton#chip:checked { background: %11; border: 1px solid %8; color: %8; }
     QPushButton#segment { border-radius: 0; padding: 5px; margin-left: -1px; }
@@ -95,6 +96,10 @@ QString Theme::style_sheet() const {
     QTableView { padding: 0; gridline-color: %4; alternate-background-color: %2; }
     QHeaderView::section { background: %3; color: %5; border: none; border-bottom: 1px solid %4; padding: 6px 8px; }
     QTableCornerButton::section { background: %3; border: none; }
+    QCheckBox::indicator { width: 14px; height: 14px; border: 1px solid %5; border-radius: 4px; background: %3; }
+    QCheckBox::indicator:checked { background: %8; border-color: %8; }
+    QCheckBox::indicator:disabled { border-color: %4; }
+    QCheckBox:focus { color: %8; }
     QProgressBar { background: %10; border: none; border-radius: 4px; height: 8px; text-align: center; color: transparent; }
     QProgressBar::chunk { background: %8; border-radius: 4px; }
     QSlider::groove:horizontal { background: %10; height: 4px; border-radius: 2px; }

@@ -86,6 +86,7 @@ MainWindow::MainWindow(StudioSession& session, QWidget* parent)
   refresh_status();
   show_page(model);
   order_tabs(*ground);
+  model_page_->welcome().setFocus();
   session_.devices().look();
 }
 
@@ -216,9 +217,10 @@ void MainWindow::build_file_menu(QMenu& menu) {
 void MainWindow::build_edit_menu(QMenu& menu) {
   QUndoStack& stack = session_.planner().undo_stack();
   QAction* undo = stack.createUndoAction(this, tr("&Undo"));
-  undo->setShortcut(QKeySequence::Undo);
+  // Not by the platform: the help names these, and some have another key alone for redo.
+  undo->setShortcut(QKeySequence(QStringLiteral("Ctrl+Z")));
   QAction* redo = stack.createRedoAction(this, tr("&Redo"));
-  redo->setShortcut(QKeySequence::Redo);
+  redo->setShortcuts({QKeySequence(QStringLiteral("Ctrl+Shift+Z")), QKeySequence(QStringLiteral("Ctrl+Y"))});
   menu.addAction(undo);
   menu.addAction(redo);
 }

@@ -55,6 +55,7 @@ void SensitivityBar::refresh() {
   progress_->setVisible(measuring);
   cancel_->setVisible(measuring);
   good_enough_->setVisible(measuring && sensitivities_.kind() == SensitivityKind::partial);
+  setVisible(measuring || !text_->text().isEmpty()); // else the status has the whole line
   again_->setVisible(!measuring && (job.state == JobState::cancelled || job.state == JobState::failed));
 }
 
