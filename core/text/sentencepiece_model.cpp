@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "core/base/error.h"
+#include "core/base/foreign_content.h"
 #include "core/text/stage_json.h"
 #include "core/text/tokenizer_files.h"
 
@@ -158,6 +159,8 @@ void set_stages(const Rules& rules, TokenizerSpec& spec) {
 } // namespace
 
 TokenizerSpec parse_sentencepiece_model(std::string_view bytes, const std::string& origin) {
+  if (const std::string content = foreign_content(bytes); !content.empty())
+    throw input_error(origin + ": " + content);
   TokenizerSpec spec;
   Rules rules;
   spec.origin = origin;

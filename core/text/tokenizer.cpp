@@ -186,13 +186,15 @@ void fit_to_embedding(TokenizerSpec& spec, std::size_t rows) {
                         " tokens, but the model only " + std::to_string(rows) +
                         "; this tokenizer belongs to another model");
   }
-  spec.warnings.push_back(spec.origin + ": " + std::to_string(spec.tokens.size() - rows) +
-                          " added tokens lie beyond the model's " + std::to_string(rows) +
-                          " and are left out");
   for (AddedToken& token :
        spec.added) // the free id it was given is none of the model's: what its file says is
     if (std::size_t(token.id) >= rows && token.stated_id >= 0) token.id = token.stated_id;
-  std::erase_if(spec.added, [rows](const AddedToken& token) { return std::size_t(token.id) >= rows; });
+  const std::size_t left_out =
+      std::erase_if(spec.added, [rows](const AddedToken& token) { return std::size_t(token.id) >= rows; });
+  if (left_out > 0)
+    spec.warnings.push_back(spec.origin + ": " + std::to_string(left_out) +
+                            " added tokens lie beyond the model's " + std::to_string(rows) +
+                            " and are left out");
   spec.tokens.resize(rows);
   if (!spec.types.empty()) spec.types.resize(rows);
   if (!spec.scores.empty()) spec.scores.resize(rows);

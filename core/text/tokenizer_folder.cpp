@@ -228,7 +228,10 @@ TokenizerSpec read_tokenizer(const fs::path& folder) {
     throw input_error(folder.string() +
                       ": holds no tokenizer: neither tokenizer.json nor merges.txt nor tokenizer.model");
   }
+  const int unknown = spec.unknown;
   add_tokenizer_config(folder, spec);
+  if (spec.model == TokenModelKind::unigram)
+    spec.unknown = unknown; // "unk_id" says it, or that there is none
   return spec;
 }
 

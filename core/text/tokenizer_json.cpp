@@ -96,7 +96,7 @@ void read_model(const JsonObject& root, TokenizerSpec& spec) {
     throw Error(ErrorKind::unsupported,
                 spec.origin + ": a tokenizer model of type \"" + type + "\" is not supported");
   }
-  if (model.has("unk_token")) spec.unknown = id_of(spec, model.string("unk_token"));
+  if (type != "Unigram" && model.has("unk_token")) spec.unknown = id_of(spec, model.string("unk_token"));
 }
 
 // tokenizers gives an added token whose id another token of the model has the next free one.
@@ -151,7 +151,7 @@ TokenizerSpec parse_tokenizer_json(const Json& json, const std::string& origin) 
   spec.pre_tokenizer = stage("pre_tokenizer");
   spec.post_processor = stage("post_processor");
   spec.decoder = root.has("decoder") ? stage("decoder") : decoder_of(spec.pre_tokenizer);
-  if (spec.unknown < 0 && root.object("model").has("unk_token"))
+  if (spec.unknown < 0 && spec.model != TokenModelKind::unigram && root.object("model").has("unk_token"))
     spec.unknown = id_of(spec, root.object("model").string("unk_token"));
   return spec;
 }

@@ -294,6 +294,12 @@ class TestFilesPeopleHave : public QObject {
       QVERIFY2(sentence.contains(what) && sentence.contains(name) && !sentence.contains('\n'),
                qPrintable(sentence));
     }
+    const fs::path spm = new_model();
+    test::write_file(spm / "tokenizer.model", bytes.toStdString());
+    const QString of_tokenizer =
+        QString::fromStdString(test::error_of([&] { open_checkpoint(spm)->tokenizer(); }));
+    QVERIFY2(of_tokenizer.contains(what) && of_tokenizer.contains("tokenizer.model"),
+             qPrintable(of_tokenizer));
     const fs::path gguf = new_folder() / "m.gguf";
     test::write_file(gguf, bytes.toStdString());
     QVERIFY2(sentence_for(gguf).contains(what), qPrintable(sentence_for(gguf)));
@@ -319,6 +325,41 @@ class TestFilesPeopleHave : public QObject {
     test::write_file(folder / "config.json", config);
     QVERIFY2(sentence_for(folder).contains("\"rope_theta\""), qPrintable(sentence_for(folder)));
     QVERIFY(!test::error_of([] { parse_json("{\"a\":Infinit}", "x"); }).empty());
+  }
+
+  // What is odd in a tokenizer's files is a warning where the tokenizer can do without it.
+  void odd_fields_of_a_tokenizer() {
+    const fs::path folder = new_folder();
+    test::write_tiny_model(folder, {.vocabulary = 256});
+    test::write_tiny_tokenizer(folder, 256);
+    test::write_file(folder / "special_tokens_map.json", "");
+    test::write_file(
+        folder / "tokenizer_config.json",
+        "{\"bos_token\":false,\"eos_token\":[\"a\"],\"added_tokens_decoder\":{\"-1\":{\"content\":\"x\"}},"
+        "\"chat_template\":{\"default\":\"one\",\"tool_use\":\"two\"}}");
+    const TokenizerSpec spec = open_checkpoint(folder)->tokenizer().value();
+    QCOMPARE(spec.chat_template, "one"s);
+    QCOMPARE(spec.chat_templates.at("tool_use"), "two"s);
+    QCOMPARE(spec.bos, -1);
+    QStringList warnings;
+    for (const std::string& warning : spec.warnings) warnings.append(QString::fromStdString(warning));
+    QCOMPARE(warnings.size(), 3);
+    for (const char* what : {"special_tokens_map.json", "\"eos_token\"", "\"-1\""})
+      QVERIFY2(warnings.filter(what).size() == 1, what);
+  }
+
+  // As tokenizers: no token for what is unknown is an error where something is unknown.
+  void unknown_characters_need_a_token() {
+    for (const char* model : {"{\"type\":\"Unigram\",\"unk_id\":null,\"vocab\":[[\"a\",0.0]]}",
+                              "{\"type\":\"WordPiece\",\"unk_token\":\"[UNK]\",\"vocab\":{\"a\":0}}",
+                              "{\"type\":\"WordLevel\",\"unk_token\":\"[UNK]\",\"vocab\":{\"a\":0}}"}) {
+      const fs::path folder = new_folder();
+      test::write_file(folder / "tokenizer.json", "{\"added_tokens\":[],\"model\":"s + model + "}");
+      const auto tokenizer = make_tokenizer(read_tokenizer(folder));
+      QCOMPARE(tokenizer->encode("a"), std::vector<int>{0});
+      const QString sentence = QString::fromStdString(test::error_of([&] { tokenizer->encode("ab"); }));
+      QVERIFY2(sentence.contains("no unknown token"), qPrintable(sentence));
+    }
   }
 
   void a_tokenizer_beside_a_gguf_that_has_none() {
