@@ -106,7 +106,6 @@ void run(const Options& options) {
   const auto running = load_model(target, model, context, control);
   end_progress();
   Conversation conversation(tokenizer, *running, context, options.text("--system").value_or(""));
-  for (const std::string& warning : tokenizer.spec().warnings) note(warning);
   if (const std::string& problem = conversation.template_problem(); !problem.empty()) note(problem);
   if (!prompt) return converse(conversation, reply);
   const OnText on_text = options.json() ? OnText() : print_piece;

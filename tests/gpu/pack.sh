@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Packs what a machine with a GPU and none of our packages needs into one folder: programs, the shared libraries that
 # they load, resources, small models, and what compiles the CUDA backend anew there. tests/gpu/run-packed.sh is run
-# from it. Needs nvcc but no GPU; fast when nothing has changed.
+# from it. Needs nvcc and python3, but no GPU; fast when nothing has changed.
 #   tests/gpu/pack.sh [--all | --arch ARCH] [OUT]
 #     --all: machine code for 8.0, 8.6, 8.9 and 9.0; --arch: as in CMAKE_CUDA_ARCHITECTURES (default: 90-real)
 #     OUT: default build/packed

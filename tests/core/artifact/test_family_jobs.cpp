@@ -5,11 +5,11 @@
 #include <cmath>
 
 #include "core/allocation/allocator.h"
-#include "core/allocation/provisional_sensitivity.h"
 #include "core/artifact/open_model.h"
 #include "core/artifact/quantize_job.h"
 #include "core/base/json.h"
 #include "core/runtime/conversation.h"
+#include "core/sensitivity/provisional_sensitivity.h"
 #include "tests/support/test_support.h"
 
 using namespace intarsia;
