@@ -91,7 +91,7 @@ void select_trellis(QuantizerId id, int batch, const cuda::ProfileGroup& shape, 
   x.terms = cuda::int8_terms;
   for (const cuda::TrellisLaunch& launch : cuda::plan_trellis(group, x, batch, outputs, {}, count)) {
     QVERIFY2(launch.shared_bytes <= simt::shared_memory_limit, (to_string(id) + " on " + model).c_str());
-    QVERIFY(launch.group.slices == 1 || launch.panels <= unsigned(cuda::most_split_panels));
+    QVERIFY(launch.group.slices == 1 || launch.panels <= unsigned(cuda::max_split_panels));
     const std::string name =
         "trellis_group<6 to 20, " + std::to_string(launch.eights) + ">`, " +
         (launch.group.slices > 1 ? "slices that meet, " : "one slice, ") +

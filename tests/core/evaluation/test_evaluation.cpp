@@ -72,9 +72,9 @@ class TestEvaluation : public QObject {
     std::size_t count = 0, windows = 0;
     for (const auto& [begin, size] :
          std::vector<std::pair<int, int>>{{0, 10}, {11, 16}, {27, 3}, {30, 16}, {46, 4}}) {
-      const auto result =
-          perplexity(*model_, one_document(std::span(tokens_).subspan(std::size_t(begin), std::size_t(size))),
-                     {16, 0}, {});
+      const auto result = perplexity(
+          *model_, test::one_document(std::span(tokens_).subspan(std::size_t(begin), std::size_t(size))),
+          {16, 0}, {});
       sum += result.mean_nll * double(result.tokens), count += result.tokens, ++windows;
     }
     const auto result = perplexity(*model_, text, {16, 0}, {});
@@ -98,9 +98,9 @@ class TestEvaluation : public QObject {
     QCOMPARE(some.windows, std::size_t(4));
     double sum = 0;
     for (const std::size_t window : {0u, 2u, 5u, 7u})
-      sum +=
-          perplexity(*model_, one_document(std::span(tokens_).subspan(5 * window, 5)), {5, 0}, {}).mean_nll /
-          4;
+      sum += perplexity(*model_, test::one_document(std::span(tokens_).subspan(5 * window, 5)), {5, 0}, {})
+                 .mean_nll /
+             4;
     QVERIFY(std::abs(some.mean_nll - sum) < 1e-9);
     QVERIFY(some.standard_error > 0);
     QCOMPARE(perplexity(*model_, plain(-1), {5, 1}, {}).windows, std::size_t(1));

@@ -32,10 +32,10 @@ class TestMemory : public QObject {
   void prediction_is_never_below_and_at_most_3_percent_above_data() {
     QTest::addColumn<test::TinyModel>("model");
     QTest::addColumn<QString>("vocabulary_quantizer");
-    QTest::newRow("tied, few heads") << test::TinyModel{576, 1536, 8, 9, 3, 32768, 16384, true, 1} << "nuq-5";
+    QTest::newRow("tied, few heads") << test::TinyModel{576, 1536, 8, 9, 3, 32768, 16384, true, 1} << "tcq-4";
     QTest::newRow("own head, f16 vocabulary")
         << test::TinyModel{512, 1408, 10, 8, 8, 16384, 16384, false, 2} << "f16";
-    QTest::newRow("wide") << test::TinyModel{1024, 2816, 3, 16, 4, 8192, 16384, false, 3} << "tcq-4";
+    QTest::newRow("wide") << test::TinyModel{1024, 2816, 3, 16, 4, 8192, 16384, false, 3} << "nuq-5";
   }
 
   void prediction_is_never_below_and_at_most_3_percent_above() {

@@ -120,7 +120,7 @@ class TestSensitivity : public QObject {
                 float(std::sqrt(variance * energy / double(layer.d_in))) * random.normal();
         }
         noisy->replace_linear(name, weights);
-        measured += divergence(*noisy, *clean, one_document(text), {50, 0}, {}).mean_kl / draws;
+        measured += divergence(*noisy, *clean, test::one_document(text), {50, 0}, {}).mean_kl / draws;
       }
       noisy->replace_linear(name, source->linear(layer));
       const double predicted = sensitivity.layers.at(name) * variance;
