@@ -287,7 +287,7 @@ class TestSessionParts : public QObject {
   void each_stage_is_cancelled_and_taken_up() {
     LoadedModels models;
     Quantization quantization(models);
-    quantization.set_workplace(here_);
+    quantization.set_target(here_);
     quantization.set_model(tiny_, tiny_path_);
     quantization.set_calibration({CalibrateOn::own, {}, 2048});
     const QString whole = dir_.filePath("whole");
@@ -318,7 +318,7 @@ class TestSessionParts : public QObject {
   void a_text_file_calibrates_and_a_missing_one_is_a_sentence() {
     LoadedModels models;
     Quantization quantization(models);
-    quantization.set_workplace(here_);
+    quantization.set_target(here_);
     quantization.set_model(tiny_, tiny_path_);
     const QString text = dir_.filePath("text.txt");
     std::string words;
