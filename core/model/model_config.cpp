@@ -126,9 +126,11 @@ void read_special_tokens(const JsonObject& config, ModelConfig& model) {
   }
 }
 
-void keep_family_fields(const JsonObject& config, const Architecture& architecture, ModelConfig& model) {
-  for (const std::string_view field : architecture.fields)
-    if (config.has(std::string(field))) model.family_fields[std::string(field)] = config[std::string(field)];
+// A null too: it stands where the family's default does not hold (Mistral without a window).
+void keep_family_fields(const Json& fields, const Architecture& architecture, ModelConfig& model) {
+  for (const std::string_view name : architecture.fields)
+    if (const auto field = fields.find(std::string(name)); field != fields.end())
+      model.family_fields[std::string(name)] = *field;
 }
 
 } // namespace
@@ -157,7 +159,7 @@ ModelConfig parse_model_config(const Json& json, const std::string& origin) {
   read_biases(config, model);
   read_special_tokens(config, model);
   if (architecture.read) architecture.read(config, model);
-  keep_family_fields(config, architecture, model);
+  keep_family_fields(fields, architecture, model);
   return model;
 }
 

@@ -9,7 +9,7 @@
 #include "core/allocation/plan.h"
 #include "core/artifact/quantize_job.h"
 #include "core/jobs/execution_target.h"
-#include "ui/session/calibration.h"
+#include "ui/session/calibration_choice.h"
 #include "ui/session/loaded_models.h"
 #include "ui/session/tracked_job.h"
 

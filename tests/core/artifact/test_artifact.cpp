@@ -255,7 +255,9 @@ class TestArtifact : public QObject {
 
   void chat_templates_travel_inside() {
     const fs::path model = path("with-templates");
-    write_tiny_model(model);
+    TinyModel wide;
+    wide.vocabulary = 256;
+    write_tiny_model(model, wide);
     write_tiny_tokenizer(model, 256);
     write_file(model / "chat_template.json", R"({"chat_template":"{{ 'json' }}"})");
     fs::create_directory(model / "additional_chat_templates");

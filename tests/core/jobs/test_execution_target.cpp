@@ -53,7 +53,7 @@ class TestExecutionTarget : public QObject {
   void a_missing_worker_is_found_by_the_first_job() {
     qputenv("INTARSIA_WORKER", "/nowhere/worker");
     const ExecutionTarget target{gpu()};
-    const std::string sentence = test::error_of([&] { target.worker(); });
+    const std::string sentence = test::error_of([&] { target.worker()->pid(); });
     QVERIFY2(sentence.find("/nowhere/worker") != std::string::npos, sentence.c_str());
     qunsetenv("INTARSIA_WORKER");
   }

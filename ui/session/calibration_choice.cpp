@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "ui/session/calibration.h"
+#include "ui/session/calibration_choice.h"
 
 #include <QCryptographicHash>
 #include <QDir>
