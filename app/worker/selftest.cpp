@@ -2,6 +2,7 @@
 #include "app/worker/device_choice.h"
 #include "app/worker/jobs.h"
 #include "core/base/error.h"
+#include "core/jobs/run_selftest.h"
 #include "core/tensor/kernel_check.h"
 #include "core/worker/protocol/job_replies.h"
 #include "core/worker/protocol/job_requests.h"
@@ -17,7 +18,7 @@ JobResult run(const JsonObject& json, JobContext& context) {
   return {to_json(device.backend ? device.backend->selftest(
                                        device.index, {request.seed, request.cases, request.real_shapes},
                                        context.control())
-                                 : check_cpu_kernels(request.seed, request.cases)),
+                                 : selftest_on_cpu({request.seed, request.cases}, context.control())),
           {}};
 }
 

@@ -8,10 +8,9 @@
 #include "core/worker/worker_jobs.h"
 
 namespace intarsia {
-namespace {
 
 // A case of every kernel at a time, so that it can be followed and stopped.
-std::vector<KernelCheck> selftest_here(const SelftestOptions& options, const JobControl& control) {
+std::vector<KernelCheck> selftest_on_cpu(const SelftestOptions& options, const JobControl& control) {
   std::vector<KernelCheck> all;
   for (int i = 0; i < options.cases; ++i) {
     control.throw_if_stopped();
@@ -26,14 +25,12 @@ std::vector<KernelCheck> selftest_here(const SelftestOptions& options, const Job
   return all;
 }
 
-} // namespace
-
 std::vector<KernelCheck> selftest(const ExecutionTarget& target, const SelftestOptions& options,
                                   const JobControl& control) {
   if (options.real_shapes && !target.is_gpu())
     throw Error(ErrorKind::usage,
                 "selftest: the shapes of real models are tested on a GPU only: choose one with --device");
-  if (!target.in_worker()) return selftest_here(options, control);
+  if (!target.in_worker()) return selftest_on_cpu(options, control);
   return selftest_in_worker(*target.worker(), target.device().id, options.seed, options.cases, control,
                             options.real_shapes);
 }

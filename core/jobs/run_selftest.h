@@ -20,4 +20,7 @@ struct SelftestOptions {
 std::vector<KernelCheck> selftest(const ExecutionTarget& target, const SelftestOptions& options,
                                   const JobControl& control);
 
+// The same of the CPU in this process, which may be a worker.
+std::vector<KernelCheck> selftest_on_cpu(const SelftestOptions& options, const JobControl& control);
+
 } // namespace intarsia

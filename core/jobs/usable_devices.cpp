@@ -53,7 +53,7 @@ DeviceList ask(WorkerClient& client, DeviceList list) {
     const auto known = cached_measurements(device);
     if (known)
       std::tie(device.bandwidth, device.backend_bytes) = std::tie(known->bandwidth, known->backend_bytes);
-    all_known = all_known && device.bandwidth > 0 && device.backend_bytes;
+    all_known = all_known && known && device.bandwidth > 0;
   }
   const auto answer = client.call({{"do", "devices"}, {"measure", !all_known}});
   list = with_worker_devices(std::move(list), answer.result);

@@ -78,7 +78,7 @@ class TestProtocol : public QObject {
     };
     QVERIFY(bad("nonsense", "input", "JSON"));
     QVERIFY(bad("[1,2]", "input", "object"));
-    QVERIFY(bad("\xff\xfe{}", "input", "JSON"));
+    QVERIFY(bad("\xff\xfe{}", "input", "UTF-8"));
     QVERIFY(bad(R"({"id":1,"id":1,"do":"devices"})", "input", "twice"));
     QVERIFY(bad(std::string(100000, '['), "input", "nested"));
     QVERIFY(bad(R"({"do":"devices"})", "input", "\"id\""));
