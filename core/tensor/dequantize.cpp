@@ -5,23 +5,14 @@
 
 #include "core/base/error.h"
 #include "core/base/float8.h"
-#include "core/base/half.h"
+#include "core/tensor/block_bytes.h"
 #include "core/tensor/block_decoders.h"
 #include "core/tensor/dtype.h"
 
 namespace intarsia {
 namespace {
 
-using Block = const std::uint8_t*;
-
-template <typename T>
-T load(Block bytes) {
-  T value;
-  std::memcpy(&value, bytes, sizeof(T));
-  return value;
-}
-
-float load_half(Block bytes) { return half_to_float(load<std::uint16_t>(bytes)); }
+using block_decoders::Block, block_decoders::load, block_decoders::load_half;
 
 void decode_q8_0(Block b, float* out) {
   const float d = load_half(b);

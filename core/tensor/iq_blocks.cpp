@@ -1,25 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Blocks of 256 weights whose codes name 8 or 4 values at once.
 #include <bit>
-#include <cstring>
 
 #include "core/base/half.h"
+#include "core/tensor/block_bytes.h"
 #include "core/tensor/block_decoders.h"
 #include "core/tensor/iq_grids.h"
 
 namespace intarsia::block_decoders {
 namespace {
-
-using Block = const std::uint8_t*;
-
-template <typename T>
-T load(Block bytes) {
-  T value;
-  std::memcpy(&value, bytes, sizeof(T));
-  return value;
-}
-
-float load_half(Block bytes) { return half_to_float(load<std::uint16_t>(bytes)); }
 
 // Seven stored signs; the eighth makes their number even.
 unsigned eight_signs(unsigned seven) { return seven | unsigned(std::popcount(seven) & 1) << 7; }

@@ -1,25 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Blocks whose codes name one value each: by a table, in three levels, or as tiny floating-point numbers.
 #include <bit>
-#include <cstring>
 
 #include "core/base/float8.h"
-#include "core/base/half.h"
+#include "core/tensor/block_bytes.h"
 #include "core/tensor/block_decoders.h"
 
 namespace intarsia::block_decoders {
 namespace {
-
-using Block = const std::uint8_t*;
-
-template <typename T>
-T load(Block bytes) {
-  T value;
-  std::memcpy(&value, bytes, sizeof(T));
-  return value;
-}
-
-float load_half(Block bytes) { return half_to_float(load<std::uint16_t>(bytes)); }
 
 constexpr float iq4_values[] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
 // E2M1, doubled: its scales are halved.
