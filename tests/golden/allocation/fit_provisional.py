@@ -14,6 +14,8 @@ import re
 
 import numpy as np
 
+from rank_correlation import spearman
+
 ROLES = ["q", "k", "v", "o", "gate", "up", "down"]
 # The first two blocks and the last are unlike the rest in every model; the others change slowly.
 KNOTS = [0, 1 / 31, 1 / 8, 1 / 4, 3 / 8, 1 / 2, 5 / 8, 3 / 4, 7 / 8, 30 / 31, 1]
@@ -75,19 +77,12 @@ def fit(models):
     return profile - shift, solution[size:] + shift
 
 
-def ranks(values):
-    order = np.argsort(values)
-    result = np.empty(len(values))
-    result[order] = np.arange(len(values))
-    return result
-
-
 def judge(profile, model):
     layers, blocks, _ = model
     predicted = np.array([profile[role] @ weights(depth_of(block, blocks)) for role, block, _ in layers])
     actual = np.array([value for _, _, value in layers])
     error = predicted - actual
-    return np.corrcoef(ranks(predicted), ranks(actual))[0, 1], np.std(error)
+    return spearman(predicted, actual), np.std(error)
 
 
 def main():

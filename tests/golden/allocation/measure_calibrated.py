@@ -16,17 +16,7 @@ import subprocess
 import sys
 import tempfile
 
-
-def ranks(values):
-    order = sorted(range(len(values)), key=values.__getitem__)
-    result = [0] * len(values)
-    for rank, index in enumerate(order):
-        result[index] = rank
-    return result
-
-
-def spearman(a, b):
-    return statistics.correlation(ranks(a), ranks(b))
+from rank_correlation import spearman
 
 
 def run(*command):

@@ -8,21 +8,10 @@ import json
 import math
 import sys
 
+from rank_correlation import spearman
+
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 460, 70, 20, 48, 60
 LOW, HIGH = 0.03, 20  # nats, both axes
-
-
-def ranks(values):
-    order = sorted(range(len(values)), key=values.__getitem__)
-    result = [0] * len(values)
-    for rank, index in enumerate(order):
-        result[index] = rank
-    return result
-
-
-def spearman(xs, ys):
-    n = len(xs)
-    return 1 - 6 * sum((a - b) ** 2 for a, b in zip(ranks(xs), ranks(ys))) / (n * (n * n - 1))
 
 
 def x_of(value):
