@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <cstdlib>
-#include <exception>
 
 #include "core/base/error.h"
 #include "core/checkpoint/block_tensors.h"
@@ -17,29 +16,22 @@ namespace fs = std::filesystem;
 
 class GgufCheckpoint : public MappedCheckpoint {
  public:
-  GgufCheckpoint(const fs::path& path, const Gguf& gguf, ModelConfig config, std::vector<MappedFile> files,
+  GgufCheckpoint(const fs::path& path, std::uint32_t version, ModelConfig config, std::vector<MappedFile> files,
                  std::vector<StoredTensor> tensors)
-      : MappedCheckpoint(path, "GGUF v" + std::to_string(gguf.version()), std::move(config), std::move(files),
-                         std::move(tensors)) {
-    try { // planning and quantizing need no tokenizer: what is wrong with it is said when it is asked for
-      if (gguf.has("tokenizer.ggml.model") && gguf.string("tokenizer.ggml.model") != "no_vocab")
-        tokenizer_ = gguf_tokenizer(gguf);
-      else if (has_tokenizer(path.parent_path()))
-        tokenizer_ = read_tokenizer(path.parent_path());
-      if (tokenizer_) check_vocabulary(*tokenizer_, this->config());
-    } catch (const Error&) {
-      problem_ = std::current_exception();
-    }
-  }
+      : MappedCheckpoint(path, "GGUF v" + std::to_string(version), std::move(config), std::move(files),
+                         std::move(tensors)) {}
 
+  // Read when it is asked for: planning and quantizing need none, and it takes some 10 MB.
   std::optional<TokenizerSpec> tokenizer() const override {
-    if (problem_) std::rethrow_exception(problem_);
-    return tokenizer_;
+    const Gguf gguf = open_gguf_parts(path()).gguf;
+    std::optional<TokenizerSpec> tokenizer;
+    if (gguf.has("tokenizer.ggml.model") && gguf.string("tokenizer.ggml.model") != "no_vocab")
+      tokenizer = gguf_tokenizer(gguf);
+    else if (has_tokenizer(path().parent_path()))
+      tokenizer = read_tokenizer(path().parent_path());
+    if (tokenizer) check_vocabulary(*tokenizer, config());
+    return tokenizer;
   }
-
- private:
-  std::optional<TokenizerSpec> tokenizer_;
-  std::exception_ptr problem_;
 };
 
 std::string model_tensor(std::string_view name) {
@@ -144,7 +136,7 @@ std::unique_ptr<Checkpoint> open_gguf_file(const fs::path& path) {
     names.add(tensor, files[tensor.file].path().string(), tensors);
   for (const auto& [name, type] : gguf.unread_tensors()) names.refuse_if_needed(name, type);
   if (tensors.empty()) throw input_error(path.string() + ": holds a vocabulary but no weights");
-  return std::make_unique<GgufCheckpoint>(path, gguf, std::move(config), std::move(files),
+  return std::make_unique<GgufCheckpoint>(path, gguf.version(), std::move(config), std::move(files),
                                           std::move(tensors));
 }
 
