@@ -22,45 +22,64 @@ constexpr std::size_t most_rows = 64;
 constexpr unsigned most_byte_width = 8; // of a code that a byte shuffle looks up
 constexpr std::int32_t scalar_offset = 32'768, scalar_largest = 32'767;
 // 12 bits: sums of 2 x 2047 x 127 a step of 32 columns fit 32 bits up to 132,000 columns.
-constexpr std::int32_t pair_largest = 2047;
+constexpr std::int32_t pair_offset = 2048, pair_largest = 2047;
 
-// A quantizer's codebook in integers of `unit`.
+// A quantizer's codebook in integers of `unit`: the table of its kind.
 struct RowTable {
   float unit = 0;
   unsigned width = 0;
-  vnni::ScalarTable first{}, second{}; // of pairs: the second of each
-  std::vector<std::uint32_t> pairs;    // codes of more than 8 bits
+  vnni::ScalarTable scalars{};
+  vnni::ShortPairTable short_pairs{};
+  std::vector<std::uint32_t> pairs; // codes of more than 8 bits
 };
 
 std::int32_t to_integer(float value, float unit) { return std::int32_t(std::lrint(value / unit)); }
 
-// Of values book[0], book[stride] ….
-vnni::ScalarTable byte_table(std::span<const float> book, std::size_t stride, unsigned width, float unit) {
+vnni::ScalarTable scalar_table(std::span<const float> book, unsigned width, float unit) {
   vnni::ScalarTable table{width, {}, {}};
   for (std::size_t i = 0; i < 256; ++i) {
-    const auto value = std::uint32_t(to_integer(book[i % (1u << width) * stride], unit) + scalar_offset);
+    const auto value = std::uint32_t(to_integer(book[i % book.size()], unit) + scalar_offset);
     table.low[i] = std::uint8_t(value & 255);
     table.high[i] = std::uint8_t(value >> 8);
   }
   return table;
 }
 
+vnni::ShortPairTable short_pair_table(std::span<const float> book, unsigned width, float unit) {
+  vnni::ShortPairTable table{width, {}, {}, {}};
+  for (std::size_t i = 0; i < 256; ++i) {
+    const std::size_t at = 2 * i % book.size();
+    const auto first = std::uint32_t(to_integer(book[at], unit) + pair_offset);
+    const auto second = std::uint32_t(to_integer(book[at + 1], unit) + pair_offset);
+    table.first_low[i] = std::uint8_t(first & 255);
+    table.second_low[i] = std::uint8_t(second & 255);
+    table.high[i] = std::uint8_t(first >> 8 | second >> 8 << 4);
+  }
+  return table;
+}
+
+std::vector<std::uint32_t> pair_table(std::span<const float> book, float unit) {
+  std::vector<std::uint32_t> pairs;
+  for (std::size_t i = 0; i < book.size(); i += 2)
+    pairs.push_back(std::uint32_t(to_integer(book[i], unit) & 0xFFFF) |
+                    std::uint32_t(to_integer(book[i + 1], unit)) << 16);
+  return pairs;
+}
+
 RowTable make_table(QuantizerId id) {
   const auto book = quantizer(id).codebook();
-  const std::size_t length = id.family == QuantizerFamily::vq ? 2 : 1;
+  const bool scalar = id.family == QuantizerFamily::nuq;
   float largest = 0;
   for (const float value : book) largest = std::max(largest, std::fabs(value));
   RowTable table;
-  table.width = unsigned(std::bit_width(book.size() / length) - 1);
-  table.unit = largest / float(table.width <= most_byte_width ? scalar_largest : pair_largest);
-  if (table.width <= most_byte_width) {
-    table.first = byte_table(book, length, table.width, table.unit);
-    if (length == 2) table.second = byte_table(book.subspan(1), length, table.width, table.unit);
-    return table;
-  }
-  for (std::size_t i = 0; i < book.size(); i += 2)
-    table.pairs.push_back(std::uint32_t(to_integer(book[i], table.unit) & 0xFFFF) |
-                          std::uint32_t(to_integer(book[i + 1], table.unit)) << 16);
+  table.width = unsigned(std::bit_width(book.size() / (scalar ? 1 : 2)) - 1);
+  table.unit = largest / float(scalar ? scalar_largest : pair_largest);
+  if (scalar)
+    table.scalars = scalar_table(book, table.width, table.unit);
+  else if (table.width <= most_byte_width)
+    table.short_pairs = short_pair_table(book, table.width, table.unit);
+  else
+    table.pairs = pair_table(book, table.unit);
   return table;
 }
 
@@ -89,20 +108,19 @@ void row_sums(const RowTable& table, const QuantizedLinear& layer, const std::by
   if (table.width > most_byte_width)
     return vnni::pair_rows({table.width, table.pairs}, codes, row_bytes, count, layer.shape.columns, values,
                            sums);
-  const std::int64_t less = std::int64_t(scalar_offset) * x.sum(input, 0, x.columns / 64);
+  std::int64_t offset = scalar_offset;
   if (layer.quantizer.family == QuantizerFamily::nuq) {
-    vnni::scalar_rows(table.first, codes, row_bytes, count, layer.shape.columns, values, sums);
+    vnni::scalar_rows(table.scalars, codes, row_bytes, count, layer.shape.columns, values, sums);
   } else {
+    offset = pair_offset;
     thread_local std::vector<std::int8_t> even, odd;
     const std::size_t pairs = (x.columns + 127) / 128 * 64;
     even.resize(pairs);
     odd.resize(pairs);
     vnni::split_pairs(values, x.columns, even.data(), odd.data());
-    std::int64_t seconds[most_rows];
-    vnni::scalar_rows(table.first, codes, row_bytes, count, pairs, even.data(), sums);
-    vnni::scalar_rows(table.second, codes, row_bytes, count, pairs, odd.data(), seconds);
-    for (std::size_t row = 0; row < count; ++row) sums[row] += seconds[row];
+    vnni::short_pair_rows(table.short_pairs, codes, row_bytes, count, pairs, even.data(), odd.data(), sums);
   }
+  const std::int64_t less = offset * x.sum(input, 0, x.columns / 64);
   for (std::size_t row = 0; row < count; ++row) sums[row] -= less;
 }
 

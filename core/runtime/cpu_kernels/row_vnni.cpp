@@ -63,6 +63,25 @@ Cut cut_dwords(unsigned width) {
   return cut;
 }
 
+// Where a table has several vectors of 64 entries: which of them each index is in. Made once for all tables
+// that an index is looked up in; merging lookups of one vector each takes less of the shuffle port than
+// vpermi2b.
+template <unsigned vectors>
+struct TableParts {
+  __mmask64 of[vectors];
+  explicit TableParts(Vector index) {
+    if constexpr (vectors == 1) return;
+    const __mmask64 bit6 = _mm512_movepi8_mask(_mm512_add_epi8(index, index));
+    of[vectors == 2 ? 1 : 0] = bit6;
+    if constexpr (vectors == 4) {
+      const __mmask64 bit7 = _mm512_movepi8_mask(index);
+      of[1] = _kandn_mask64(bit7, bit6);
+      of[2] = _kandn_mask64(bit6, bit7);
+      of[3] = _kand_mask64(bit7, bit6);
+    }
+  }
+};
+
 // Byte tables of 64, 128 or 256 entries.
 template <unsigned vectors>
 struct ByteLookup {
@@ -70,13 +89,11 @@ struct ByteLookup {
   explicit ByteLookup(const std::uint8_t* entries) {
     for (unsigned i = 0; i < vectors; ++i) table[i] = load(entries + 64 * i);
   }
-  Vector operator()(Vector index) const {
-    if constexpr (vectors == 1) return _mm512_permutexvar_epi8(index, table[0]);
-    if constexpr (vectors == 2) return _mm512_permutex2var_epi8(table[0], index, table[1]);
-    if constexpr (vectors == 4)
-      return _mm512_mask_mov_epi8(_mm512_permutex2var_epi8(table[0], index, table[1]),
-                                  _mm512_movepi8_mask(index),
-                                  _mm512_permutex2var_epi8(table[2], index, table[3]));
+  Vector operator()(Vector index, const TableParts<vectors>& parts) const {
+    Vector found = _mm512_permutexvar_epi8(index, table[0]);
+    for (unsigned i = 1; i < vectors; ++i)
+      found = _mm512_mask_permutexvar_epi8(found, parts.of[i], index, table[i]);
+    return found;
   }
 };
 
@@ -97,8 +114,9 @@ void scalar_tile(const ScalarTable& table, const Cut& cut, const std::byte* code
       prefetch(from, R * row_bytes);
       const Vector raw = load_part(from, left);
       const Vector index = _mm512_multishift_epi64_epi8(shifts, _mm512_permutexvar_epi8(bytes, raw));
-      lows[r] = _mm512_dpbusd_epi32(lows[r], low(index), activations);
-      highs[r] = _mm512_dpbusd_epi32(highs[r], high(index), activations);
+      const TableParts<vectors> parts(index);
+      lows[r] = _mm512_dpbusd_epi32(lows[r], low(index, parts), activations);
+      highs[r] = _mm512_dpbusd_epi32(highs[r], high(index, parts), activations);
     }
   }
   for (std::size_t r = 0; r < R; ++r)
@@ -114,6 +132,51 @@ void scalar_rows_of(const ScalarTable& table, const std::byte* codes, std::size_
     scalar_tile<vectors, rows_together>(table, cut, codes + r * row_bytes, row_bytes, columns, x, sums + r);
   for (; r < count; ++r)
     scalar_tile<vectors, 1>(table, cut, codes + r * row_bytes, row_bytes, columns, x, sums + r);
+}
+
+template <unsigned vectors, std::size_t R>
+void short_pair_tile(const ShortPairTable& table, const Cut& cut, const std::byte* codes,
+                     std::size_t row_bytes, std::size_t pairs, const std::int8_t* even,
+                     const std::int8_t* odd, std::int64_t* sums) {
+  const ByteLookup<vectors> first(table.first_low), second(table.second_low), high(table.high);
+  const Vector bytes = load(cut.bytes), shifts = load(cut.shifts), nibble = _mm512_set1_epi8(15);
+  Vector lows[R], highs[R];
+  for (std::size_t r = 0; r < R; ++r) lows[r] = highs[r] = _mm512_setzero_si512();
+  std::size_t at = 0;
+  for (std::size_t pair = 0; pair < pairs; pair += 64, at += 8 * table.width) {
+    const Vector evens = _mm512_loadu_si512(even + pair), odds = _mm512_loadu_si512(odd + pair);
+    const std::size_t left = std::min<std::size_t>(8 * table.width, row_bytes - at);
+#pragma GCC unroll 2
+    for (std::size_t r = 0; r < R; ++r) {
+      const std::byte* from = codes + r * row_bytes + at;
+      prefetch(from, R * row_bytes);
+      Vector index = load_part(from, left);
+      if constexpr (vectors < 4) // whole bytes are their own codes
+        index = _mm512_multishift_epi64_epi8(shifts, _mm512_permutexvar_epi8(bytes, index));
+      const TableParts<vectors> parts(index);
+      lows[r] = _mm512_dpbusd_epi32(lows[r], first(index, parts), evens);
+      lows[r] = _mm512_dpbusd_epi32(lows[r], second(index, parts), odds);
+      const Vector both = high(index, parts);
+      highs[r] = _mm512_dpbusd_epi32(highs[r], _mm512_and_si512(both, nibble), evens);
+      highs[r] = _mm512_dpbusd_epi32(highs[r], _mm512_and_si512(_mm512_srli_epi16(both, 4), nibble), odds);
+    }
+  }
+  for (std::size_t r = 0; r < R; ++r)
+    sums[r] = 256 * std::int64_t(_mm512_reduce_add_epi32(highs[r])) + _mm512_reduce_add_epi32(lows[r]);
+}
+
+template <unsigned vectors>
+void short_pair_rows_of(const ShortPairTable& table, const std::byte* codes, std::size_t row_bytes,
+                        std::size_t count, std::size_t pairs, const std::int8_t* even, const std::int8_t* odd,
+                        std::int64_t* sums) {
+  constexpr std::size_t together = 2; // three tables of four vectors leave no registers for more
+  const Cut cut = cut_bytes(table.width);
+  std::size_t r = 0;
+  for (; r + together <= count; r += together)
+    short_pair_tile<vectors, together>(table, cut, codes + r * row_bytes, row_bytes, pairs, even, odd,
+                                       sums + r);
+  for (; r < count; ++r)
+    short_pair_tile<vectors, 1>(table, cut, codes + r * row_bytes, row_bytes, pairs, even, odd, sums + r);
 }
 
 template <std::size_t R>
@@ -149,6 +212,14 @@ void scalar_rows(const ScalarTable& table, const std::byte* codes, std::size_t r
   if (table.width <= 6) return scalar_rows_of<1>(table, codes, row_bytes, count, columns, x, sums);
   if (table.width == 7) return scalar_rows_of<2>(table, codes, row_bytes, count, columns, x, sums);
   scalar_rows_of<4>(table, codes, row_bytes, count, columns, x, sums);
+}
+
+void short_pair_rows(const ShortPairTable& table, const std::byte* codes, std::size_t row_bytes,
+                     std::size_t count, std::size_t pairs, const std::int8_t* even, const std::int8_t* odd,
+                     std::int64_t* sums) {
+  if (table.width <= 6) return short_pair_rows_of<1>(table, codes, row_bytes, count, pairs, even, odd, sums);
+  if (table.width == 7) return short_pair_rows_of<2>(table, codes, row_bytes, count, pairs, even, odd, sums);
+  short_pair_rows_of<4>(table, codes, row_bytes, count, pairs, even, odd, sums);
 }
 
 void split_pairs(const std::int8_t* x, std::size_t columns, std::int8_t* even, std::int8_t* odd) {
