@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Byte-pair encoding by a list of merges (tokenizers, models/bpe).
+#include <algorithm>
+#include <numeric>
 #include <optional>
+#include <tuple>
 
 #include "core/base/error.h"
 #include "core/text/merge_symbols.h"
@@ -15,7 +18,9 @@ class BpeModel : public TokenModel {
   BpeModel(const TokenizerSpec& spec, const Vocabulary& vocabulary)
       : spec_(spec)
       , vocabulary_(vocabulary) {
+    merges_.reserve(spec.merges.size());
     for (std::size_t rank = 0; rank < spec.merges.size(); ++rank) read_merge(rank);
+    sort_merges();
   }
 
   void encode(std::string_view piece, std::vector<int>& ids) const override {
@@ -23,17 +28,18 @@ class BpeModel : public TokenModel {
       if (const int id = vocabulary_.find(piece); id >= 0) return ids.push_back(id);
     std::vector<Symbol> symbols = symbols_of(piece);
     merge_symbols(symbols, [this](const Symbol& left, const Symbol& right) -> std::optional<Merge> {
-      const auto found = merges_.find(pair_key(left.id, right.id));
-      if (found == merges_.end()) return std::nullopt;
-      return found->second;
+      const PairMerge* found = find(left.id, right.id);
+      return found ? std::optional<Merge>({double(found->rank), found->merged}) : std::nullopt;
     });
     for (const Symbol& symbol : symbols) ids.push_back(symbol.id);
   }
 
  private:
-  static std::uint64_t pair_key(int left, int right) {
-    return (std::uint64_t(std::uint32_t(left)) << 32) | std::uint32_t(right);
-  }
+  // A flat table: a map of 100,000 pairs takes three times the memory.
+  struct PairMerge {
+    int left, right, merged; // token ids
+    std::uint32_t rank;
+  };
 
   void read_merge(std::size_t rank) {
     const auto& [left, right] = spec_.merges[rank];
@@ -44,7 +50,26 @@ class BpeModel : public TokenModel {
     if (left_id < 0 || right_id < 0 || merged < 0)
       throw input_error(spec_.origin + ": merge \"" + left + " " + right +
                         "\" is of tokens not in the vocabulary");
-    merges_.emplace(pair_key(left_id, right_id), Merge{double(rank), merged});
+    merges_.push_back({left_id, right_id, merged, std::uint32_t(rank)});
+  }
+
+  // By the left token, then the right one; of a pair that stands twice the first counts.
+  void sort_merges() {
+    std::sort(merges_.begin(), merges_.end(), [](const PairMerge& a, const PairMerge& b) {
+      return std::tie(a.left, a.right, a.rank) < std::tie(b.left, b.right, b.rank);
+    });
+    of_left_.assign(spec_.tokens.size() + 1, 0);
+    for (const PairMerge& merge : merges_) ++of_left_[std::size_t(merge.left) + 1];
+    std::partial_sum(of_left_.begin(), of_left_.end(), of_left_.begin());
+  }
+
+  const PairMerge* find(int left, int right) const {
+    if (left < 0) return nullptr;
+    const auto begin = merges_.begin() + of_left_[std::size_t(left)];
+    const auto end = merges_.begin() + of_left_[std::size_t(left) + 1];
+    const auto found = std::lower_bound(
+        begin, end, right, [](const PairMerge& merge, int token) { return merge.right < token; });
+    return found != end && found->right == right ? &*found : nullptr;
   }
 
   // Every character as a symbol; an unknown one as its bytes, as the unknown token, or not at all.
@@ -89,7 +114,8 @@ class BpeModel : public TokenModel {
 
   const TokenizerSpec& spec_;
   const Vocabulary& vocabulary_;
-  std::unordered_map<std::uint64_t, Merge> merges_;
+  std::vector<PairMerge> merges_;
+  std::vector<std::uint32_t> of_left_; // where each left token's merges begin
 };
 
 } // namespace

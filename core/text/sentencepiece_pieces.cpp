@@ -10,8 +10,9 @@ namespace intarsia {
 SentencePieces::SentencePieces(const TokenizerSpec& spec, const Vocabulary& vocabulary)
     : spec_(spec)
     , vocabulary_(vocabulary) {
-  for (const auto& [token, id] : vocabulary.tokens())
-    if (is_user_defined(id)) longest_user_defined_ = std::max(longest_user_defined_, token.size());
+  for (const int id : vocabulary.ids())
+    if (is_user_defined(id))
+      longest_user_defined_ = std::max(longest_user_defined_, spec.tokens[std::size_t(id)].size());
 }
 
 int SentencePieces::find(std::string_view text) const {

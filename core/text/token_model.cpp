@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/text/token_model.h"
 
+#include <algorithm>
+#include <bit>
 #include <charconv>
+#include <functional>
+#include <iterator>
 
 namespace intarsia {
 
@@ -12,22 +16,35 @@ int byte_of_token(std::string_view token) {
   return error == std::errc() && end == token.data() + 5 ? byte : -1;
 }
 
-Vocabulary::Vocabulary(const TokenizerSpec& spec) {
+Vocabulary::Vocabulary(const TokenizerSpec& spec)
+    : spec_(spec)
+    , slots_(std::bit_ceil(2 * spec.tokens.size() + 1), -1) {
   byte_tokens_.fill(-1);
-  ids_.reserve(spec.tokens.size());
   for (std::size_t id = 0; id < spec.tokens.size(); ++id) {
     const std::string& token = spec.tokens[id];
     if (token.empty()) continue; // a hole in the numbering
     if (!spec.outside_model.empty() && spec.outside_model[id]) continue;
-    ids_.emplace(token, int(id)); // of twins the first counts
+    std::int32_t& slot = slots_[slot_of(token)];
+    if (slot < 0) slot = std::int32_t(id); // of twins the first counts
     if (const int byte = byte_of_token(token); byte >= 0 && byte_tokens_[std::size_t(byte)] < 0)
       byte_tokens_[std::size_t(byte)] = int(id);
   }
 }
 
-int Vocabulary::find(std::string_view token) const {
-  const auto found = ids_.find(token);
-  return found == ids_.end() ? -1 : found->second;
+std::size_t Vocabulary::slot_of(std::string_view token) const {
+  std::size_t slot = std::hash<std::string_view>()(token) & (slots_.size() - 1);
+  while (slots_[slot] >= 0 && spec_.tokens[std::size_t(slots_[slot])] != token)
+    slot = (slot + 1) & (slots_.size() - 1);
+  return slot;
+}
+
+int Vocabulary::find(std::string_view token) const { return slots_[slot_of(token)]; }
+
+std::vector<int> Vocabulary::ids() const {
+  std::vector<int> ids;
+  std::copy_if(slots_.begin(), slots_.end(), std::back_inserter(ids), [](int id) { return id >= 0; });
+  std::sort(ids.begin(), ids.end());
+  return ids;
 }
 
 bool Vocabulary::append_bytes(std::string_view text, std::vector<int>& ids) const {

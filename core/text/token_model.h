@@ -3,10 +3,10 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "core/text/tokenizer.h"
@@ -22,10 +22,15 @@ class Vocabulary {
   int byte_token(unsigned char byte) const { return byte_tokens_[byte]; }
   // Appends the byte tokens of a text. False, and nothing appended, when one is missing.
   bool append_bytes(std::string_view text, std::vector<int>& ids) const;
-  const std::unordered_map<std::string_view, int>& tokens() const { return ids_; }
+  // The ids of all of them, in order.
+  std::vector<int> ids() const;
 
  private:
-  std::unordered_map<std::string_view, int> ids_;
+  std::size_t slot_of(std::string_view token) const; // its own, or the empty one that it would take
+
+  const TokenizerSpec& spec_;
+  // Open addressing over the spec's tokens: -1, or an id. A map of views takes six times the memory.
+  std::vector<std::int32_t> slots_;
   std::array<int, 256> byte_tokens_{};
 };
 

@@ -47,7 +47,8 @@ class UnigramModel : public TokenModel {
       , pieces_(spec, vocabulary)
       , sentencepiece_(sentencepiece) {
     Score least = std::numeric_limits<Score>::max(), most = std::numeric_limits<Score>::lowest();
-    for (const auto& [token, id] : vocabulary.tokens()) {
+    for (const int id : vocabulary.ids()) {
+      const std::string& token = spec.tokens[std::size_t(id)];
       const bool usable = !sentencepiece || (pieces_.find(token) >= 0 && !pieces_.is_unused(id));
       if (usable) index_.add(token, id);
       if (sentencepiece && pieces_.find(token) >= 0 && (pieces_.is_unused(id) || pieces_.is_user_defined(id)))
