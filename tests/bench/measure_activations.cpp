@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What int8 activations cost: KL divergence of the next-token distribution from the same quantized model with
 // f32 activations, for one int8 and for two, and beside it that of the quantized weights from the original's.
-//   measure_activations MODEL TEXT TOKENS ID …     (quantized without calibration)
+//   measure_activations TEXT TOKENS MODEL QUANTIZED …
 #include <cmath>
 #include <cstdlib>
 #include <fmt/format.h>
@@ -9,8 +9,6 @@
 
 #include "core/artifact/open_model.h"
 #include "core/base/mapped_file.h"
-#include "core/base/random.h"
-#include "core/palette/quantized_linear.h"
 #include "core/runtime/backend.h"
 
 using namespace intarsia;
@@ -48,30 +46,23 @@ double divergence(LanguageModel& reference, LanguageModel& model, std::span<cons
 } // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 5) return fmt::print(stderr, "usage: measure_activations MODEL TEXT TOKENS ID …\n"), 2;
-  const OpenedModel opened = open_model(argv[1]);
-  if (!opened.tokenizer) return fmt::print(stderr, "{} has no tokenizer\n", argv[1]), 1;
-  std::vector<int> tokens = opened.tokenizer->encode(read_text_file(argv[2]));
-  tokens.resize(std::min(tokens.size(), std::size_t(std::atoi(argv[3]))));
-  const auto loaded = [&](std::size_t terms) {
+  if (argc < 5) return fmt::print(stderr, "usage: measure_activations TEXT TOKENS MODEL QUANTIZED …\n"), 2;
+  const OpenedModel opened = open_model(argv[3]);
+  if (!opened.tokenizer) return fmt::print(stderr, "{} has no tokenizer\n", argv[3]), 1;
+  std::vector<int> tokens = opened.tokenizer->encode(read_text_file(argv[1]));
+  tokens.resize(std::min(tokens.size(), std::size_t(std::atoi(argv[2]))));
+  const auto load = [](const OpenedModel& model, std::size_t terms) {
     CpuOptions options{.half_precision_cache = true, .half_precision_weights = true};
     options.activation_terms = terms;
-    return load_on_cpu(opened.weights(), options, {});
+    return load_on_cpu(model.weights(), options, {});
   };
-  const auto original = loaded(0), exact = loaded(0), one = loaded(1), two = loaded(2);
-  fmt::print("{} tokens; KL in nats per token\n{:<12} {:>12} {:>12} {:>12}\n", tokens.size(), "quantizer",
+  const auto original = load(opened, 0);
+  fmt::print("{} tokens; KL in nats per token\n{:<20} {:>12} {:>12} {:>12}\n", tokens.size(), "model",
              "one int8", "two int8", "the weights");
   for (int i = 4; i < argc; ++i) {
-    for (const LinearLayer& layer : opened.graph().linears) {
-      std::vector<float> weights(layer.weights());
-      opened.checkpoint->read_rows(layer.name + ".weight", 0, layer.d_out, weights);
-      const auto rotation = std::make_shared<const Rotation>(layer.d_in, seed_for(1, layer.input));
-      const QuantizedLinear coded = quantize_linear(weights, {layer.d_out, layer.d_in},
-                                                    parse_quantizer_id(argv[i]), rotation, layer.name, {});
-      for (LanguageModel* model : {exact.get(), one.get(), two.get()})
-        model->replace_linear(layer.name, coded);
-    }
-    fmt::print("{:<12} {:>12.5f} {:>12.6f} {:>12.4f}\n", argv[i], divergence(*exact, *one, tokens),
+    const OpenedModel quantized = open_model(argv[i]);
+    const auto exact = load(quantized, 0), one = load(quantized, 1), two = load(quantized, 2);
+    fmt::print("{:<20} {:>12.5f} {:>12.6f} {:>12.4f}\n", argv[i], divergence(*exact, *one, tokens),
                divergence(*exact, *two, tokens), divergence(*original, *exact, tokens));
   }
   return 0;
