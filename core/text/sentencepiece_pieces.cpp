@@ -30,9 +30,11 @@ SentencePieces::Start SentencePieces::start_at(std::string_view text) const {
   return {length, find(text.substr(0, length)), false};
 }
 
-void SentencePieces::put_out_unknown(std::string_view text, bool after_unknown, std::vector<int>& ids) const {
-  if (spec_.byte_fallback && vocabulary_.append_bytes(text, ids)) return;
-  if (spec_.unknown >= 0 && !(after_unknown && spec_.fuse_unknown)) ids.push_back(spec_.unknown);
+bool SentencePieces::put_out_unknown(std::string_view text, bool after_unknown, std::vector<int>& ids) const {
+  if (spec_.byte_fallback && vocabulary_.append_bytes(text, ids)) return true;
+  if (spec_.unknown < 0) return false;
+  if (!(after_unknown && spec_.fuse_unknown)) ids.push_back(spec_.unknown);
+  return true;
 }
 
 } // namespace intarsia

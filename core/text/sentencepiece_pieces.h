@@ -26,8 +26,8 @@ class SentencePieces {
   };
   Start start_at(std::string_view text) const;
 
-  // Bytes, or the unknown token unless the one before is it already.
-  void put_out_unknown(std::string_view text, bool after_unknown, std::vector<int>& ids) const;
+  // Bytes, or the unknown token unless the one before is it already. False where the vocabulary has neither.
+  bool put_out_unknown(std::string_view text, bool after_unknown, std::vector<int>& ids) const;
 
  private:
   TokenType type(int id) const {

@@ -74,12 +74,12 @@ class UnigramModel : public TokenModel {
       if (id >= 0) {
         ids.push_back(id);
       } else {
-        if (!sentencepiece_ && spec_.unknown < 0 && !spec_.byte_fallback)
+        // tokenizers joins unknown neighbours before it looks for their bytes; the result is the same.
+        const bool known = pieces_.put_out_unknown(piece, after_unknown, ids);
+        if (!known && !sentencepiece_)
           throw input_error(spec_.origin +
                             ": the text has characters that the vocabulary does not have, and the "
                             "model has no unknown token (\"unk_id\") for them");
-        // tokenizers joins unknown neighbours before it looks for their bytes; the result is the same.
-        pieces_.put_out_unknown(piece, after_unknown, ids);
       }
       after_unknown = id < 0;
     }

@@ -179,6 +179,21 @@ class TestTokenizer : public QObject {
     QVERIFY(test::error_of([&] { make_tokenizer(spec); }).find("no valid regex") != std::string::npos);
   }
 
+  // As in tokenizers: nothing of a text is left out unsaid.
+  void unigram_without_an_unknown_token_refuses_what_it_lacks() {
+    TokenizerSpec spec;
+    spec.model = TokenModelKind::unigram;
+    spec.tokens = {"a"};
+    spec.scores = {0};
+    spec.origin = "tokenizer.json";
+    for (const bool byte_fallback : {false, true}) { // there is no byte token to fall back to
+      spec.byte_fallback = byte_fallback;
+      const auto tokenizer = make_tokenizer(spec);
+      QVERIFY(tokenizer->encode("aa") == (std::vector<int>{0, 0}));
+      QVERIFY(test::error_of([&] { tokenizer->encode("ab"); }).find("unk_id") != std::string::npos);
+    }
+  }
+
   void added_tokens_of_the_configuration_keep_their_flags() {
     QTemporaryDir dir;
     const std::filesystem::path folder = dir.path().toStdString();
