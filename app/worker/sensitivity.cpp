@@ -14,8 +14,15 @@ JobResult run(const JsonObject& json, JobContext& context) {
   const OpenedModel opened = open_model(request.path);
   require_in_vocabulary(request.tokens, opened.config().vocabulary, "the request: field \"tokens\"");
   const auto model = load_on_device(device, opened, context.control());
-  const Sensitivity result = estimate_sensitivity(*model, opened.weights(), opened.config().name,
-                                                  request.tokens, request.options, context.control());
+  OnEstimate on_estimate; // none: all at once, which is quicker
+  if (request.estimates)
+    on_estimate = [&](const Sensitivity& so_far) {
+      context.event({{"estimate", to_json(so_far)}});
+      return true; // who has enough of it cancels
+    };
+  const Sensitivity result =
+      estimate_sensitivity(*model, opened.weights(), opened.config().name, request.tokens, request.options,
+                           context.control(), on_estimate);
   return {{{"sensitivity", to_json(result)}}, {}};
 }
 

@@ -328,17 +328,20 @@ std::optional<Allocator::Range> Allocator::quick_latency_range() const {
   return range;
 }
 
-Allocator::MemoryScale Allocator::memory_scale(std::size_t context) const {
+Allocator::MemoryScale Allocator::memory_scale(std::size_t context, const Plan* plan) const {
   // Row scales take the same whatever the code.
   MemoryScale scale{impl_->fixed_bytes(context), impl_->table.weights / 8};
   std::vector<const Choice*> best(impl_->table.layers.size());
   for (const Choice& choice : impl_->table.choices) {
     const auto& members = impl_->table.groups[choice.group].members;
     if (members.size() > 1) continue;
+    const LinearLayer& layer = impl_->table.layers[members[0]];
+    if (plan && in_vocabulary(layer) && choice.quantizer != plan->quantizer_of(layer)) continue;
     const Choice*& high = best[members[0]];
     if (!high || choice.loss < high->loss) high = &choice;
   }
-  for (const Choice* choice : best) scale.at_zero += choice->bytes - choice->code_bits / 8;
+  for (const Choice* choice : best)
+    if (choice) scale.at_zero += choice->bytes - choice->code_bits / 8;
   return scale;
 }
 

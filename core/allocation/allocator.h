@@ -64,14 +64,14 @@ class Allocator {
   // The same without solving or fusing, so a little above it.
   std::optional<Range> quick_latency_range() const;
 
-  // Bytes of everything of a plan by the bits per weight of its linears, embedding and head being as good as
-  // they can be: at_zero + slope * bits.
+  // Bytes of everything of a plan by the bits per weight of its linears: at_zero + slope * bits. Embedding
+  // and head are those of `plan`, or without one as good as they can be.
   struct MemoryScale {
     double at_zero = 0, slope = 0;
     double bytes(double bits) const { return at_zero + slope * bits; }
     double bits(double bytes) const { return slope > 0 ? (bytes - at_zero) / slope : 0; }
   };
-  MemoryScale memory_scale(std::size_t context) const;
+  MemoryScale memory_scale(std::size_t context, const Plan* plan = nullptr) const;
 
   // Plans with one quantizer for all layers, by rising bits.
   std::vector<Plan> single_schemes(std::size_t context) const;

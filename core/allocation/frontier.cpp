@@ -9,7 +9,7 @@
 namespace intarsia {
 namespace {
 
-constexpr double min_bits = 1.5, max_bits = 8, floor_bits = 0.5;
+constexpr double floor_bits = 0.5;
 // Enough for a line to look at: what is lost is less than its width, and some problems take seconds to prove
 // more.
 constexpr double gap = 2e-3, time_limit = 0.5;
@@ -52,9 +52,12 @@ Frontier trace_frontier(Allocator& allocator, std::size_t points, std::size_t co
     }
     if (on_progress && ++solved % points_between_reports == 0) on_progress(frontier);
   };
+  // By bytes: a budget of bits per weight says nothing of embedding and head, which would stay as they are.
+  const Allocator::Range bytes = allocator.memory_range(context);
   for (std::size_t i = 0; i < points; ++i) {
     AllocationRequest request;
-    request.memory = BitsPerWeight{min_bits + (max_bits - min_bits) * double(i) / double(points - 1)};
+    const double part = double(i) / double(points - 1);
+    request.memory = MemoryBytes{std::uint64_t(std::ceil(bytes.low + (bytes.high - bytes.low) * part))};
     trace(frontier.memory, request);
   }
   if (const auto range = allocator.latency_range(control))

@@ -12,7 +12,7 @@ Sensitivity measure_sensitivity(const ExecutionTarget& target, const OpenedModel
   model.weights(); // refuses a bare config.json here
   if (target.in_worker())
     return sensitivity_in_worker(*target.worker(), target.device().id, path_of(model), text_tokens, options,
-                                 control);
+                                 control, events.on_estimate);
   const std::shared_ptr<LanguageModel> running = load(target, model, default_context(model), control);
   if (events.on_loaded) events.on_loaded(running);
   return estimate_sensitivity(*running, model.weights(), model.config().name, text_tokens, options, control,

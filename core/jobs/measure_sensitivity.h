@@ -12,10 +12,11 @@
 
 namespace intarsia {
 
-// Called from the job's thread, in this process only; both may be empty.
+// Called from the job's thread; both may be empty.
 struct SensitivityEvents {
-  std::function<void(std::shared_ptr<LanguageModel>)> on_loaded; // the original, which may be used further
-  std::function<bool(const Sensitivity& so_far)> on_estimate;    // false: it is good enough
+  std::function<void(std::shared_ptr<LanguageModel>)>
+      on_loaded; // the original, where it is loaded in this process: it may be used further
+  std::function<bool(const Sensitivity& so_far)> on_estimate; // false: it is good enough
 };
 
 // estimate_sensitivity() where the target is. Throws Error{input} for a model without weights.

@@ -14,10 +14,30 @@ constexpr const char* answer_name = "the worker's answer";
 
 Sensitivity sensitivity_in_worker(WorkerClient& client, const std::string& device,
                                   const std::filesystem::path& path, std::span<const int> text_tokens,
-                                  const SensitivityOptions& options, const JobControl& control) {
-  const SensitivityRequest request{
-      std::filesystem::absolute(path).string(), device, options, {text_tokens.begin(), text_tokens.end()}};
-  const auto answer = client.call(to_json(request), control);
+                                  const SensitivityOptions& options, const JobControl& control,
+                                  const OnEstimate& on_estimate) {
+  const SensitivityRequest request{std::filesystem::absolute(path).string(),
+                                   device,
+                                   options,
+                                   {text_tokens.begin(), text_tokens.end()},
+                                   bool(on_estimate)};
+  std::optional<Sensitivity> enough;
+  std::stop_source stop;
+  const std::stop_callback stopped_outside(control.stop, [&] { stop.request_stop(); });
+  const auto on_event = [&](const JsonObject& event) {
+    if (!on_estimate || enough || !event.has("estimate")) return;
+    Sensitivity so_far = parse_sensitivity(event["estimate"], answer_name);
+    if (on_estimate(so_far)) return;
+    enough = std::move(so_far);
+    stop.request_stop();
+  };
+  WorkerAnswer answer;
+  try {
+    answer = client.call(to_json(request), {control.progress, stop.get_token()}, on_event);
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::cancelled && enough && !control.stop.stop_requested()) return *enough;
+    throw;
+  }
   return parse_sensitivity(JsonObject(answer.result, answer_name)["sensitivity"], answer_name);
 }
 

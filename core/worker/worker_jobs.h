@@ -14,10 +14,12 @@
 namespace intarsia {
 
 // As estimate_sensitivity(), in a worker, on "cpu" or "cuda:N". `path` is the checkpoint's or the artifact's,
-// which the worker opens itself.
+// which the worker opens itself. Where `on_estimate` answers false the worker is stopped, and that estimate
+// is the result: its feedback factors are not known.
 Sensitivity sensitivity_in_worker(WorkerClient& client, const std::string& device,
                                   const std::filesystem::path& path, std::span<const int> text_tokens,
-                                  const SensitivityOptions& options, const JobControl& control);
+                                  const SensitivityOptions& options, const JobControl& control,
+                                  const OnEstimate& on_estimate = {});
 
 // The bytes of a GPU's memory that models, each with a sequence of so many tokens, will take at most, with
 // what CUDA takes beside them. Exact but for what CUDA loads later.

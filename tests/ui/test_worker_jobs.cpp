@@ -46,7 +46,8 @@ class TestWorkerJobs : public QObject, private test::WindowUnderTest {
   const SensitivityOptions few_texts{32, 64, 1};
   const Calibration short_text{CalibrateOn::own, {}, 1024};
 
-  Plan plan_; // that `quantized` was made by
+  Plan plan_;         // that `quantized` was made by
+  int estimates_ = 0; // on the way to the sensitivities
 
   QTemporaryDir dir_;
 
@@ -76,6 +77,8 @@ class TestWorkerJobs : public QObject, private test::WindowUnderTest {
     session_->planner().set_family(QuantizerFamily::half_tcq, false);
     session_->sensitivities().set_options(few_texts);
     session_->quantization().set_calibration(short_text);
+    connect(&session_->sensitivities(), &Sensitivities::changed, this,
+            [this] { estimates_ += session_->sensitivities().kind() == SensitivityKind::partial; });
     session_->models().open(unmeasured_model());
     QTRY_VERIFY_WITH_TIMEOUT(session_->sensitivities().kind() == SensitivityKind::measured, timeout);
     QTRY_VERIFY_WITH_TIMEOUT(session_->planner().plan() && session_->planner().answer().more_memory, timeout);
@@ -88,9 +91,14 @@ class TestWorkerJobs : public QObject, private test::WindowUnderTest {
 
   void sensitivities_are_those_of_this_process() {
     QCOMPARE(workers().size(), std::size_t(1));
+    QVERIFY(estimates_ >= 1); // they came while it was measured
     const OpenedModel& opened = *session_->model();
     const auto model = load_on_cpu(opened.weights(), cpu_options(opened), {});
-    const auto here = estimate_sensitivity(*model, opened.weights(), opened.config().name, {}, few_texts, {});
+    // Of as many texts as were enough for the plan to stand still.
+    SensitivityOptions options = few_texts;
+    options.samples = session_->sensitivities().value()->samples;
+    QVERIFY(options.samples <= few_texts.samples);
+    const auto here = estimate_sensitivity(*model, opened.weights(), opened.config().name, {}, options, {});
     QVERIFY(here.layers == session_->sensitivities().value()->layers);
   }
 

@@ -179,6 +179,41 @@ class TestJobs : public QObject {
             }).find("samples") != std::string::npos);
   }
 
+  // The same estimates on the way, and the same end.
+  void a_sensitivity_gets_better_and_better() {
+    const SensitivityOptions options{16, 8, 11};
+    std::vector<Sensitivity> here, there;
+    const auto into = [](std::vector<Sensitivity>& seen) {
+      return [&seen](const Sensitivity& so_far) { return seen.push_back(so_far), true; };
+    };
+    const Sensitivity last_here =
+        estimate_sensitivity(*here_, opened_.weights(), opened_.config().name, {}, options, {}, into(here));
+    const Sensitivity last_there =
+        sensitivity_in_worker(*client_, "cpu", opened_.checkpoint->path(), {}, options, {}, into(there));
+    QCOMPARE(there.size(), estimate_steps(options.samples).size());
+    QCOMPARE(there.size(), here.size());
+    for (std::size_t i = 0; i < here.size(); ++i) {
+      QCOMPARE(there[i].samples, here[i].samples);
+      QVERIFY(there[i].layers == here[i].layers && there[i].standard_errors == here[i].standard_errors);
+      QVERIFY(there[i].feedback.empty()); // measured last
+    }
+    QVERIFY(last_there.layers == last_here.layers && last_there.feedback == last_here.feedback);
+  }
+
+  // Long enough never to come to its end here, so that what comes back is the estimate that was good enough.
+  void a_sensitivity_that_is_good_enough_ends_the_work() {
+    const SensitivityOptions options{65536, 8, 11};
+    Sensitivity seen;
+    const Sensitivity enough =
+        sensitivity_in_worker(*client_, "cpu", opened_.checkpoint->path(), {}, options, {},
+                              [&](const Sensitivity& so_far) { return seen = so_far, false; });
+    QCOMPARE(enough.samples, std::size_t(65536 / 16));
+    QVERIFY(enough.layers == seen.layers);
+    // The worker is there for the next.
+    QCOMPARE(sensitivity_in_worker(*client_, "cpu", opened_.checkpoint->path(), {}, {2, 8, 11}, {}).samples,
+             std::size_t(2));
+  }
+
   // Said before anything is written, with CUDA and without.
   void quantizing_on_a_gpu_that_is_not_there_leaves_nothing() {
     const auto quantize = [&] {

@@ -69,11 +69,20 @@ double ColourLegend::paint_scale(QPainter& painter) const {
   QLinearGradient gradient(left, 0, left + bar, 0);
   for (int i = 0; i <= 26; ++i) gradient.setColorAt(i / 26.0, heat_colour(i / 26.0));
   painter.fillRect(QRectF(left, top, bar, thick), gradient);
-  constexpr int ticks = 3;
-  for (int i = 0; i <= ticks; ++i) {
-    const double part = double(i) / ticks;
-    const double value = range_.logarithmic ? range_.low * std::pow(range_.high / range_.low, part)
-                                            : range_.low + (range_.high - range_.low) * part;
+  std::vector<double> values;
+  if (quantity_ == CellQuantity::bits) {
+    for (const double bits : {2, 3, 4, 5, 6, 8, 16})
+      if (bits >= range_.low && bits <= range_.high) values.push_back(bits);
+  } else {
+    constexpr int ticks = 3;
+    for (int i = 0; i <= ticks; ++i) {
+      const double part = double(i) / ticks;
+      values.push_back(range_.logarithmic ? range_.low * std::pow(range_.high / range_.low, part)
+                                          : range_.low + (range_.high - range_.low) * part);
+    }
+  }
+  for (const double value : values) {
+    const double part = range_.position(value);
     const double figure = shown(quantity_, value);
     const QString text =
         figure > 0 && figure < 0.001 ? locale.toString(figure, 'f', 5) : locale.toString(figure, 'g', 2);

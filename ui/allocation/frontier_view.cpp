@@ -41,6 +41,7 @@ FrontierView::FrontierView(QWidget* parent)
   single_->setLineStyle(QCPGraph::lsNone);
   present_->setLineStyle(QCPGraph::lsNone);
   label_->setPositionAlignment(Qt::AlignLeft | Qt::AlignBottom);
+  label_->setPadding({2, 0, 2, 6}); // above the point
   label_->position->setType(QCPItemPosition::ptPlotCoords);
   auto* layout = new QVBoxLayout(this);
   layout->setContentsMargins(0, 0, 0, 0);
@@ -126,6 +127,10 @@ void FrontierView::show_all() {
   plot_->xAxis->setLabel(axis_ == Axis::latency ? tr("one token, ms")
                          : unit() == 0x1p30     ? tr("in memory, GiB")
                                                 : tr("in memory, MiB"));
+  for (QCPAxis* axis : {plot_->xAxis, plot_->yAxis}) {
+    axis->setTickLabels(!best().empty() || plan_);
+    axis->setLabelColor(best().empty() && !plan_ ? QColor(Qt::transparent) : Theme::of(palette()).muted);
+  }
   if (!dragging_) { // the axes hold still under the hand
     best_->rescaleAxes();
     present_->rescaleAxes(true);
@@ -137,7 +142,6 @@ void FrontierView::show_all() {
     const QLocale locale;
     label_->position->setCoords(key_of(*plan_), plan_->loss);
     label_->setText(
-        QStringLiteral("   ") +
         (axis_ == Axis::memory
              ? tr("%1 bits · drag").arg(locale.toString(plan_->bits, 'f', 2))
              : tr("%1 tok/s · drag").arg(locale.toString(1 / std::max(1e-9, plan_->seconds), 'f', 0))));
@@ -185,6 +189,9 @@ void FrontierView::apply_theme() {
   present_->setScatterStyle(
       QCPScatterStyle(QCPScatterStyle::ssCircle, QPen(theme.accent, 2.5), QBrush(theme.card), 12));
   label_->setColor(theme.accent);
+  QColor behind = theme.card; // the lines and crosses under it don't run through the words
+  behind.setAlphaF(0.8f);
+  label_->setBrush(behind);
   label_->setFont(small);
   plot_->replot(QCustomPlot::rpQueuedReplot);
 }

@@ -41,7 +41,6 @@ HeatmapView::HeatmapView(QWidget* parent)
     axis->setTickLength(0);
     axis->setSubTicks(false);
   }
-  xAxis->setLabel(tr("block"));
   connect(xAxis, qOverload<const QCPRange&>(&QCPAxis::rangeChanged), this, &HeatmapView::keep_range_inside);
   fade_->setStartValue(0.0);
   fade_->setEndValue(1.0);
@@ -63,6 +62,8 @@ void HeatmapView::set_grid(const AllocationGrid& grid) {
     label_axes();
     show_whole_grid();
   }
+  for (QCPAxis* axis : {xAxis, yAxis}) axis->setTickLabels(!grid_.empty());
+  name_axis();
   refresh_cells(same_shape);
 }
 
@@ -336,9 +337,11 @@ void HeatmapView::changeEvent(QEvent* event) {
 
 // A low map keeps its room for the cells.
 void HeatmapView::resizeEvent(QResizeEvent* event) {
-  xAxis->setLabel(height() < low ? QString() : tr("block"));
+  name_axis();
   QCustomPlot::resizeEvent(event);
 }
+
+void HeatmapView::name_axis() { xAxis->setLabel(grid_.empty() || height() < low ? QString() : tr("block")); }
 
 void HeatmapView::focusInEvent(QFocusEvent* event) {
   QCustomPlot::focusInEvent(event);

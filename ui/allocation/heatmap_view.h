@@ -59,6 +59,7 @@ class HeatmapView : public QCustomPlot {
   void refresh_cells(bool fade);
   void refresh_focus();
   void label_axes();
+  void name_axis();
   void extend_selection(GridPosition to);
   void open_menu(const QPoint& global);
   std::optional<GridPosition> position_at(const QPointF& pixel) const;

@@ -25,10 +25,13 @@ InfeasibleBanner::InfeasibleBanner(StudioSession& session, QWidget* over)
   problem_->setTextInteractionFlags(Qt::TextSelectableByMouse);
   use_memory_->setObjectName(QStringLiteral("useNearestMemory"));
   use_latency_->setObjectName(QStringLiteral("useNearestLatency"));
-  auto* layout = new QVBoxLayout(this);
+  auto* layout = new QHBoxLayout(this); // low: the map below it should stay in sight
   layout->setContentsMargins(2 * spacing, spacing, 2 * spacing, spacing);
-  layout->addWidget(problem_);
-  auto* buttons = new QHBoxLayout;
+  layout->setSpacing(2 * spacing);
+  layout->addWidget(problem_, 1);
+  auto* buttons = new QVBoxLayout;
+  buttons->setSpacing(spacing / 2);
+  buttons->addStretch();
   buttons->addWidget(use_memory_);
   buttons->addWidget(use_latency_);
   buttons->addStretch();

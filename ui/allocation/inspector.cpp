@@ -70,7 +70,28 @@ void Inspector::open_menu(QPushButton* below, void (Inspector::*chosen)(Quantize
 }
 
 void Inspector::show_cell(const AllocationCell* cell, std::size_t selected, bool fixed) {
-  while (form_->rowCount() > 0) form_->removeRow(0);
+  facts_shown_ = 0;
+  show_facts(cell, selected, fixed);
+  for (std::size_t i = 0; i < facts_.size(); ++i) form_->setRowVisible(int(i), i < facts_shown_);
+}
+
+// In a row that is there already, where there is one: making labels takes longer than all else while
+// dragging.
+void Inspector::add_fact(const QString& label, const QString& value) {
+  if (facts_shown_ == facts_.size()) {
+    auto* text = new QLabel(this);
+    text->setTextInteractionFlags(Qt::TextSelectableByMouse);
+    text->setAlignment(Qt::AlignRight);
+    text->setWordWrap(true);
+    facts_.push_back({make_label({}, "muted", this), text});
+    form_->addRow(facts_.back().label, text);
+  }
+  const Fact& fact = facts_[facts_shown_++];
+  fact.label->setText(label);
+  fact.value->setText(value);
+}
+
+void Inspector::show_facts(const AllocationCell* cell, std::size_t selected, bool fixed) {
   const bool layer = cell && !cell->layer.empty();
   for (QPushButton* button : {pin_, forbid_, unpin_, row_})
     button->setEnabled(layer && (!fixed || button == row_));
@@ -84,19 +105,13 @@ void Inspector::show_cell(const AllocationCell* cell, std::size_t selected, bool
   const std::size_t of_cell = cell->experts ? cell->experts->layers.size() : 1;
   title_->setText(selected > of_cell ? tr("%1 layers selected").arg(selected)
                                      : tr("Block %1 · %2").arg(cell->block).arg(name.section('.', -1)));
-  shape_->setText(tr("%1 → %2, input rotated %3")
+  shape_->setToolTip(tr("Inputs → outputs, and the sizes of the Hadamard transforms that rotate the inputs"));
+  shape_->setText(tr("%1 → %2, rotated %3")
                       .arg(cell->d_in)
                       .arg(cell->d_out)
                       .arg(QString::fromStdString(Rotation(cell->d_in, 0).description())));
-  const auto add = [&](const QString& label, const QString& value) {
-    auto* text = new QLabel(value, this);
-    text->setTextInteractionFlags(Qt::TextSelectableByMouse);
-    text->setAlignment(Qt::AlignRight);
-    text->setWordWrap(true);
-    form_->addRow(make_label(label, "muted", this), text);
-  };
-  if (cell->quantizer)
-    add(tr("Quantizer"), quantizer_text(*cell) + " · " + QString::fromStdString(cell->kernel));
+  const auto add = [&](const QString& label, const QString& value) { add_fact(label, value); };
+  if (cell->quantizer) add(tr("Quantizer"), quantizer_text(*cell));
   if (cell->experts && cell->quantizer)
     add(tr("%1 experts").arg(of_cell),
         tr("%1 bits on average").arg(QLocale().toString(cell->experts->mean_bits, 'g', 3)));
@@ -106,6 +121,7 @@ void Inspector::show_cell(const AllocationCell* cell, std::size_t selected, bool
     add(tr("Distortion"), cell_value_text(*cell, CellQuantity::distortion));
     if (cell->sensitivity || !fixed) add(tr("Loss share"), cell_value_text(*cell, CellQuantity::loss_share));
     add(tr("Size"), cell_value_text(*cell, CellQuantity::bytes));
+    add(tr("Kernel"), QString::fromStdString(cell->kernel));
   }
   if (cell->pin) add(tr("Pinned to"), QString::fromStdString(to_string(*cell->pin)));
   if (!cell->forbidden.empty()) {

@@ -27,10 +27,17 @@ class Inspector : public Card {
   void row_wanted();
 
  private:
+  struct Fact {
+    QLabel *label, *value;
+  };
+  void show_facts(const AllocationCell* cell, std::size_t selected, bool fixed);
+  void add_fact(const QString& label, const QString& value);
   void open_menu(QPushButton* below, void (Inspector::*chosen)(QuantizerId));
 
   QLabel *title_, *shape_;
   QFormLayout* form_;
+  std::vector<Fact> facts_; // rows of the form, of which the first so many are shown
+  std::size_t facts_shown_ = 0;
   QPushButton *pin_, *forbid_, *unpin_, *row_;
   std::vector<QuantizerId> quantizers_;
 };

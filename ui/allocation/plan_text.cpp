@@ -16,7 +16,8 @@ QString number(double value) { return QLocale().toString(value, 'g', 3); }
 QString id_text(QuantizerId id) { return QString::fromStdString(to_string(id)).toUpper(); }
 
 QString row(const QString& label, const QString& value) {
-  return QStringLiteral("<tr><td style='padding:2px 16px 2px 0'>%1</td><td><b>%2</b></td></tr>")
+  return QStringLiteral(
+             "<tr><td style='padding:2px 16px 2px 0'>%1</td><td style='padding:2px 0'><b>%2</b></td></tr>")
       .arg(label.toHtmlEscaped(), value.toHtmlEscaped());
 }
 
@@ -52,7 +53,9 @@ QString plan_worth(StudioSession& session) {
     parts << (plan->predicted.latency_estimated ? tr("%1 tok/s, estimated") : tr("%1 tok/s"))
                  .arg(QLocale().toString(1 / *plan->predicted.latency_seconds, 'f', 0));
   parts.removeAll(QString());
-  return parts.join(QStringLiteral(" · "));
+  QString worth = parts.join(QStringLiteral(" · "));
+  if (!worth.isEmpty()) worth[0] = worth[0].toUpper();
+  return worth;
 }
 
 QString plan_details(StudioSession& session) {

@@ -14,6 +14,7 @@
 #include "ui/budget/scale_slider.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/card.h"
+#include "ui/widgets/elided_label.h"
 #include "ui/widgets/note.h"
 
 namespace intarsia::ui {
@@ -23,7 +24,7 @@ LatencyControl::LatencyControl(StudioSession& session, QWidget* parent)
     , session_(session)
     , slider_(new ScaleSlider(this))
     , field_(new QLineEdit(this))
-    , device_(make_label({}, "muted", this))
+    , device_(new ElidedLabel("muted", this))
     , note_(new Note(this))
     , import_(new QPushButton(tr("Import times…"), this))
     , save_(new QPushButton(tr("Save times…"), this)) {
@@ -40,10 +41,6 @@ LatencyControl::LatencyControl(StudioSession& session, QWidget* parent)
                          "for speed"));
   save_->setObjectName(QStringLiteral("link"));
   save_->setToolTip(tr("Saves the latency table that is planned with as JSON"));
-  device_->setWordWrap(false);
-  device_->setObjectName(QStringLiteral("muted"));
-  device_->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Fixed);
-
   auto* layout = new QVBoxLayout(this);
   layout->setContentsMargins(0, 0, 0, 0);
   layout->setSpacing(spacing / 2);
@@ -112,8 +109,10 @@ void LatencyControl::refresh() {
   save_->setEnabled(session_.latency().table().has_value());
   import_->setEnabled(planner.has_model() && !planner.fixed());
   device_->setText(device_text());
-  device_->setToolTip(usable ? QString::fromStdString(session_.latency().table()->estimated)
-                             : device_->text());
+  QStringList more{device_->text()};
+  if (usable && session_.latency().estimated())
+    more << QString::fromStdString(session_.latency().table()->estimated);
+  device_->setToolTip(more.join(QLatin1Char('\n')));
   if (usable && range) {
     const double middle = (range->low + range->high) / 2;
     slider_->set_scale(range->low, range->high,

@@ -10,13 +10,23 @@
 namespace intarsia::ui {
 namespace {
 
-constexpr int bar_height = 14, swatch = 8, columns = 2, rows = 2;
+constexpr int bar_height = 14, swatch = 8, columns = 2, rows = 2, column_gap = 8;
 
 // Three digits are enough, and narrow enough.
 QString short_size(std::uint64_t bytes) {
   double value = double(bytes);
   while (value >= 1024) value /= 1024;
   return QLocale().formattedDataSize(qint64(bytes), value >= 100 ? 0 : value >= 10 ? 1 : 2);
+}
+
+// Where each column begins, being as wide as what it holds, and where the last ends.
+std::vector<double> column_lefts(const std::vector<QString>& words, const QFontMetricsF& metrics) {
+  std::vector<double> lefts(columns + 1, 0);
+  for (std::size_t column = 0; column < columns; ++column)
+    for (std::size_t i = column; i < words.size(); i += columns)
+      lefts[column + 1] = std::max(lefts[column + 1], lefts[column] + swatch + 5 +
+                                                          metrics.horizontalAdvance(words[i]) + column_gap);
+  return lefts;
 }
 
 } // namespace
@@ -89,14 +99,14 @@ void MemoryBar::paintEvent(QPaintEvent*) {
   painter.setPen(fits() ? theme.text : theme.danger);
   painter.drawText(QRectF(0, bar_height + 2, width(), line_height()), Qt::AlignVCenter | Qt::AlignLeft,
                    summary());
-  const QFontMetricsF metrics(small);
   std::vector<QString> words;
-  std::vector<double> lefts(columns + 1, 0); // each column as wide as what it holds
   for (const Part& part : parts_) words.push_back(tr("%1 %2").arg(part.name, short_size(part.bytes)));
-  for (std::size_t column = 0; column < columns; ++column)
-    for (std::size_t i = column; i < words.size(); i += columns)
-      lefts[column + 1] =
-          std::max(lefts[column + 1], lefts[column] + swatch + 5 + metrics.horizontalAdvance(words[i]) + 10);
+  std::vector<double> lefts = column_lefts(words, QFontMetricsF(small));
+  while (lefts[columns] - column_gap > width() && small.pixelSize() > 8) {
+    small.setPixelSize(small.pixelSize() - 1);
+    painter.setFont(small);
+    lefts = column_lefts(words, QFontMetricsF(small));
+  }
   for (std::size_t i = 0; i < parts_.size(); ++i) {
     const std::size_t column = i % columns;
     const QRectF cell(lefts[column], bar_height + 4 + double(1 + i / columns) * line_height(),

@@ -2,6 +2,7 @@
 #include "ui/chat/answer_text.h"
 
 #include <QClipboard>
+#include <QEvent>
 #include <QGuiApplication>
 #include <QTextBlock>
 #include <QTextDocument>
@@ -27,7 +28,8 @@ AnswerText::AnswerText(QWidget* parent)
   setFrameShape(QFrame::NoFrame);
   setStyleSheet(QStringLiteral("border: none; padding: 0; background: transparent;"));
   setVerticalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
-  setOpenLinks(false); // a model's links are text, not places to go
+  document()->setDocumentMargin(0); // as far left as who speaks
+  setOpenLinks(false);              // a model's links are text, not places to go
   connect(this, &QTextBrowser::anchorClicked, this, [this](const QUrl& link) {
     bool ok = false;
     const int index = link.path().toInt(&ok);
@@ -39,10 +41,20 @@ AnswerText::AnswerText(QWidget* parent)
 void AnswerText::show_markdown(const QString& markdown) {
   if (markdown == shown_ && !document()->isEmpty()) return;
   shown_ = markdown;
-  document()->setMarkdown(markdown, QTextDocument::MarkdownFeatures(QTextDocument::MarkdownDialectGitHub |
-                                                                    QTextDocument::MarkdownNoHTML));
+  render();
+}
+
+void AnswerText::render() {
+  document()->setMarkdown(shown_, QTextDocument::MarkdownFeatures(QTextDocument::MarkdownDialectGitHub |
+                                                                  QTextDocument::MarkdownNoHTML));
   offer_copies();
   fit_height();
+}
+
+// The colours within the text are of the palette that it was rendered under.
+void AnswerText::changeEvent(QEvent* event) {
+  QTextBrowser::changeEvent(event);
+  if (event->type() == QEvent::PaletteChange && !code_.isEmpty()) render();
 }
 
 // A line with the link behind the last line of each block of code.
@@ -52,6 +64,9 @@ void AnswerText::offer_copies() {
   for (QTextBlock block = document()->begin(); block.isValid(); block = block.next()) {
     if (!is_code(block)) continue;
     lines << block.text();
+    QTextBlockFormat ground = block.blockFormat();
+    ground.setBackground(Theme::of(palette()).ground);
+    QTextCursor(block).setBlockFormat(ground);
     const QTextBlock next = block.next();
     const bool goes_on = is_code(next) && !lines.isEmpty();
     if (goes_on) continue;

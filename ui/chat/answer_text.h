@@ -15,7 +15,11 @@ class AnswerText : public QTextBrowser {
   const QStringList& code_blocks() const { return code_; }
   void fit_height();
 
+ protected:
+  void changeEvent(QEvent* event) override;
+
  private:
+  void render();
   void offer_copies();
 
   QString shown_;

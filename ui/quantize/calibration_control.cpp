@@ -61,7 +61,7 @@ QString CalibrationControl::help() const {
   const Calibration& calibration = session_.quantization().calibration();
   if (calibration.text == CalibrateOn::none)
     return tr("The quickest, and it loses more: most of all below 4 bits.");
-  if (!plan || !session_.model()) return {};
+  if (!plan || !session_.can_quantize()) return {};
   const bool own = calibration.text == CalibrateOn::own;
   const QString factor = QLocale().toString(
       calibration_time_factor(session_.model()->graph(), *plan, calibration.tokens, own), 'f', 1);

@@ -27,6 +27,7 @@ QuantizePage::QuantizePage(StudioSession& session, QWidget* parent)
     : QWidget(parent)
     , session_(session)
     , output_(new QLineEdit(this))
+    , browse_(new QPushButton(tr("Choose…"), this))
     , start_(new QPushButton(tr("Quantize"), this))
     , resume_(new QPushButton(tr("Resume"), this))
     , cancel_(new QPushButton(tr("Cancel"), this))
@@ -64,6 +65,10 @@ QuantizePage::QuantizePage(StudioSession& session, QWidget* parent)
   });
   connect(&session_.planner(), &Planner::plan_changed, this, &QuantizePage::follow_plan);
   connect(&session_.quantization(), &Quantization::made, this, &QuantizePage::follow_plan);
+  connect(&session_.quantization(), &Quantization::quality_changed, this, [this] {
+    if (session_.quantization().quality())
+      left_->ensureWidgetVisible(chat_); // in a low window it is further down
+  });
   connect(&session_.quantization(), &Quantization::changed, this, &QuantizePage::refresh);
   connect(&session_.quantization(), &Quantization::calibration_changed, this, &QuantizePage::refresh);
   connect(&session_.quantization(), &Quantization::quality_changed, this, &QuantizePage::refresh);
@@ -81,8 +86,7 @@ QWidget* QuantizePage::build_job_card() {
   output_->setObjectName(QStringLiteral("output"));
   output_->setAccessibleName(tr("Folder to make"));
   row->addWidget(output_, 1);
-  auto* browse = new QPushButton(tr("Choose…"), this);
-  row->addWidget(browse);
+  row->addWidget(browse_);
   card->content()->addLayout(row);
   card->content()->addWidget(calibration_);
   progress_->setObjectName(QStringLiteral("quantizeProgress"));
@@ -103,7 +107,7 @@ QWidget* QuantizePage::build_job_card() {
   buttons->addWidget(resume_, 1);
   buttons->addWidget(cancel_);
   card->content()->addLayout(buttons);
-  connect(browse, &QPushButton::clicked, this, [this] {
+  connect(browse_, &QPushButton::clicked, this, [this] {
     const QString chosen = QFileDialog::getSaveFileName(this, tr("Folder to make"), output_->text(), {},
                                                         nullptr, QFileDialog::ShowDirsOnly);
     if (chosen.isEmpty()) return;
@@ -184,8 +188,11 @@ void QuantizePage::suggest_output() {
   refresh();
 }
 
-// Another plan goes into another folder.
+// Another plan goes into another folder. A page that nobody sees is not kept up to date: it would read the
+// disk for each plan of a drag.
 void QuantizePage::follow_plan() {
+  stale_ = !isVisible();
+  if (stale_) return;
   if (!session_.quantization().running() && result_is_of_another_plan() &&
       QFileInfo::exists(output_->text())) {
     output_is_own_ = false;
@@ -257,6 +264,8 @@ QString QuantizePage::status_text() const {
 }
 
 void QuantizePage::refresh() {
+  stale_ = !isVisible();
+  if (stale_) return;
   const Quantization& quantization = session_.quantization();
   const JobStatus& job = quantization.job();
   plan_->setText(plan_text());
@@ -275,6 +284,11 @@ void QuantizePage::refresh() {
   refresh_result();
 }
 
+void QuantizePage::showEvent(QShowEvent* event) {
+  QWidget::showEvent(event);
+  if (stale_) follow_plan();
+}
+
 void QuantizePage::refresh_buttons() {
   const bool running = session_.quantization().running();
   const QString out = output_->text();
@@ -288,7 +302,9 @@ void QuantizePage::refresh_buttons() {
   make_primary(*start_, !resumable); // the button that keeps what is there stands out
   make_primary(*resume_, resumable);
   cancel_->setEnabled(running);
-  output_->setEnabled(!running);
+  const bool makeable = session_.models().has_weights() && !session_.planner().fixed();
+  output_->setEnabled(makeable && !running);
+  browse_->setEnabled(makeable && !running);
 }
 
 void QuantizePage::refresh_result() {

@@ -28,6 +28,7 @@ class QuantizePage : public QWidget {
 
  protected:
   void resizeEvent(QResizeEvent* event) override;
+  void showEvent(QShowEvent* event) override;
 
  private:
   QWidget* build_job_card();
@@ -45,13 +46,14 @@ class QuantizePage : public QWidget {
 
   StudioSession& session_;
   QLineEdit* output_;
-  QPushButton *start_, *resume_, *cancel_, *chat_;
+  QPushButton *browse_, *start_, *resume_, *cancel_, *chat_;
   QProgressBar* progress_;
   QLabel *plan_, *warning_, *status_, *result_, *deviates_;
   CalibrationControl* calibration_;
   QTableView* layers_;
   LayerTableModel* table_;
   QScrollArea* left_;
+  bool stale_ = false;         // changed while it was not seen
   bool output_is_own_ = false; // written by the person, so it is not replaced
 };
 

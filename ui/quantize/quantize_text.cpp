@@ -18,7 +18,8 @@ QString size_text(std::uint64_t bytes) { return QLocale().formattedDataSize(qint
 
 // A table's row whose cells are plain text.
 QString row(const QString& label, const QString& value) {
-  return QStringLiteral("<tr><td style='padding:3px 16px 3px 0'>%1</td><td><b>%2</b></td></tr>")
+  return QStringLiteral(
+             "<tr><td style='padding:3px 16px 3px 0'>%1</td><td style='padding:3px 0'><b>%2</b></td></tr>")
       .arg(label.toHtmlEscaped(), value.toHtmlEscaped());
 }
 

@@ -36,7 +36,6 @@ SolverAnswer solve(Allocator& allocator, const AllocationRequest& request, const
   SolverAnswer answer;
   answer.request = request;
   answer.memory_range = allocator.memory_range(request.context);
-  answer.memory_scale = allocator.memory_scale(request.context);
   answer.latency_range = allocator.quick_latency_range();
   try {
     answer.plan = allocator.solve(request, control);
@@ -49,6 +48,7 @@ SolverAnswer solve(Allocator& allocator, const AllocationRequest& request, const
     if (error.kind() == ErrorKind::cancelled) throw;
     answer.problem = QString::fromUtf8(error.what());
   }
+  answer.memory_scale = allocator.memory_scale(request.context, answer.plan ? &*answer.plan : nullptr);
   return answer;
 }
 
@@ -81,6 +81,7 @@ SolverThread::SolverThread(QObject* parent)
 
 SolverThread::~SolverThread() {
   const std::scoped_lock lock(mutex_);
+  present_problem_.request_stop();
   present_.request_stop();
   thread_.request_stop();
 }
@@ -90,6 +91,7 @@ void SolverThread::set_problem(AllocationProblem problem) {
   next_problem_ = std::move(problem);
   next_request_.reset();
   ++generation_;
+  present_problem_.request_stop();
   present_.request_stop();
 }
 
@@ -98,6 +100,7 @@ void SolverThread::clear() {
   next_problem_.reset();
   next_request_.reset();
   ++generation_;
+  present_problem_.request_stop();
   present_.request_stop();
 }
 
@@ -114,9 +117,10 @@ std::optional<SolverThread::Task> SolverThread::next_task(std::stop_token stop) 
   std::unique_lock lock(mutex_);
   wake_.wait(lock, stop, [this] { return next_request_.has_value(); });
   if (stop.stop_requested()) return std::nullopt;
+  present_problem_ = std::stop_source();
   present_ = std::stop_source();
   return Task{std::exchange(next_problem_, std::nullopt), *std::exchange(next_request_, std::nullopt),
-              present_.get_token(), generation_};
+              present_problem_.get_token(), present_.get_token(), generation_};
 }
 
 void SolverThread::post(std::uint64_t generation, std::function<void()> call) {
@@ -139,7 +143,7 @@ void SolverThread::loop(std::stop_token stop) {
         allocator = std::make_unique<Allocator>(std::move(*task->problem));
       }
       if (!allocator) continue;
-      const SolverAnswer first = solve(*allocator, task->request, {{}, task->stop});
+      const SolverAnswer first = solve(*allocator, task->request, {{}, task->stop_problem});
       post(task->generation, [this, first] { emit answered(first); });
       if (traced_context != task->request.context) {
         trace_frontier(*allocator, frontier_points, task->request.context,

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The allocator on a thread of its own (GLPK's environment belongs to a thread). The newest request wins:
-// requests that come while one is being solved replace each other. Each is answered several times, as long as
-// no newer one comes: at once within the gap and time that it asks for; then the frontier is traced, where it
-// isn't there; then the answer is proven more closely, and what takes solves of its own is added (the range
-// of latencies, what more of a budget would buy).
+// requests that come while one is being solved replace each other. Each is answered several times: at once
+// within the gap and time that it asks for, whether or not a newer one has come, for a slider that is dragged
+// would otherwise never be answered where a solve takes longer than the hand; then, as long as no newer one
+// comes, the frontier is traced, where it isn't there, the answer is proven more closely, and what takes
+// solves of its own is added (the range of latencies, what more of a budget would buy).
 #pragma once
 
 #include <QObject>
@@ -55,7 +56,8 @@ class SolverThread : public QObject {
   struct Task {
     std::optional<AllocationProblem> problem;
     AllocationRequest request;
-    std::stop_token stop;
+    std::stop_token stop_problem; // the problem is another
+    std::stop_token stop;         // that, or a newer request
     std::uint64_t generation;
   };
   std::optional<Task> next_task(std::stop_token stop);
@@ -67,7 +69,7 @@ class SolverThread : public QObject {
   std::condition_variable_any wake_;
   std::optional<AllocationProblem> next_problem_;
   std::optional<AllocationRequest> next_request_;
-  std::stop_source present_;     // of the solve in progress
+  std::stop_source present_problem_, present_; // of the task in progress
   std::uint64_t generation_ = 0; // of the problem; written by the GUI thread, which filters by it
   std::jthread thread_;          // last: it uses all the others
 };

@@ -28,6 +28,7 @@
 #include "ui/session/recent_models.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/card.h"
+#include "ui/widgets/elided_label.h"
 #include "ui/widgets/tab_order.h"
 #include "ui/window/help_window.h"
 #include "ui/window/sensitivity_bar.h"
@@ -51,8 +52,8 @@ QString tokenizer_warnings(const OpenedModel& opened) {
 MainWindow::MainWindow(StudioSession& session, QWidget* parent)
     : QMainWindow(parent)
     , session_(session)
-    , model_name_(make_label({}, "muted", this))
-    , status_(make_label({}, "muted", this))
+    , model_name_(new ElidedLabel("muted", this))
+    , status_(new ElidedLabel("status", this))
     , message_(make_label({}, "error", this))
     , device_(new QToolButton(this))
     , device_popup_(new DevicePopup(session, this))
@@ -132,8 +133,6 @@ QWidget* MainWindow::build_header() {
   auto* name = make_label(tr("Intarsia"), "title", this);
   name->setWordWrap(false);
   layout->addWidget(name);
-  model_name_->setWordWrap(false);
-  model_name_->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
   layout->addWidget(model_name_, 1);
   device_->setObjectName(QStringLiteral("device"));
   device_->setAccessibleName(tr("Device; opens the list of devices"));
@@ -154,9 +153,6 @@ QWidget* MainWindow::build_status() {
   auto* status = new QWidget(stack);
   auto* status_layout = new QHBoxLayout(status);
   status_layout->setContentsMargins(3 * spacing, 0, 2 * spacing, 0);
-  status_->setObjectName(QStringLiteral("status"));
-  status_->setWordWrap(false);
-  status_->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
   status_->setAccessibleName(tr("Status"));
   status_layout->addWidget(status_, 1);
   status_layout->addWidget(new SensitivityBar(session_.sensitivities(), this), 1);
@@ -347,7 +343,7 @@ void MainWindow::refresh_header() {
     if (!source.type.isEmpty())
       text += tr(" · %1 as %2").arg(locale.formattedDataSize(qint64(source.bytes), 1), source.type);
     model_name_->setText(text);
-    model_name_->setToolTip(session_.models().path());
+    model_name_->setToolTip(text + QLatin1Char('\n') + session_.models().path());
   } else {
     model_name_->setText(session_.models().opening() ? tr("Opening…") : tr("No model is open"));
   }

@@ -23,7 +23,7 @@ LoadRequest load_request_from(const JsonObject& json) {
   return {json.string("path"), json.string("device"), json.count_or("context", 1, max_context, 0)};
 }
 
-const std::set<std::string> SensitivityRequest::fields{"path", "device", "tokens", "options"};
+const std::set<std::string> SensitivityRequest::fields{"path", "device", "tokens", "options", "estimates"};
 
 OrderedJson to_json(const SensitivityRequest& request) {
   OrderedJson json{{"do", request.verb},
@@ -31,11 +31,13 @@ OrderedJson to_json(const SensitivityRequest& request) {
                    {"device", request.device},
                    {"options", to_json(request.options)}};
   if (!request.tokens.empty()) json["tokens"] = request.tokens;
+  if (request.estimates) json["estimates"] = true;
   return json;
 }
 
 SensitivityRequest sensitivity_request_from(const JsonObject& json) {
-  SensitivityRequest request{json.string("path"), json.string("device"), {}, {}};
+  SensitivityRequest request{
+      json.string("path"), json.string("device"), {}, {}, json.boolean_or("estimates", false)};
   if (json.has("options")) request.options = sensitivity_options_from(json.object("options"));
   if (json.has("tokens")) request.tokens = tokens_from(json, "tokens", INT32_MAX);
   return request;

@@ -33,6 +33,8 @@ struct SensitivityRequest {
   std::string path, device;
   SensitivityOptions options;
   std::vector<int> tokens; // of a text; empty: on text that the model makes itself
+  bool estimates =
+      false; // an "estimate" event, a sensitivity too, as often as estimate_sensitivity() has one
 };
 OrderedJson to_json(const SensitivityRequest& request);
 SensitivityRequest sensitivity_request_from(const JsonObject& json);

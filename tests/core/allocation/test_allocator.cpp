@@ -223,6 +223,29 @@ class TestAllocator : public QObject {
     QVERIFY(!test::error_of([&] { trace_frontier(allocator, 24, 64, {}, {{}, stop.get_token()}); }).empty());
   }
 
+  // An embedding that can be quantized is part of what a budget of bytes buys.
+  void the_frontier_and_the_scale_count_the_embedding() {
+    AllocationProblem problem = memory_problem(3);
+    problem.sensitivity.layers[problem.graph.embedding.name] = 0.1;
+    const std::string embedding = problem.graph.embedding.name;
+    Allocator allocator(std::move(problem));
+    const Frontier frontier = trace_frontier(allocator, 24, 64, {}, {});
+    QVERIFY(frontier.memory.size() > 12);
+    bool quantized = false;
+    for (const FrontierPoint& point : frontier.memory) {
+      AllocationRequest request;
+      request.context = 64;
+      request.memory = MemoryBytes{std::uint64_t(point.bytes)};
+      const Plan plan = allocator.solve(request, {});
+      QVERIFY(plan.solver.bound >= point.loss * (1 - 3e-3)); // the point is as good as any plan of as many bytes
+      const auto scale = allocator.memory_scale(64, &plan);
+      const double told = scale.bytes(plan.predicted.bits_per_weight);
+      QVERIFY(std::abs(told / double(plan.predicted.memory_bytes) - 1) < 1e-3);
+      quantized = quantized || plan.quantizer_of(allocator.problem().graph.embedding) != QuantizerId{};
+    }
+    QVERIFY(quantized);
+  }
+
   void the_order_of_budgets_does_not_matter() {
     Allocator warm(memory_problem(2));
     AllocationRequest request;
