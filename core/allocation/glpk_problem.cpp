@@ -137,7 +137,7 @@ bool GlpkProblem::solve_relaxation() {
   return glp_get_status(problem_.get()) == GLP_OPT;
 }
 
-bool GlpkProblem::round(const Limits& limits, double gap, Solution& solution) const {
+std::optional<Solution> GlpkProblem::round(const Limits& limits, double gap, Solution relaxed) const {
   constexpr double none = std::numeric_limits<double>::infinity();
   glp_prob* p = problem_.get();
   const double bound = glp_get_obj_val(p) * loss_scale_;
@@ -150,15 +150,14 @@ bool GlpkProblem::round(const Limits& limits, double gap, Solution& solution) co
     relaxation.reduced_costs.push_back(std::max(0.0, glp_get_col_dual(p, int(i) + 1) * loss_scale_));
   }
   const auto chosen = rounding_.round(relaxation);
-  if (!chosen) return false;
+  if (!chosen) return std::nullopt;
   double loss = 0;
   for (const std::size_t i : *chosen) loss += table_.choices[i].loss;
-  if (loss - bound > gap * loss) return false;
-  solution.chosen = *chosen;
-  solution.objective = loss;
-  solution.bound = std::min(loss, bound);
-  solution.proven = true;
-  return true;
+  relaxed.chosen = *chosen;
+  relaxed.objective = loss;
+  relaxed.bound = std::min(loss, bound);
+  relaxed.proven = loss - bound <= gap * loss;
+  return relaxed;
 }
 
 std::optional<Solution> GlpkProblem::solve(Objective objective, const Limits& limits,
@@ -181,7 +180,9 @@ std::optional<Solution> GlpkProblem::solve(Objective objective, const Limits& li
   solution.price_code_bits = glp_get_row_dual(p, bits_row_) * unit / bit_unit;
   solution.price_seconds = glp_get_row_dual(p, seconds_row_) * unit / second_unit;
 
-  if (objective == Objective::loss && round(limits, options.gap, solution)) return solution;
+  std::optional<Solution> rounded;
+  if (objective == Objective::loss) rounded = round(limits, options.gap, solution);
+  if (rounded && rounded->proven) return rounded;
 
   Search search{control, glp_get_obj_val(p)};
   glp_iocp branch;
@@ -195,7 +196,13 @@ std::optional<Solution> GlpkProblem::solve(Objective objective, const Limits& li
   if (search.cancelled) throw Error(ErrorKind::cancelled, "cancelled");
   const int found = glp_mip_status(p);
   if (found == GLP_NOFEAS) return std::nullopt;
-  if (found != GLP_OPT && found != GLP_FEAS)
+  const bool none = found != GLP_OPT && found != GLP_FEAS;
+  if (rounded && (none || rounded->objective < glp_mip_obj_val(p) * unit)) { // the time was over first
+    rounded->bound = std::min(std::max(rounded->bound, search.bound * unit), rounded->objective);
+    rounded->proven = rounded->objective - rounded->bound <= options.gap * rounded->objective;
+    return rounded;
+  }
+  if (none)
     throw Error(ErrorKind::resource,
                 "no plan was found within the time limit: allow more time or a larger budget");
   solution.objective = glp_mip_obj_val(p) * unit;

@@ -53,8 +53,9 @@ class GlpkProblem {
   void set_objective(Objective objective);
   void set_limits(const Limits& limits);
   bool solve_relaxation(); // false: infeasible
-  // The relaxation's answer rounded, where that is provably good enough.
-  bool round(const Limits& limits, double gap, Solution& solution) const;
+  // The relaxation's answer rounded, if it can be: `proven` where that is within the gap. The rest is
+  // `relaxed`'s.
+  std::optional<Solution> round(const Limits& limits, double gap, Solution relaxed) const;
 
   struct Deleter {
     unsigned in_environment = 0; // GLPK's, of the thread that made the problem

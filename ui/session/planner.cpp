@@ -163,8 +163,8 @@ void Planner::request_plan() {
   request.memory = inputs_.memory;
   request.latency_seconds = inputs_.latency_seconds;
   request.context = inputs_.context;
-  request.gap = 1e-3;
-  request.time_limit = 0.3; // while a slider moves; SolverThread goes on from there
+  request.gap = 2e-3; // while a slider moves; SolverThread goes on from there
+  request.time_limit = 0.06;
   solver_.request(request);
 }
 
