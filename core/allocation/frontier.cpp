@@ -2,6 +2,7 @@
 #include "core/allocation/frontier.h"
 #include "core/allocation/closed_form.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/base/error.h"
@@ -44,7 +45,10 @@ Frontier trace_frontier(Allocator& allocator, std::size_t points, std::size_t co
     request.time_limit = time_limit;
     try {
       const Plan plan = allocator.solve(request, control);
-      const FrontierPoint point = frontier_point(plan, problem);
+      FrontierPoint point = frontier_point(plan, problem);
+      // Where an embedding takes its bytes from the linears, these alone would lose more with a larger
+      // budget.
+      if (!to.empty()) point.ideal = std::min(point.ideal, to.back().ideal);
       // Beyond the best plan a larger budget buys nothing.
       if (to.empty() || point.loss < to.back().loss) to.push_back(point);
     } catch (const Error& error) {

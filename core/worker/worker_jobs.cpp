@@ -38,6 +38,7 @@ Sensitivity sensitivity_in_worker(WorkerClient& client, const std::string& devic
     if (error.kind() == ErrorKind::cancelled && enough && !control.stop.stop_requested()) return *enough;
     throw;
   }
+  if (enough) return *enough; // the worker was done before it heard of it
   return parse_sensitivity(JsonObject(answer.result, answer_name)["sensitivity"], answer_name);
 }
 
