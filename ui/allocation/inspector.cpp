@@ -106,10 +106,11 @@ void Inspector::show_facts(const AllocationCell* cell, std::size_t selected, boo
   title_->setText(selected > of_cell ? tr("%1 layers selected").arg(selected)
                                      : tr("Block %1 · %2").arg(cell->block).arg(name.section('.', -1)));
   shape_->setToolTip(tr("Inputs → outputs, and the sizes of the Hadamard transforms that rotate the inputs"));
-  shape_->setText(tr("%1 → %2, rotated %3")
-                      .arg(cell->d_in)
-                      .arg(cell->d_out)
-                      .arg(QString::fromStdString(Rotation(cell->d_in, 0).description())));
+  if (rotated_ != cell->d_in) { // a rotation draws all its signs
+    rotated_ = cell->d_in;
+    rotation_ = QString::fromStdString(Rotation(cell->d_in, 0).description());
+  }
+  shape_->setText(tr("%1 → %2, rotated %3").arg(cell->d_in).arg(cell->d_out).arg(rotation_));
   const auto add = [&](const QString& label, const QString& value) { add_fact(label, value); };
   if (cell->quantizer) add(tr("Quantizer"), quantizer_text(*cell));
   if (cell->experts && cell->quantizer)

@@ -38,6 +38,8 @@ class Inspector : public Card {
   QFormLayout* form_;
   std::vector<Fact> facts_; // rows of the form, of which the first so many are shown
   std::size_t facts_shown_ = 0;
+  std::size_t rotated_ = 0; // inputs whose rotation this describes
+  QString rotation_;
   QPushButton *pin_, *forbid_, *unpin_, *row_;
   std::vector<QuantizerId> quantizers_;
 };

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/memory/cuda/rotation_split.h"
 
+#include <vector>
+
 #include "core/palette/hadamard.h"
 
 namespace intarsia::cuda {
@@ -23,7 +25,10 @@ RotationSplit split_rotation(const Rotation& rotation) {
   return split;
 }
 
-RotationSplit split_rotation(std::size_t d_in) { return split_rotation(Rotation(d_in, 0)); }
+// The signs don't matter here, and drawing them would be most of what it takes to price a plan.
+RotationSplit split_rotation(std::size_t d_in) {
+  return split_rotation(Rotation(d_in, std::vector<std::uint8_t>((d_in + 7) / 8)));
+}
 
 std::vector<std::uint32_t> dense_signs(const RotationSplit& split, bool transposed) {
   if (split.order == 1) return {};
