@@ -3,6 +3,8 @@
 // budget.
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <numeric>
 
 #include "core/allocation/closed_form.h"
 #include "core/palette/quantizer.h"
@@ -10,15 +12,15 @@
 namespace intarsia {
 namespace {
 
-std::vector<double> bits_at(const LayerGraph& graph, const Sensitivity& sensitivity, double c,
-                            double floor_bits) {
-  std::vector<double> bits;
+// What C is added to, layer by layer; minus infinity where nothing is lost.
+std::vector<double> offsets_of(const LayerGraph& graph, const Sensitivity& sensitivity) {
+  std::vector<double> offsets;
   for (const LinearLayer& layer : graph.linears) {
     const double a = sensitivity.layers.at(layer.name);
-    const double wish = a > 0 ? c + 0.5 * std::log2(a / double(layer.weights())) : floor_bits;
-    bits.push_back(std::max(floor_bits, wish));
+    offsets.push_back(a > 0 ? 0.5 * std::log2(a / double(layer.weights()))
+                            : -std::numeric_limits<double>::infinity());
   }
-  return bits;
+  return offsets;
 }
 
 } // namespace
@@ -26,15 +28,20 @@ std::vector<double> bits_at(const LayerGraph& graph, const Sensitivity& sensitiv
 std::vector<double> closed_form_bits(const LayerGraph& graph, const Sensitivity& sensitivity,
                                      double bits_per_weight, double floor_bits) {
   const double budget = bits_per_weight * double(graph.linear_weights());
+  std::vector<double> bits = offsets_of(graph, sensitivity), weights;
+  const std::vector<double> offsets = bits;
+  for (const LinearLayer& layer : graph.linears) weights.push_back(double(layer.weights()));
+  const auto set_bits = [&](double c) {
+    for (std::size_t i = 0; i < bits.size(); ++i) bits[i] = std::max(floor_bits, c + offsets[i]);
+  };
   double low = -200, high = 400; // C; the average rises with it
   for (int step = 0; step < 200; ++step) {
     const double middle = (low + high) / 2;
-    const auto bits = bits_at(graph, sensitivity, middle, floor_bits);
-    double total = 0;
-    for (std::size_t i = 0; i < bits.size(); ++i) total += bits[i] * double(graph.linears[i].weights());
-    (total < budget ? low : high) = middle;
+    set_bits(middle);
+    (std::inner_product(bits.begin(), bits.end(), weights.begin(), 0.0) < budget ? low : high) = middle;
   }
-  return bits_at(graph, sensitivity, low, floor_bits);
+  set_bits(low);
+  return bits;
 }
 
 double closed_form_loss(const LayerGraph& graph, const Sensitivity& sensitivity,

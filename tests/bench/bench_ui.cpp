@@ -3,7 +3,8 @@
 //   bench_ui [8B FOLDER [MODEL]]
 //   bench_ui --launch MODEL    (or `built-in`)
 // The folder has config.json, sensitivity.json and latency-rtx4090.json of Llama-3.1-8B; MODEL is one that is
-// measured for some seconds. Prints a line a phase: the longest time between two turns of the event loop and
+// measured for some seconds. Prints a line a phase: the longest time between two turns of the event loop, the
+// longest CPU time of the thread itself between two (what counts on a machine that is busy otherwise) and
 // how many were longer than 50 ms; for drags the median time from a move to the first plan that answers it or
 // a later one. --launch: how long it takes from the start of the process until the heatmap with the first
 // plan in it is painted. Offscreen unless QT_QPA_PLATFORM says otherwise.
@@ -36,8 +37,16 @@ constexpr double drag_seconds = 10;
 
 struct Stalls {
   double longest = 0; // ms
+  double longest_work =
+      0; // ms of the thread's own CPU time: the rest of a stall is other threads and programs
   int above_50 = 0;
 };
+
+double thread_milliseconds() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return 1e3 * double(now.tv_sec) + 1e-6 * double(now.tv_nsec);
+}
 
 // Turns the event loop until `done`, and notes the pauses between two turns of it.
 Stalls stalls_until(const std::function<bool()>& done) {
@@ -47,10 +56,13 @@ Stalls stalls_until(const std::function<bool()>& done) {
   QTimer tick;
   tick.setInterval(0);
   since.start();
+  double worked = thread_milliseconds();
   QObject::connect(&tick, &QTimer::timeout, &loop, [&] {
     const double pause = double(since.nsecsElapsed()) * 1e-6;
     stalls.longest = std::max(stalls.longest, pause);
     stalls.above_50 += pause > 50;
+    const double now = thread_milliseconds();
+    stalls.longest_work = std::max(stalls.longest_work, now - std::exchange(worked, now));
     since.restart();
     if (done()) loop.quit();
   });
@@ -66,8 +78,8 @@ double median(std::vector<double> values) {
 }
 
 void print(const char* name, const Stalls& stalls, const char* more = "") {
-  std::printf("%-28s longest stall %6.1f ms, above 50 ms: %d%s\n", name, stalls.longest, stalls.above_50,
-              more);
+  std::printf("%-28s longest stall %6.1f ms (own work %5.1f ms), above 50 ms: %d%s\n", name, stalls.longest,
+              stalls.longest_work, stalls.above_50, more);
   std::fflush(stdout);
 }
 
