@@ -197,7 +197,8 @@ std::optional<Solution> GlpkProblem::solve(Objective objective, const Limits& li
   const int found = glp_mip_status(p);
   if (found == GLP_NOFEAS) return std::nullopt;
   const bool none = found != GLP_OPT && found != GLP_FEAS;
-  if (rounded && (none || rounded->objective < glp_mip_obj_val(p) * unit)) { // the time was over first
+  const bool in_time = status == 0 || status == GLP_EMIPGAP;
+  if (rounded && !in_time && (none || rounded->objective < glp_mip_obj_val(p) * unit)) {
     rounded->bound = std::min(std::max(rounded->bound, search.bound * unit), rounded->objective);
     rounded->proven = rounded->objective - rounded->bound <= options.gap * rounded->objective;
     return rounded;
@@ -207,7 +208,7 @@ std::optional<Solution> GlpkProblem::solve(Objective objective, const Limits& li
                 "no plan was found within the time limit: allow more time or a larger budget");
   solution.objective = glp_mip_obj_val(p) * unit;
   solution.bound = status == 0 ? solution.objective : std::min(search.bound * unit, solution.objective);
-  solution.proven = status == 0 || status == GLP_EMIPGAP;
+  solution.proven = in_time;
   for (std::size_t i = 0; i < table_.choices.size(); ++i)
     if (glp_mip_col_val(p, int(i) + 1) > 0.5) solution.chosen.push_back(i);
   return solution;
