@@ -12,6 +12,7 @@ namespace {
 // What the first, quick answer is improved to when no newer request comes: with two budgets that can take
 // seconds.
 constexpr double final_gap = 1e-4, final_seconds = 5;
+constexpr double patient_seconds = 1; // for a first answer, where there was no plan in the time it had
 constexpr double price_gap = 3e-4, price_seconds = 2;
 constexpr std::size_t frontier_points = 64;
 // Of the linears' bytes and of the time of a step: what "a little more" of a budget is.
@@ -51,6 +52,8 @@ SolverAnswer solve(Allocator& allocator, const AllocationRequest& request, const
   answer.memory_scale = allocator.memory_scale(request.context, answer.plan ? &*answer.plan : nullptr);
   return answer;
 }
+
+bool is_infeasible(const SolverAnswer& answer) { return answer.nearest_memory || answer.nearest_seconds; }
 
 void price_budgets(Allocator& allocator, SolverAnswer& answer, const JobControl& control) {
   const Plan& plan = *answer.plan;
@@ -143,7 +146,12 @@ void SolverThread::loop(std::stop_token stop) {
         allocator = std::make_unique<Allocator>(std::move(*task->problem));
       }
       if (!allocator) continue;
-      const SolverAnswer first = solve(*allocator, task->request, {{}, task->stop_problem});
+      SolverAnswer first = solve(*allocator, task->request, {{}, task->stop_problem});
+      if (!first.plan && !is_infeasible(first)) { // a slow machine: what is said of it would be gone at once
+        AllocationRequest patient = task->request;
+        patient.time_limit = patient_seconds;
+        first = solve(*allocator, patient, {{}, task->stop_problem});
+      }
       post(task->generation, [this, first] { emit answered(first); });
       if (traced_context != task->request.context) {
         trace_frontier(*allocator, frontier_points, task->request.context,
@@ -175,8 +183,7 @@ void SolverThread::improve(Allocator& allocator, SolverAnswer answer, const Task
     post(task.generation, [this, better] { emit answered(better); });
   };
   AllocationRequest request = task.request;
-  const bool infeasible = answer.nearest_memory || answer.nearest_seconds;
-  if (answer.plan ? answer.plan->solver.gap > final_gap : !infeasible) {
+  if (answer.plan ? answer.plan->solver.gap > final_gap : !is_infeasible(answer)) {
     request.gap = final_gap;
     request.time_limit = final_seconds;
     answer = solve(allocator, request, control);
