@@ -27,7 +27,7 @@ Inspector::Inspector(QWidget* parent)
   inside->setObjectName(QStringLiteral("inspected"));
   inside->setStyleSheet(QStringLiteral("QWidget#inspected { background: transparent; }"));
   auto* layout = new QVBoxLayout(inside);
-  layout->setContentsMargins(0, 0, 0, 0);
+  layout->setContentsMargins(0, 0, spacing / 2, 0); // beside the scroll bar
   layout->setSpacing(spacing / 2);
   layout->addWidget(title_);
   layout->addWidget(shape_);
@@ -122,7 +122,7 @@ void Inspector::show_facts(const AllocationCell* cell, std::size_t selected, boo
     add(tr("Distortion"), cell_value_text(*cell, CellQuantity::distortion));
     if (cell->sensitivity || !fixed) add(tr("Loss share"), cell_value_text(*cell, CellQuantity::loss_share));
     add(tr("Size"), cell_value_text(*cell, CellQuantity::bytes));
-    add(tr("Kernel"), QString::fromStdString(cell->kernel));
+    if (cell->kernel != "cpu") add(tr("Kernel"), QString::fromStdString(cell->kernel)); // there is one only
   }
   if (cell->pin) add(tr("Pinned to"), QString::fromStdString(to_string(*cell->pin)));
   if (!cell->forbidden.empty()) {
