@@ -41,7 +41,7 @@ FrontierView::FrontierView(QWidget* parent)
   single_->setLineStyle(QCPGraph::lsNone);
   present_->setLineStyle(QCPGraph::lsNone);
   label_->setPositionAlignment(Qt::AlignLeft | Qt::AlignBottom);
-  label_->setPadding({2, 0, 2, 6}); // above the point
+  label_->setPadding({8, 0, 2, 6}); // above the point and the line
   label_->position->setType(QCPItemPosition::ptPlotCoords);
   auto* layout = new QVBoxLayout(this);
   layout->setContentsMargins(0, 0, 0, 0);
@@ -189,9 +189,6 @@ void FrontierView::apply_theme() {
   present_->setScatterStyle(
       QCPScatterStyle(QCPScatterStyle::ssCircle, QPen(theme.accent, 2.5), QBrush(theme.card), 12));
   label_->setColor(theme.accent);
-  QColor behind = theme.card; // the lines and crosses under it don't run through the words
-  behind.setAlphaF(0.8f);
-  label_->setBrush(behind);
   label_->setFont(small);
   plot_->replot(QCustomPlot::rpQueuedReplot);
 }
