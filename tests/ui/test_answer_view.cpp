@@ -7,6 +7,7 @@
 #include <QTextBlock>
 #include <QToolButton>
 
+#include "tests/ui/window_under_test.h"
 #include "ui/chat/answer_text.h"
 #include "ui/chat/answer_view.h"
 #include "ui/chat/thinking.h"
@@ -85,6 +86,20 @@ class TestAnswerView : public QObject {
     QCOMPARE(QApplication::clipboard()->text(), QString("int a = 1;\n\nint b = 2;"));
     text.show_markdown("No code.");
     QVERIFY(text.code_blocks().isEmpty());
+  }
+
+  // Its ground is of the palette of now, not of when it was written.
+  void code_is_recoloured_with_the_palette() {
+    AnswerText text;
+    text.resize(400, 200);
+    text.show();
+    text.show_markdown("```\nmake\n```");
+    for (const bool dark : {false, true, false}) {
+      test::use_palette(dark);
+      QTRY_COMPARE(text.document()->begin().blockFormat().background().color(),
+                   Theme::of(QApplication::palette()).ground);
+    }
+    QCOMPARE(text.code_blocks(), QStringList{"make"});
   }
 
   void links_of_a_model_go_nowhere() {

@@ -54,7 +54,8 @@ void AnswerText::render() {
 // The colours within the text are of the palette that it was rendered under.
 void AnswerText::changeEvent(QEvent* event) {
   QTextBrowser::changeEvent(event);
-  if (event->type() == QEvent::PaletteChange && !code_.isEmpty()) render();
+  const bool recoloured = event->type() == QEvent::PaletteChange || event->type() == QEvent::StyleChange;
+  if (recoloured && !code_.isEmpty()) render();
 }
 
 // A line with the link behind the last line of each block of code.
@@ -65,7 +66,7 @@ void AnswerText::offer_copies() {
     if (!is_code(block)) continue;
     lines << block.text();
     QTextBlockFormat ground = block.blockFormat();
-    ground.setBackground(Theme::of(palette()).ground);
+    ground.setBackground(Theme::of(QGuiApplication::palette()).ground);
     QTextCursor(block).setBlockFormat(ground);
     const QTextBlock next = block.next();
     const bool goes_on = is_code(next) && !lines.isEmpty();
@@ -76,7 +77,7 @@ void AnswerText::offer_copies() {
     QTextCharFormat link;
     link.setAnchor(true);
     link.setAnchorHref(copy_scheme + QLatin1Char(':') + QString::number(code_.size()));
-    link.setForeground(Theme::of(palette()).accent);
+    link.setForeground(Theme::of(QGuiApplication::palette()).accent);
     cursor.insertText(tr("Copy code"), link);
     code_ << lines.join(QLatin1Char('\n'));
     lines.clear();
