@@ -47,6 +47,7 @@ class WorkerPipes {
     }
     return process_.read(count);
   }
+  void close_input() { process_.closeWriteChannel(); }
   // Closes its input; its exit code, or -1.
   int end() {
     process_.closeWriteChannel();
