@@ -353,7 +353,7 @@ const FunctionTable& string_methods() {
        {{}, [](V s, A) { return all_are(s, [](char32_t c) { return is_letter(c) || is_number(c); }); }}},
       {"isspace", {{}, [](V s, A) { return all_are(s, is_python_space); }}},
       {"isprintable",
-       {{}, [](V s, A) -> Value { return of(s).empty() || all_are(s, is_printable).truthy(); }}},
+       {{}, [](V s, A) -> Value { return of(s).empty() || truthy(all_are(s, is_printable)); }}},
       {"isascii", {{}, [](V s, A) -> Value { return is_ascii(of(s)); }}},
       {"isupper", {{}, [](V s, A) { return case_is(s, is_upper, is_lower); }}},
       {"islower", {{}, [](V s, A) { return case_is(s, is_lower, is_upper); }}},
