@@ -396,7 +396,7 @@ class TestMainJob : public QObject, private test::WindowUnderTest {
     QVERIFY(shows(turns()[0].answer().model) && shows(turns()[1].answer().model));
     QVERIFY(turns()[1].answer().context_used > turns()[0].answer().context_used); // the same history
     for (const auto* label : window_->findChildren<QLabel*>("question"))
-      QCOMPARE(label->textFormat(), Qt::PlainText); // a question is no HTML
+      QCOMPARE(label->textFormat(), Qt::PlainText); // a question is not HTML
     QVERIFY(shows("<h1>Is ebony"));
     screenshot("4-chat");
     verify_no_button_is_cut_off();
@@ -473,7 +473,7 @@ class TestMainJob : public QObject, private test::WindowUnderTest {
   void tab_walks_each_page_as_it_is_laid_out() {
     window_->activateWindow();
     QVERIFY(QTest::qWaitForWindowActive(window_.get()));
-    for (int page = 0; page < MainWindow::page_count; ++page) {
+    for (int page = 0; page < find<QStackedWidget>("pages")->count(); ++page) {
       key(Qt::Key(Qt::Key_1 + page));
       auto* shown = find<QStackedWidget>("pages")->currentWidget();
       QCOMPARE(find<QStackedWidget>("pages")->currentIndex(), page);
