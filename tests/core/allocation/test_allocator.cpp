@@ -12,6 +12,7 @@
 #include "core/base/random.h"
 #include "core/memory/memory_model.h"
 #include "core/palette/quantizer.h"
+#include "tests/support/model_shapes.h"
 #include "tests/support/test_support.h"
 
 using namespace intarsia;
@@ -19,17 +20,9 @@ using namespace intarsia;
 namespace {
 
 ModelConfig small_config(std::size_t blocks) {
-  ModelConfig config;
+  ModelConfig config = test::config_of({32, 48, blocks, 4, 2, 8, 64, 128});
   config.architecture = "llama";
   config.name = "small";
-  config.hidden = 32;
-  config.intermediate = 48;
-  config.blocks = blocks;
-  config.heads = 4;
-  config.kv_heads = 2;
-  config.head_dim = 8;
-  config.vocabulary = 64;
-  config.max_positions = 128;
   config.tied_embeddings = true;
   return config;
 }
@@ -335,10 +328,10 @@ class TestAllocator : public QObject {
     QCOMPARE(parse_latency_budget("150tok/s"), 1 / 150.0);
     for (const char* text :
          {"", "0GiB", "-1GiB", "nan", "nanbpw", "infGiB", "1e400GiB", "5", "5 parsecs", "GiB", "1e30TiB"})
-      QVERIFY(test::error_of([&] { parse_memory_budget(text); }).find("is no memory budget") !=
+      QVERIFY(test::error_of([&] { parse_memory_budget(text); }).find("is not a memory budget") !=
               std::string::npos);
     for (const char* text : {"", "0ms", "-3ms", "nan ms", "inf tok/s", "5", "7 bananas"})
-      QVERIFY(test::error_of([&] { parse_latency_budget(text); }).find("is no latency budget") !=
+      QVERIFY(test::error_of([&] { parse_latency_budget(text); }).find("is not a latency budget") !=
               std::string::npos);
   }
 

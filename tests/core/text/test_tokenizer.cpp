@@ -127,14 +127,14 @@ class TestTokenizer : public QObject {
          "AAAA'}}",
          "normalization map is damaged"},
         {"{'model':{'vocab':{'a':0},'merges':[]},'normalizer':{'type':'Sequence','normalizers':7}}",
-         "no list"},
+         "not a list"},
         {"{'model':{'vocab':{'a':0},'merges':[]},'post_processor':{'type':'BertProcessing','sep':['x',9],'"
          "cls':['y',0]}}",
          "not in the vocabulary"},
         {"{'model':{'vocab':{'a':-1},'merges':[]}}", "id -1"},
         {"{'model':{'vocab':{'a':99999999999},'merges':[]}}", "id 99999999999"},
         {"{'model':{'vocab':{'a':0},'merges':['b c']}}", "\"b c\""},
-        {"{'model':{'vocab':{'a':0},'merges':[7]}}", "no pair"},
+        {"{'model':{'vocab':{'a':0},'merges':[7]}}", "not a pair"},
         {"{'model':{'vocab':{'a':0},'merges':[]},'pre_tokenizer':{'type':'Split','behavior':'Isolated','"
          "pattern':{'Regex':'('}}}",
          "no valid regex"},

@@ -100,7 +100,7 @@ class TestWorkerClient : public QObject {
       QVERIFY2(sentence.find("protocol") != std::string::npos, sentence.c_str());
     }
     const std::string echo = error_from_script("exec cat\n");
-    QVERIFY2(echo.find("no intarsia-worker") != std::string::npos, echo.c_str());
+    QVERIFY2(echo.find("not an intarsia-worker") != std::string::npos, echo.c_str());
   }
 
   // After a fault on the GPU: its own words arrive, and the next job never meets it.
