@@ -12,4 +12,7 @@ namespace intarsia {
 // that is not a regular file (/dev/stdout) is written straight.
 void write_file_atomically(const std::filesystem::path& path, std::string_view content);
 
+// Removes the temporary files that kills have left of such writes in a folder that nobody writes to now.
+void remove_unfinished_writes(const std::filesystem::path& folder);
+
 } // namespace intarsia
