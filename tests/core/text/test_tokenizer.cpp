@@ -116,7 +116,7 @@ class TestTokenizer : public QObject {
         {"{}", "\"model\" is missing"},
         {"{'model':{'type':'Strange'}}", "Strange"},
         {"{'model':{'type':'Unigram'}}", "\"vocab\" is missing"},
-        {"{'model':{'type':'Unigram','vocab':[['a',-1],['b']]}}", "no piece with its score"},
+        {"{'model':{'type':'Unigram','vocab':[['a',-1],['b']]}}", "not a piece with its score"},
         {"{'model':{'vocab':{'a':0},'merges':[],'dropout':0.1}}", "dropout"},
         {"{'model':{'vocab':{'a':0},'merges':[]},'pre_tokenizer':{'type':'Strange'}}", "Strange"},
         {"{'model':{'vocab':{'a':0},'merges':[]},'decoder':{'type':'Strange'}}", "Strange"},
