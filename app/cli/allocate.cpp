@@ -70,7 +70,7 @@ Sensitivity sensitivity_of(const Options& options, const OpenedModel& model) {
   const Sensitivity result = measure_sensitivity(target, model, {}, {}, control);
   end_progress();
   if (const auto file = cache.store(result); !file.empty())
-    fmt::print(stderr, "sensitivity estimated in {:.0f} s and kept in {}\n", result.seconds, file.string());
+    fmt::print(stderr, "sensitivity estimated in {:.0f} s and stored in {}\n", result.seconds, file.string());
   return result;
 }
 

@@ -11,7 +11,7 @@ namespace {
 
 OrderedJson to_json(const Device& device) {
   return {{"id", device.id},
-          {"kind", device.kind == DeviceKind::cuda ? "cuda" : "cpu"},
+          {"kind", device.id.substr(0, device.id.find(':'))}, // "cuda" of "cuda:0"
           {"name", device.name},
           {"memory_total", device.memory_total},
           {"memory_free", device.memory_free},

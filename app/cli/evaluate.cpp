@@ -40,7 +40,7 @@ struct Evaluation {
       , control(make_control("evaluating")) {
     const std::size_t most = model.config().max_positions;
     options.context = given.count_or("--context", 2, most, std::min<std::size_t>(512, most));
-    if (given.has("--quick")) options.most_tokens = quick_tokens;
+    if (given.has("--quick")) options.max_tokens = quick_tokens;
     text = evaluation_text(require_tokenizer(model, model_path), read_text_file(text_path));
     if (text.tokens.size() < 2) throw input_error(text_path + ": has fewer than 2 tokens");
     model.kv_cache = chosen_kv_cache(given);
@@ -51,7 +51,7 @@ struct Evaluation {
     json["documents"] = text.documents.size();
     json["prepended"] = nullptr;
     if (text.bos >= 0) json["prepended"] = model.tokenizer->spec().tokens[std::size_t(text.bos)];
-    json["quick"] = options.most_tokens > 0;
+    json["quick"] = options.max_tokens > 0;
     return json;
   }
   double seconds() const {
@@ -60,7 +60,7 @@ struct Evaluation {
   void begin() { start_ = std::chrono::steady_clock::now(); }
   void print_how(std::size_t tokens, std::size_t windows) const {
     fmt::print("measured on      {} tokens in {} windows of up to {}{}: {}, in {:.0f} s\n", tokens, windows,
-               options.context, options.most_tokens ? ", a sample" : "", description(text, *model.tokenizer),
+               options.context, options.max_tokens ? ", a sample" : "", description(text, *model.tokenizer),
                seconds());
   }
 

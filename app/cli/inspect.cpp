@@ -94,7 +94,7 @@ void print_text(const OpenedModel& model, const std::string& path) {
 }
 
 void verify(const OpenedModel& model, const std::string& path) {
-  if (!model.artifact) throw Error(ErrorKind::usage, "inspect: --verify: " + path + " is no artifact");
+  if (!model.artifact) throw Error(ErrorKind::usage, "inspect: --verify: " + path + " is not an artifact");
   model.artifact->verify(make_control("verifying"));
   end_progress();
 }

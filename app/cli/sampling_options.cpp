@@ -86,7 +86,7 @@ ReplyOptions reply_options(const Options& options) {
   if (const auto arguments = options.text("--template-arguments")) {
     reply.template_arguments = parse_json(*arguments, "option --template-arguments");
     if (!reply.template_arguments.is_object())
-      throw Error(ErrorKind::usage, "option --template-arguments is no JSON object");
+      throw Error(ErrorKind::usage, "option --template-arguments is not a JSON object");
   }
   return reply;
 }

@@ -29,7 +29,7 @@ bool go_on_after_stop();
 
 void print_json(const OrderedJson& json);
 
-// The device of --device, refused where it is no CPU, for verbs that compute in this process only.
+// The device of --device, refused where it is not a CPU, for verbs that compute in this process only.
 Device chosen_device(const Options& options);
 OptionSpec device_option();
 OptionSpec kv_cache_option();

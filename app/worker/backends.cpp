@@ -5,9 +5,14 @@
 #include <vector>
 
 #include "core/base/error.h"
-#ifdef INTARSIA_HAVE_CUDA
-#include "cuda/cuda_backend.h"
-#endif
+
+// INTARSIA_BACKENDS, from CMake, is backend(NAME) for every backend that this worker is built with.
+#define backend(name)                                                                                        \
+  namespace intarsia::name {                                                                                 \
+  std::unique_ptr<DeviceBackend> name##_backend();                                                           \
+  }
+INTARSIA_BACKENDS
+#undef backend
 
 namespace intarsia::worker {
 namespace {
@@ -18,9 +23,9 @@ constexpr const char* without_cuda =
 std::vector<std::unique_ptr<DeviceBackend>>& backends() {
   static std::vector<std::unique_ptr<DeviceBackend>> all = [] {
     std::vector<std::unique_ptr<DeviceBackend>> built;
-#ifdef INTARSIA_HAVE_CUDA
-    built.push_back(cuda::cuda_backend());
-#endif
+#define backend(name) built.push_back(name::name##_backend());
+    INTARSIA_BACKENDS
+#undef backend
     return built;
   }();
   return all;

@@ -8,7 +8,7 @@
 namespace intarsia::worker {
 namespace {
 
-constexpr std::size_t most_alternatives = 1000; // a token's, for an answer of bounded size
+constexpr std::size_t max_alternatives = 1000; // a token's, for an answer of bounded size
 
 // A line a token with the text it completes; a token in the middle of a character has none yet.
 class TokenLines {
@@ -50,7 +50,7 @@ JobResult run(const JsonObject& request, JobContext& context) {
   if (request.has("stop_tokens")) generation.stop_tokens = tokens_from(request, "stop_tokens", INT32_MAX);
   if (request.has("stop_texts")) generation.stop_texts = strings_from(request, "stop_texts");
   if (request.has("log_probabilities"))
-    generation.log_probabilities = request.count("log_probabilities", 0, most_alternatives);
+    generation.log_probabilities = request.count("log_probabilities", 0, max_alternatives);
   if (request.has("sampling")) generation.sampling = sampling_from(request.object("sampling"));
   generation.on_token = [&](int token) { lines.token(token); };
   opened.cut(length_from(request, opened));

@@ -31,7 +31,7 @@ JobResult predict(const JsonObject& request, JobContext&) {
   const DeviceChoice device = device_from(request.string("device"));
   if (!device.backend)
     throw Error(ErrorKind::usage,
-                "the request: field \"device\" is no GPU: of the CPU's memory there is no plan");
+                "the request: field \"device\" is not a GPU: of the CPU's memory there is no plan");
   result["overhead"] = to_json(device.backend->memory(device.index))["overhead"];
   return {std::move(result), {}};
 }

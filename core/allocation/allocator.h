@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Fusion-aware mixed-scheme quantization as an integer program, solved by GLPK (Q-Palette, section 5;
-// README).
+// Fusion-aware mixed-scheme quantization as an integer program, solved by GLPK (Q-Palette, section 5).
 #pragma once
 
 #include <memory>

@@ -17,12 +17,12 @@ constexpr double largest_bytes = 0x1p60;
 Error bad_memory(std::string_view text) {
   return Error(ErrorKind::usage,
                "\"" + std::string(text) +
-                   "\" is no memory budget: write bytes as 2.5GiB or 900MB, an average as 3.25bpw, or a "
+                   "\" is not a memory budget: write bytes as 2.5GiB or 900MB, an average as 3.25bpw, or a "
                    "part of the f16 model as 40%");
 }
 Error bad_latency(std::string_view text) {
   return Error(ErrorKind::usage, "\"" + std::string(text) +
-                                     "\" is no latency budget: write one decode step as 6.5ms, or 150tok/s");
+                                     "\" is not a latency budget: write one decode step as 6.5ms, or 150tok/s");
 }
 
 // A positive, finite number and the unit behind it (blanks between them allowed).

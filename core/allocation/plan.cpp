@@ -48,9 +48,9 @@ void parse_fusions(const JsonObject& root, Plan& plan) {
   if (!root.has("fusions")) return;
   const Json& fusions = root["fusions"];
   const std::string where = root.origin() + ": field \"fusions\"";
-  if (!fusions.is_array()) throw input_error(where + " is no list");
+  if (!fusions.is_array()) throw input_error(where + " is not a list");
   for (const Json& group : fusions) {
-    if (!group.is_array()) throw input_error(where + " holds something that is no list of layers");
+    if (!group.is_array()) throw input_error(where + " holds something that is not a list of layers");
     std::vector<std::string> members;
     for (const Json& member : group) {
       if (!member.is_string() || !plan.layers.contains(member.get<std::string>()))

@@ -15,7 +15,7 @@ namespace intarsia {
 
 class CalibrationRun {
  public:
-  // `folder`: of the artifact in the making, where the text and the streams are kept for resumption.
+  // `folder`: of the artifact in the making, where the text and the streams are stored for resumption.
   CalibrationRun(const Checkpoint& checkpoint, const QuantizeOptions& options, std::filesystem::path folder);
   ~CalibrationRun();
 

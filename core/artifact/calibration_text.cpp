@@ -15,7 +15,7 @@ namespace intarsia {
 namespace {
 
 constexpr int sampling_version = 1; // raised whenever the same options give another text
-constexpr std::size_t least_tokens = 256, given_window = 512;
+constexpr std::size_t min_tokens = 256, given_window = 512;
 constexpr std::size_t own_length = 256; // within what models of every size were trained on
 constexpr const char* format_name = "intarsia-text/1";
 
@@ -27,9 +27,9 @@ std::uint32_t checksum_of(const std::vector<int>& tokens) {
 
 CalibrationText given_text(const CalibrationChoice& choice, const ModelConfig& config) {
   const std::vector<int>& text = choice.text;
-  if (text.size() < least_tokens)
+  if (text.size() < min_tokens)
     throw Error(ErrorKind::usage, "the calibration text has only " + std::to_string(text.size()) +
-                                      " tokens; it needs at least " + std::to_string(least_tokens) +
+                                      " tokens; it needs at least " + std::to_string(min_tokens) +
                                       ", some thousands are better");
   for (const int token : text)
     if (token < 0 || std::size_t(token) >= config.vocabulary)

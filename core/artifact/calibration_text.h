@@ -32,7 +32,7 @@ struct CalibrationText {
 // Cuts a given text into windows. Throws Error{usage} for a text of fewer than 256 tokens.
 CalibrationText given_text(const CalibrationChoice& choice, const ModelConfig& config);
 
-// What the model's own text is kept as: beside the model, or in the user's cache folder.
+// What the model's own text is stored as: beside the model, or in the user's cache folder.
 class OwnText {
  public:
   OwnText(const Checkpoint& checkpoint, const CalibrationChoice& choice);

@@ -35,8 +35,8 @@ OpenedModel open_model(const std::filesystem::path& path);
 // run in f32.
 CpuOptions cpu_options(const OpenedModel& model);
 
-// The model that comes with Intarsia: resources/demo-model, found in the source tree or beside the installed
-// program.
+// The model that comes with Intarsia: resources/demo-model, found as every resource is
+// (core/base/resources.h).
 std::filesystem::path built_in_model();
 
 } // namespace intarsia

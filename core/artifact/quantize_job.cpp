@@ -118,6 +118,7 @@ class QuantizeRun {
     for (std::size_t block = 0; block < blocks; ++block) write_block(block, first);
     write_side_files();
     CalibrationRun::remove_files(folder_);
+    remove_unfinished_writes(folder_); // of runs that were killed
     file_.sync();
   }
 

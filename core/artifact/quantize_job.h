@@ -48,15 +48,15 @@ struct QuantizeOptions {
 // Writes into OUT.partial and renames it to `out` at the end: a kill, a full disk or a cancel leaves no
 // broken artifact under the final name. The stages, which Progress::stage names: "sampling texts" (once a
 // model), then block by block "calibrating: …" and the layer that is quantized. Progress is in seconds of one
-// core as expected, so that what is left can be told from done and total. Throws Error{usage} when `out`
-// exists already (or, without resume, replaces a stale OUT.partial), Error{cancelled} on stop, in any stage
-// (OUT.partial stays, for resume: sampled texts, finished layers and the residual streams behind the last
-// finished block are taken over).
+// core as expected, so that what is left can be told from done and total. An OUT.partial that is there is
+// taken up with `resume` and replaced without. Throws Error{usage} when `out` exists already;
+// Error{cancelled} on stop, in any stage: OUT.partial stays then, and a resumed run takes over its sampled
+// texts, finished layers and the residual streams behind the last finished block.
 void quantize_model(const Checkpoint& checkpoint, const Plan& plan, const std::filesystem::path& out,
                     const QuantizeOptions& options, const JobControl& control);
 
 // How many times as long as without calibration the job is expected to take on the CPU, for who lets people
-// choose. `cached`: the model's own text is there already.
+// choose. `must_sample`: the model has to write its text first, as no earlier run has left it.
 double calibration_time_factor(const LayerGraph& graph, const Plan& plan, std::size_t tokens,
                                bool must_sample);
 

@@ -7,7 +7,7 @@
 
 namespace intarsia {
 
-// CRC-32 as zlib and Python's zlib.crc32 compute it.
+// CRC-32 as zlib and Python's zlib.crc32 compute it. `start`: that of the bytes before these, to go on with.
 std::uint32_t crc32_of(std::span<const std::byte> bytes, std::uint32_t start = 0);
 
 } // namespace intarsia

@@ -68,7 +68,7 @@ std::string syntax_error(const std::string& what) {
 
 } // namespace
 
-// What is no JSON at all is named as what it is (foreign_content.h).
+// What is not JSON at all is named as what it is (foreign_content.h).
 Json parse_json(std::string_view text, const std::string& origin) {
   std::string quoted;
   try {

@@ -22,7 +22,7 @@ Json read_json_file(const std::filesystem::path& path);
 // An object with the path that leads to it, for error messages: `JsonObject(json, "config.json")`.
 class JsonObject {
  public:
-  JsonObject(const Json& value, std::string origin);      // throws when value is no object
+  JsonObject(const Json& value, std::string origin);      // throws when value is not an object
   bool has(const std::string& field) const;               // present and not null
   const Json& operator[](const std::string& field) const; // throws when missing
   JsonObject object(const std::string& field) const;

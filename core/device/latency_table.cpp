@@ -63,7 +63,7 @@ LatencyTable parse_latency_table(const Json& json, const std::string& origin) {
     throw input_error(origin + ": field \"constant_seconds\" must not be negative");
   const Json& entries = root["entries"];
   if (!entries.is_array() || entries.empty())
-    throw input_error(origin + ": field \"entries\" is no list of measurements");
+    throw input_error(origin + ": field \"entries\" is not a list of measurements");
   std::set<std::tuple<std::size_t, std::size_t, QuantizerId, std::string>> seen;
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const std::string where = origin + ": entry " + std::to_string(i);

@@ -62,7 +62,7 @@ class Windows {
       cut(text.documents[i], i + 1 < text.documents.size() ? text.documents[i + 1] : text.tokens.size(),
           options.context);
     if (all_.empty()) throw Error(ErrorKind::usage, "the text is too short: it has fewer than 2 tokens");
-    if (options.most_tokens) thin_out(options.most_tokens);
+    if (options.max_tokens) thin_out(options.max_tokens);
   }
 
   std::size_t count() const { return all_.size(); }
@@ -90,12 +90,12 @@ class Windows {
     }
   }
 
-  void thin_out(std::size_t most_tokens) {
+  void thin_out(std::size_t max_tokens) {
     std::size_t tokens = 0;
     for (const Window& window : all_) tokens += window.count;
-    if (tokens <= most_tokens) return;
+    if (tokens <= max_tokens) return;
     const std::size_t before = all_.size();
-    const std::size_t kept = std::clamp<std::size_t>(before * most_tokens / tokens, 1, before);
+    const std::size_t kept = std::clamp<std::size_t>(before * max_tokens / tokens, 1, before);
     for (std::size_t i = 0; i < kept; ++i) all_[i] = all_[before * i / kept];
     all_.resize(kept);
   }

@@ -31,8 +31,8 @@ EvaluationText evaluation_text(const Tokenizer& tokenizer, const std::string& te
 std::string description(const EvaluationText& text, const Tokenizer& tokenizer);
 
 struct EvaluationOptions {
-  std::size_t context = 512;   // tokens of a window
-  std::size_t most_tokens = 0; // measure on so many at most: whole windows, spread evenly; 0: on all
+  std::size_t context = 512;  // tokens of a window
+  std::size_t max_tokens = 0; // measure on so many at most: whole windows, spread evenly; 0: on all
 };
 constexpr std::size_t quick_tokens = 8192; // of a quick evaluation
 

@@ -13,7 +13,7 @@ OrderedJson evaluation_request(const WorkerModel& model, const EvaluationText& t
                                const EvaluationOptions& options) {
   OrderedJson request{{"do", "evaluate"},           {"model", model.handle()},
                       {"tokens", text.tokens},      {"documents", text.documents},
-                      {"context", options.context}, {"most", options.most_tokens}};
+                      {"context", options.context}, {"most", options.max_tokens}};
   if (text.bos >= 0) request["bos"] = text.bos;
   return request;
 }

@@ -12,7 +12,7 @@
 namespace intarsia {
 namespace {
 
-bool is_gpu(const Device& device) { return device.kind == DeviceKind::cuda; }
+bool is_gpu(const Device& device) { return device.kind != DeviceKind::cpu; }
 bool is_usable_gpu(const Device& device) { return is_gpu(device) && device.usable; }
 
 void refuse(Device& device, const std::string& reason) {

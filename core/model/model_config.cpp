@@ -43,19 +43,19 @@ void read_shape(const JsonObject& config, ModelConfig& model) {
   const std::string& origin = config.origin();
   model.hidden = config.count("hidden_size", 1, largest_dimension);
   model.intermediate = config.count("intermediate_size", 1, largest_dimension);
-  model.blocks = config.count("num_hidden_layers", 1, most_blocks);
-  model.heads = config.count("num_attention_heads", 1, most_heads);
-  model.kv_heads = config.count_or("num_key_value_heads", 1, most_heads, model.heads);
+  model.blocks = config.count("num_hidden_layers", 1, max_blocks);
+  model.heads = config.count("num_attention_heads", 1, max_heads);
+  model.kv_heads = config.count_or("num_key_value_heads", 1, max_heads, model.heads);
   if (!config.has("head_dim") && model.hidden % model.heads != 0)
-    throw input_error(origin + ": field \"hidden_size\" is no multiple of \"num_attention_heads\"");
+    throw input_error(origin + ": field \"hidden_size\" is not a multiple of \"num_attention_heads\"");
   model.head_dim =
       config.count_or("head_dim", 2, 4096, std::max<std::uint64_t>(model.hidden / model.heads, 1));
   model.vocabulary = config.count("vocab_size", 1, largest_vocabulary);
   // Some configs state a number that stands for "no limit".
   model.max_positions =
-      std::min(config.count_or("max_position_embeddings", 1, INT64_MAX, 2048), most_positions);
+      std::min(config.count_or("max_position_embeddings", 1, INT64_MAX, 2048), max_context);
   if (model.heads % model.kv_heads != 0)
-    throw input_error(origin + ": field \"num_attention_heads\" is no multiple of \"num_key_value_heads\"");
+    throw input_error(origin + ": field \"num_attention_heads\" is not a multiple of \"num_key_value_heads\"");
   if (model.head_dim % 2 != 0) throw input_error(origin + ": field \"head_dim\" must be even");
   if (model.attention_dim() > largest_dimension)
     throw input_error(origin +
@@ -78,10 +78,10 @@ void read_rope_divisors(const JsonObject& config, ModelConfig& model) {
   if (!config.has(field)) return;
   const Json& values = config[field];
   if (!values.is_array() || values.size() != model.rotated() / 2)
-    throw input_error(config.origin() + ": field \"" + field + "\" is no list of half a head's numbers");
+    throw input_error(config.origin() + ": field \"" + field + "\" is not a list of half a head's numbers");
   for (const Json& value : values) {
     if (!value.is_number() || !(value.get<double>() > 0) || value.get<double>() > 1e30)
-      throw input_error(config.origin() + ": field \"" + field + "\" holds something that is no number > 0");
+      throw input_error(config.origin() + ": field \"" + field + "\" holds something that is not a number > 0");
     model.rope_divisors.push_back(value.get<float>());
   }
 }
@@ -121,7 +121,7 @@ void read_special_tokens(const JsonObject& config, ModelConfig& model) {
   const Json& eos = config["eos_token_id"];
   for (const Json& id : eos.is_array() ? eos : Json::array({eos})) {
     if (!id.is_number_integer())
-      throw input_error(config.origin() + ": field \"eos_token_id\" holds something that is no token id");
+      throw input_error(config.origin() + ": field \"eos_token_id\" holds something that is not a token id");
     if (const auto token = token_id(id, model)) model.eos_tokens.push_back(*token);
   }
 }

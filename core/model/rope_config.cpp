@@ -16,15 +16,15 @@ void check_positive(const JsonObject& rope, const char* field, double value) {
 
 std::size_t original_positions(const JsonObject& config, const JsonObject& rope, const ModelConfig& model) {
   const char* field = "original_max_position_embeddings"; // Phi-3 has it beside the scaling, others inside
-  if (rope.has(field)) return rope.count(field, 1, most_positions);
-  return config.count_or(field, 1, most_positions, model.max_positions);
+  if (rope.has(field)) return rope.count(field, 1, max_context);
+  return config.count_or(field, 1, max_context, model.max_positions);
 }
 
 void read_llama3(const JsonObject& rope, RopeScaling& scaling) {
   scaling.factor = rope.number("factor");
   scaling.low_frequency_factor = rope.number("low_freq_factor");
   scaling.high_frequency_factor = rope.number("high_freq_factor");
-  scaling.original_positions = rope.count("original_max_position_embeddings", 1, most_positions);
+  scaling.original_positions = rope.count("original_max_position_embeddings", 1, max_context);
   if (scaling.low_frequency_factor <= 0 || scaling.high_frequency_factor <= scaling.low_frequency_factor)
     throw input_error(rope.origin() + ": field \"high_freq_factor\" must be larger than \"low_freq_factor\"");
 }
@@ -92,7 +92,7 @@ void read_scaling(const JsonObject& config, const JsonObject& rope, ModelConfig&
     scaling.factor = rope.number("factor");
     scaling.original_positions = model.max_positions; // the context that is stretched is the one stated
     const double stretched = std::ceil(scaling.factor * double(model.max_positions));
-    if (scaling.factor > 1) model.max_positions = std::size_t(std::min(stretched, double(most_positions)));
+    if (scaling.factor > 1) model.max_positions = std::size_t(std::min(stretched, double(max_context)));
   } else if (kind == "llama3") {
     scaling.kind = RopeScalingKind::llama3;
     read_llama3(rope, scaling);

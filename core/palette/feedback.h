@@ -16,8 +16,7 @@
 namespace intarsia {
 
 // Codes unit-variance rows into `codes`, on all cores; like Quantizer::encode, but errors are weighed by the
-// inputs. Returns the fit of each row
-// in the norm |v|_H^2 = |v U|^2.
+// inputs. Returns the fit of each row in the norm |v|_H^2 = |v U|^2 (U: hessian.h).
 std::vector<RowFit> encode_with_feedback(const Quantizer& quantizer, std::span<const float> weights,
                                          MatrixShape shape, const HessianFactor& hessian,
                                          std::span<std::byte> codes, const JobControl& control);

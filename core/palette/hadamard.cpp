@@ -11,7 +11,7 @@
 namespace intarsia {
 namespace {
 
-// q = prime^degree; prime 0 when q is no prime power.
+// q = prime^degree; prime 0 when q is not a prime power.
 struct PrimePower {
   std::size_t prime = 0, degree = 0;
 };

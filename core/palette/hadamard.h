@@ -19,7 +19,7 @@ constexpr std::size_t largest_hadamard_order = 512; // larger dense factors woul
 // the fast transform.
 bool has_hadamard(std::size_t order);
 
-// The matrix (kept for the life of the program). order: one for which has_hadamard() holds.
+// The matrix (cached for the life of the program). order: one for which has_hadamard() holds.
 const SignMatrix& hadamard(std::size_t order);
 const SignMatrix& hadamard_transposed(std::size_t order);
 

@@ -29,7 +29,7 @@ constexpr std::array<Family, 5> families{
 
 Error unknown_quantizer(std::string_view text) {
   return Error(ErrorKind::usage, "\"" + std::string(text) +
-                                     "\" is no quantizer; ids look like nuq-4, vq-2.5, tcq-3.25 or f16 "
+                                     "\" is not a quantizer; ids look like nuq-4, vq-2.5, tcq-3.25 or f16 "
                                      "(`intarsia palette` lists them)");
 }
 
@@ -50,7 +50,7 @@ QuantizerFamily parse_family(std::string_view text) {
                                           : ", ") +
              std::string(each.name);
   }
-  throw Error(ErrorKind::usage, "\"" + std::string(text) + "\" is no quantizer family; they are " + known);
+  throw Error(ErrorKind::usage, "\"" + std::string(text) + "\" is not a quantizer family; they are " + known);
 }
 
 std::string to_string(QuantizerId id) {

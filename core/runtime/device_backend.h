@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What a worker asks of a kind of device other than the CPU. A backend is a folder that implements this, a
-// memory model in core/memory, and a line in app/worker/backends.cpp; nothing else knows which there are.
+// memory model in core/memory, and a line in CMakeLists.txt; nothing else knows which there are.
 #pragma once
 
 #include <cstdint>

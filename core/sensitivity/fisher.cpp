@@ -17,7 +17,7 @@ namespace {
 
 // The residual streams that enter the blocks are kept for the backward pass: bytes of them at once.
 constexpr std::size_t max_kept = std::size_t(512) << 20;
-constexpr std::size_t most_tokens = 2048; // at once, all sequences together
+constexpr std::size_t max_tokens = 2048; // at once, all sequences together
 
 // Tokens at the beginning of a sequence that are read, but not asked what comes next.
 std::size_t unscored_of(std::size_t length) { return length / 4; }
@@ -241,7 +241,7 @@ class Pass {
 
 std::size_t group_size(const ModelConfig& config, std::size_t length) {
   const std::size_t each = length * config.hidden * config.blocks * sizeof(float);
-  return std::max<std::size_t>(1, std::min(max_kept / each, most_tokens / length));
+  return std::max<std::size_t>(1, std::min(max_kept / each, max_tokens / length));
 }
 
 } // namespace

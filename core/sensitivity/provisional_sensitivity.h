@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Sensitivities before any were measured: by a layer's role and its depth, as they are in models that were
-// measured. Enough to draw a first plan; which layers of a model are the exceptions only measuring tells.
+// measured. Enough to make a first plan; which layers of a model are the exceptions only measuring tells.
 #pragma once
 
 #include "core/model/layer_graph.h"

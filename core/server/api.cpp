@@ -199,7 +199,7 @@ OrderedJson Api::detokenize(const std::string& body) const {
   for (const Json& token : json["tokens"]) {
     if (!token.is_number_integer() || token.get<std::int64_t>() < 0 ||
         token.get<std::uint64_t>() >= tokenizer_.size())
-      throw bad_request("'tokens' has an entry that is no token of this model's", "tokens");
+      throw bad_request("'tokens' has an entry that is not a token of this model's", "tokens");
     tokens.push_back(token.get<int>());
   }
   return {{"content", to_valid_utf8(tokenizer_.decode(tokens, true))}};

@@ -60,19 +60,21 @@ bool Connection::wait(short events, Clock::time_point until) const {
   }
 }
 
-bool Connection::wait_for_request(milliseconds patience, const std::atomic<bool>& closing) {
+bool Connection::has_begun(milliseconds timeout, const std::atomic<bool>& closing) {
   if (begin_ < end_) return true;
-  const auto until = Clock::now() + patience;
+  const auto until = Clock::now() + timeout;
   while (!closing && Clock::now() < until)
     if (wait(POLLIN, std::min(until, Clock::now() + milliseconds(100)))) return fill() > 0;
   return false;
 }
 
-void Connection::begin_request() {
+bool Connection::wait_for_request(milliseconds timeout, const std::atomic<bool>& closing) {
+  if (!has_begun(timeout, closing)) return false;
   deadline_ = Clock::now() + request_timeout_;
   header_size_ = 0;
   in_header_ = true;
   answered_ = timed_out_ = false;
+  return true;
 }
 
 bool Connection::client_is_gone() const {

@@ -16,11 +16,11 @@ class Connection : public httplib::Stream {
   Connection(socket_t socket, std::chrono::milliseconds request_timeout, std::size_t largest_header);
   ~Connection() override;
 
-  // Waits for the beginning of a request; false when none comes, or `closing` becomes true.
-  bool wait_for_request(std::chrono::milliseconds patience, const std::atomic<bool>& closing);
-  void begin_request(); // its time and header are counted from here
+  // Waits for the beginning of a request, from where on its time and header are counted; false when none
+  // comes, or `closing` becomes true.
+  bool wait_for_request(std::chrono::milliseconds timeout, const std::atomic<bool>& closing);
   void header_is_read() { in_header_ = false; }
-  bool in_header() const { return in_header_; } // also where what came is no request
+  bool in_header() const { return in_header_; } // also where what came is not a request
   bool header_too_large() const { return header_size_ > largest_header_; }
   bool timed_out() const { return timed_out_; }
   bool answered() const { return answered_; } // something of a response was written
@@ -45,6 +45,7 @@ class Connection : public httplib::Stream {
   static Connection*& current();
 
  private:
+  bool has_begun(std::chrono::milliseconds timeout, const std::atomic<bool>& closing);
   bool wait(short events, Clock::time_point until) const;
   ssize_t fill();
 

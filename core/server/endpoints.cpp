@@ -141,7 +141,7 @@ void Endpoints::install(httplib::Server& server) {
   server.Put(".*", with_body);
   server.Patch(".*", with_body);
   server.Delete(".*", with_body);
-  // The library's own refusals: of what is no HTTP, or stops in the middle of a header.
+  // The library's own refusals: of what is not HTTP, or stops in the middle of a header.
   server.set_error_handler([](const httplib::Request&, httplib::Response& response) {
     if (!response.body.empty()) return;
     const Connection* connection = Connection::current();
@@ -151,7 +151,7 @@ void Endpoints::install(httplib::Server& server) {
       answer(response, request_timeout());
     else
       answer(response,
-             ApiError(response.status, "bad_request", "this is no request that the server understands"));
+             ApiError(response.status, "bad_request", "this is not a request that the server understands"));
   });
 }
 

@@ -56,11 +56,11 @@ class HttpServer::Impl {
     for (const std::string& warning : tokenizer_.spec().warnings) options_.log("warning: " + warning);
   }
 
-  void stop(std::chrono::milliseconds grace) {
+  void stop(std::chrono::milliseconds timeout) {
     const std::lock_guard lock(changing_);
     const std::shared_ptr<Run> run = running();
     if (!run) return;
-    run->scheduler.close(grace);
+    run->scheduler.close(timeout);
     // Answers that are still being written: their ends are short.
     for (int i = 0; i < 200 && run->endpoints.in_flight() > 0; ++i)
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
@@ -127,7 +127,7 @@ HttpServer::HttpServer(const Tokenizer& tokenizer, LanguageModel& model, ServerO
 HttpServer::~HttpServer() = default;
 
 void HttpServer::start() { impl_->start(); }
-void HttpServer::stop(std::chrono::milliseconds grace) { impl_->stop(grace); }
+void HttpServer::stop(std::chrono::milliseconds timeout) { impl_->stop(timeout); }
 int HttpServer::port() const { return impl_->port(); }
 bool HttpServer::is_public() const { return !server::is_loopback(impl_->options().host); }
 const std::string& HttpServer::model_name() const { return impl_->options().model_name; }

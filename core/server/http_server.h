@@ -50,9 +50,9 @@ class HttpServer {
   ~HttpServer(); // stops
 
   void start(); // throws Error{resource} where it cannot listen; nothing when it listens already
-  // Takes no more requests; responses that are being written may go on for `grace`, then they end with an
+  // Takes no more requests; responses that are being written may go on for `timeout`, then they end with an
   // error. Returns when everything has ended.
-  void stop(std::chrono::milliseconds grace = std::chrono::seconds(5));
+  void stop(std::chrono::milliseconds timeout = std::chrono::seconds(5));
 
   std::string address() const; // "http://127.0.0.1:8080"; empty before start()
   int port() const;            // that it listens on

@@ -57,7 +57,6 @@ bool Listener::process_and_close_socket(socket_t socket) {
 }
 
 bool Listener::serve_one(Connection& connection) {
-  connection.begin_request();
   bool closed = false;
   const bool good = process_request(connection, false, closed, nullptr);
   if (!good && !connection.answered()) {

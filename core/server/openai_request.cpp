@@ -11,8 +11,8 @@
 namespace intarsia::server {
 namespace {
 
-constexpr std::size_t most_choices = 16, most_stop_texts = 16, longest_stop_text = 1024,
-                      most_alternatives = 20;
+constexpr std::size_t max_choices = 16, max_stop_texts = 16, longest_stop_text = 1024,
+                      max_alternatives = 20;
 
 // A body whose fields are taken one by one; null is the same as missing.
 class Fields {
@@ -106,8 +106,8 @@ std::vector<std::string> strings_of(const Json& value, const std::string& name) 
 
 std::vector<std::string> stop_texts_of(const Json& value) {
   std::vector<std::string> texts = strings_of(value, "stop");
-  if (texts.size() > most_stop_texts)
-    throw bad_request("'stop' may have " + std::to_string(most_stop_texts) + " texts", "stop");
+  if (texts.size() > max_stop_texts)
+    throw bad_request("'stop' may have " + std::to_string(max_stop_texts) + " texts", "stop");
   for (const std::string& text : texts)
     if (text.empty() || text.size() > longest_stop_text)
       throw bad_request("a text of 'stop' must have 1 to " + std::to_string(longest_stop_text) + " bytes",
@@ -159,7 +159,7 @@ void read_stream(Fields& fields, CompletionRequest& request) {
 // What both kinds have.
 void read_common(Fields& fields, CompletionRequest& request) {
   request.model = fields.string("model");
-  request.choices = fields.count("n", 1, most_choices).value_or(1);
+  request.choices = fields.count("n", 1, max_choices).value_or(1);
   read_sampling(fields, request);
   read_stream(fields, request);
   if (const Json* stop = fields.find("stop")) request.stop_texts = stop_texts_of(*stop);
@@ -179,7 +179,7 @@ std::string content_of(const Json& content, const std::string& where) {
                                  ? part["type"].get<std::string>()
                                  : "";
     if (type != "text" || !part.contains("text") || !part["text"].is_string())
-      throw bad_request("'" + where + "' has a part that is no text: this model reads text only", where,
+      throw bad_request("'" + where + "' has a part that is not text: this model reads text only", where,
                         "unsupported_value");
     text += part["text"].get<std::string>();
   }
@@ -243,7 +243,7 @@ std::vector<int> tokens_of(const Json& list) {
   std::vector<int> tokens;
   for (const Json& token : list) {
     if (!token.is_number_integer() || token.get<std::int64_t>() < 0 || token.get<std::int64_t>() > INT32_MAX)
-      throw bad_request("'prompt' has a token that is no whole number", "prompt", "invalid_type");
+      throw bad_request("'prompt' has a token that is not a whole number", "prompt", "invalid_type");
     tokens.push_back(token.get<int>());
   }
   return tokens;
@@ -255,8 +255,8 @@ std::vector<std::variant<std::string, std::vector<int>>> prompts_of(const Json& 
     throw bad_request("'prompt' must be a string, a list of strings, of tokens, or of lists of tokens",
                       "prompt", "invalid_type");
   if (prompt[0].is_number()) return {tokens_of(prompt)};
-  if (prompt.size() > most_choices)
-    throw bad_request("'prompt' may have " + std::to_string(most_choices) + " prompts", "prompt");
+  if (prompt.size() > max_choices)
+    throw bad_request("'prompt' may have " + std::to_string(max_choices) + " prompts", "prompt");
   std::vector<std::variant<std::string, std::vector<int>>> prompts;
   for (const Json& entry : prompt) {
     if (entry.is_string())
@@ -264,7 +264,7 @@ std::vector<std::variant<std::string, std::vector<int>>> prompts_of(const Json& 
     else if (entry.is_array())
       prompts.emplace_back(tokens_of(entry));
     else
-      throw bad_request("'prompt' has an entry that is no text and no list of tokens", "prompt",
+      throw bad_request("'prompt' has an entry that is neither text nor a list of tokens", "prompt",
                         "invalid_type");
   }
   return prompts;
@@ -285,7 +285,7 @@ CompletionRequest chat_request(const Json& body) {
   const auto most = fields.count("max_tokens", 1, INT32_MAX);
   request.max_tokens = fields.count("max_completion_tokens", 1, INT32_MAX);
   if (!request.max_tokens) request.max_tokens = most;
-  const auto top = fields.count("top_logprobs", 0, most_alternatives);
+  const auto top = fields.count("top_logprobs", 0, max_alternatives);
   if (fields.boolean("logprobs", false))
     request.log_probabilities = top.value_or(0);
   else if (top && *top > 0)
@@ -334,11 +334,11 @@ CompletionRequest text_request(const Json& body) {
   if (!prompt) throw bad_request("'prompt' is missing", "prompt", "missing_required_parameter");
   request.prompts = prompts_of(*prompt);
   request.max_tokens = fields.count("max_tokens", 0, INT32_MAX).value_or(16); // OpenAI's default
-  request.log_probabilities = fields.count("logprobs", 0, most_alternatives);
+  request.log_probabilities = fields.count("logprobs", 0, max_alternatives);
   request.echo = fields.boolean("echo", false);
   if (request.echo && request.log_probabilities)
     throw bad_request("'echo' is not supported with 'logprobs'", "echo", "unsupported_parameter");
-  if (const auto best_of = fields.count("best_of", 1, most_choices); best_of && *best_of != request.choices)
+  if (const auto best_of = fields.count("best_of", 1, max_choices); best_of && *best_of != request.choices)
     throw bad_request("'best_of' is not supported but where it equals 'n'", "best_of",
                       "unsupported_parameter");
   fields.refuse("suffix", "the model continues texts only");

@@ -48,11 +48,11 @@ std::shared_ptr<Ticket> Scheduler::submit(std::vector<GenerationRequest> choices
   return ticket;
 }
 
-void Scheduler::close(std::chrono::milliseconds grace) {
+void Scheduler::close(std::chrono::milliseconds timeout) {
   std::unique_lock lock(mutex_);
   closing_ = true;
   changed_.notify_all();
-  changed_.wait_for(lock, grace, [&] { return counts_.active == 0 && waiting_.empty(); });
+  changed_.wait_for(lock, timeout, [&] { return counts_.active == 0 && waiting_.empty(); });
   stop_.request_stop();
 }
 

@@ -40,7 +40,7 @@ class Scheduler {
   // closing.
   std::shared_ptr<Ticket> submit(std::vector<GenerationRequest> choices);
   // Takes nothing more, and what waits fails. What runs may go on for so long; then it fails too.
-  void close(std::chrono::milliseconds grace);
+  void close(std::chrono::milliseconds timeout);
 
   const SchedulerOptions& options() const { return options_; }
   SchedulerCounts counts() const;

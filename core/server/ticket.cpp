@@ -3,9 +3,9 @@
 
 namespace intarsia::server {
 
-std::optional<Piece> Ticket::next(std::chrono::milliseconds patience) {
+std::optional<Piece> Ticket::next(std::chrono::milliseconds timeout) {
   std::unique_lock lock(mutex_);
-  if (!came_.wait_for(lock, patience, [&] { return !pieces_.empty(); })) return std::nullopt;
+  if (!came_.wait_for(lock, timeout, [&] { return !pieces_.empty(); })) return std::nullopt;
   Piece piece = std::move(pieces_.front());
   pieces_.pop_front();
   if (piece.last) ++last_taken_;

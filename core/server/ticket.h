@@ -33,7 +33,7 @@ class Ticket {
       : choices_(choices) {}
 
   // For the one who waits. The next piece, or nullopt when none came in time.
-  std::optional<Piece> next(std::chrono::milliseconds patience);
+  std::optional<Piece> next(std::chrono::milliseconds timeout);
   bool finished() const; // every choice's last piece was taken
   void cancel() { cancelled_ = true; }
   std::size_t choices() const { return choices_; }

@@ -57,7 +57,7 @@ class ReplaceDecoder : public TokenwiseDecoder {
   std::string content_;
 };
 
-// Runs of byte tokens become their characters; each byte of a run that is no UTF-8 becomes U+FFFD.
+// Runs of byte tokens become their characters; each byte of a run that is not UTF-8 becomes U+FFFD.
 class ByteFallbackDecoder : public Decoder {
  public:
   explicit ByteFallbackDecoder(const JsonObject&) {}

@@ -31,7 +31,7 @@ void add_template(const JsonObject& json, const TokenizerSpec& spec, SpecialFram
     const JsonObject token = json.object("special_tokens").object(name);
     for (const Json& id : list_of(token, "ids")) {
       if (!id.is_number_integer())
-        throw input_error(json.origin() + ": \"" + name + "\" has an id that is no number");
+        throw input_error(json.origin() + ": \"" + name + "\" has an id that is not a number");
       (before ? frame.before : frame.behind).push_back(known_id(json, spec, id.get<std::int64_t>()));
     }
   }
@@ -42,7 +42,7 @@ void add_pair(const JsonObject& json, const TokenizerSpec& spec, SpecialFrame& f
   const auto id_of = [&](const char* field) {
     const Json& pair = list_of(json, field);
     if (pair.size() != 2 || !pair[1].is_number_integer())
-      throw input_error(json.origin() + ": field \"" + field + "\" is no token with its id");
+      throw input_error(json.origin() + ": field \"" + field + "\" is not a token with its id");
     return known_id(json, spec, pair[1].get<std::int64_t>());
   };
   frame.before.push_back(id_of("cls"));

@@ -25,7 +25,7 @@ class SentencePieceBpe : public TokenModel {
       symbols.push_back({at, start.length, start.frozen ? frozen(start.id) : start.id});
       at += start.length;
     }
-    std::map<int, std::pair<std::size_t, std::size_t>> unused; // merged into a piece that is no token
+    std::map<int, std::pair<std::size_t, std::size_t>> unused; // merged into a piece that is not a token
     merge_symbols(symbols, [&](const Symbol& left, const Symbol& right) -> std::optional<Merge> {
       if (left.id < -1 || right.id < -1) return std::nullopt; // frozen
       const int id = pieces_.find(text.substr(left.begin, left.length + right.length));

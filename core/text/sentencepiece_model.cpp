@@ -48,7 +48,7 @@ class ProtobufReader {
 
  private:
   [[noreturn]] void broken() const {
-    throw input_error(origin_ + ": is no SentencePiece model or is damaged");
+    throw input_error(origin_ + ": is not a SentencePiece model or is damaged");
   }
 
   std::uint64_t varint() {

@@ -10,7 +10,7 @@ constexpr std::string_view base64_digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghij
 
 const Json& list_of(const JsonObject& json, const std::string& field) {
   const Json& list = json[field];
-  if (!list.is_array()) throw input_error(json.origin() + ": field \"" + field + "\" is no list");
+  if (!list.is_array()) throw input_error(json.origin() + ": field \"" + field + "\" is not a list");
   return list;
 }
 

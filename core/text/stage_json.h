@@ -22,7 +22,7 @@ Maker maker_of(const std::unordered_map<std::string, Maker>& makers, const JsonO
   return found->second;
 }
 
-// The list in a field. Throws Error when it is none.
+// The list in a field. Throws Error when it is not a list.
 const Json& list_of(const JsonObject& json, const std::string& field);
 
 // {"String": "…"} or {"Regex": "…"} in the field "pattern", as a regex.
@@ -30,7 +30,7 @@ std::string pattern_of(const JsonObject& json);
 
 std::string replaced_matches(const Regex& pattern, const std::string& text, const std::string& content);
 
-// Throws Error naming `origin` for what is no base64.
+// Throws Error naming `origin` for what is not base64.
 std::string bytes_of_base64(std::string_view text, const std::string& origin);
 std::string to_base64(std::string_view bytes);
 

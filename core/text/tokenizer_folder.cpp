@@ -13,7 +13,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t longest_template = 1 << 20, most_templates = 64;
+constexpr std::size_t longest_template = 1 << 20, max_templates = 64;
 
 int id_of(const TokenizerSpec& spec, const std::string& text) {
   const auto found = std::find(spec.tokens.begin(), spec.tokens.end(), text);
@@ -27,7 +27,7 @@ std::string token_text(const JsonObject& config, const std::string& field, Token
   const Json& text = value.is_object() && value.contains("content") ? value["content"] : value;
   if (text.is_string()) return text.get<std::string>();
   if (value != false)
-    spec.warnings.push_back(config.origin() + ": field \"" + field + "\" is no token, and is left out");
+    spec.warnings.push_back(config.origin() + ": field \"" + field + "\" is not a token, and is left out");
   return {};
 }
 
@@ -68,13 +68,13 @@ void read_chat_template(const JsonObject& config, TokenizerSpec& spec) {
   if (value.is_object()) { // {"default": "…", "tool_use": "…"}
     for (const auto& [name, text] : value.items()) {
       if (!text.is_string())
-        throw input_error(config.origin() + ": chat_template: \"" + name + "\" is no template");
+        throw input_error(config.origin() + ": chat_template: \"" + name + "\" is not a template");
       if (name == "default" || spec.chat_template.empty()) spec.chat_template = text.get<std::string>();
       if (name != "default") spec.chat_templates[name] = text.get<std::string>();
     }
     return;
   }
-  if (!value.is_array()) throw input_error(config.origin() + ": field \"chat_template\" is no template");
+  if (!value.is_array()) throw input_error(config.origin() + ": field \"chat_template\" is not a template");
   for (const Json& entry : value) {
     const JsonObject named(entry, config.origin() + ": chat_template");
     const std::string name = named.string("name");
@@ -93,7 +93,7 @@ void read_template_files(const fs::path& folder, TokenizerSpec& spec) {
     spec.chat_template = read_text_file(folder / "chat_template.jinja", longest_template);
   std::error_code none;
   for (const auto& entry : fs::directory_iterator(folder / "additional_chat_templates", none))
-    if (entry.path().extension() == ".jinja" && spec.chat_templates.size() < most_templates)
+    if (entry.path().extension() == ".jinja" && spec.chat_templates.size() < max_templates)
       spec.chat_templates[entry.path().stem().string()] = read_text_file(entry.path(), longest_template);
 }
 
@@ -103,7 +103,7 @@ void read_added_tokens_decoder(const JsonObject& config, TokenizerSpec& spec) {
   for (const auto& [key, value] : decoder.json().items()) {
     if (key.empty() || key.size() > 8 ||
         !std::all_of(key.begin(), key.end(), [](char c) { return c >= '0' && c <= '9'; })) {
-      spec.warnings.push_back(decoder.origin() + ": \"" + key + "\" is no token id, and is left out");
+      spec.warnings.push_back(decoder.origin() + ": \"" + key + "\" is not a token id, and is left out");
       continue;
     }
     const JsonObject token(value, decoder.origin());
@@ -156,7 +156,7 @@ TokenizerSpec read_merges_and_vocabulary(const fs::path& folder) {
     if (line.empty() || line.starts_with("#version")) continue;
     const auto space = line.find(' ');
     if (space == std::string::npos || space == 0)
-      throw input_error(spec.origin + ": line \"" + line + "\" is no pair");
+      throw input_error(spec.origin + ": line \"" + line + "\" is not a pair");
     spec.merges.emplace_back(line.substr(0, space), line.substr(space + 1));
   }
   if (fs::exists(folder / "vocab.json")) {

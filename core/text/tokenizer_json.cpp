@@ -23,7 +23,7 @@ void read_vocabulary(const JsonObject& model, TokenizerSpec& spec) {
 
 void read_merges(const JsonObject& model, TokenizerSpec& spec) {
   const Json& merges = model["merges"];
-  if (!merges.is_array()) throw input_error(model.origin() + ": field \"merges\" is no list");
+  if (!merges.is_array()) throw input_error(model.origin() + ": field \"merges\" is not a list");
   for (const Json& merge : merges) {
     if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string()) {
       spec.merges.emplace_back(merge[0].get<std::string>(), merge[1].get<std::string>());
@@ -32,7 +32,7 @@ void read_merges(const JsonObject& model, TokenizerSpec& spec) {
     const std::string text = merge.is_string() ? merge.get<std::string>() : "";
     const auto space = text.find(' ', 1);
     if (space == std::string::npos)
-      throw input_error(model.origin() + ": field \"merges\" holds something that is no pair");
+      throw input_error(model.origin() + ": field \"merges\" holds something that is not a pair");
     spec.merges.emplace_back(text.substr(0, space), text.substr(space + 1));
   }
 }
@@ -56,10 +56,10 @@ void read_bpe(const JsonObject& model, TokenizerSpec& spec) {
 void read_unigram(const JsonObject& model, TokenizerSpec& spec) {
   spec.model = TokenModelKind::unigram;
   const Json& pieces = model["vocab"];
-  if (!pieces.is_array()) throw input_error(model.origin() + ": field \"vocab\" is no list");
+  if (!pieces.is_array()) throw input_error(model.origin() + ": field \"vocab\" is not a list");
   for (const Json& piece : pieces) {
     if (!piece.is_array() || piece.size() != 2 || !piece[0].is_string() || !piece[1].is_number())
-      throw input_error(model.origin() + ": field \"vocab\" holds something that is no piece with its score");
+      throw input_error(model.origin() + ": field \"vocab\" holds something that is not a piece with its score");
     spec.scores.push_back(piece[1].get<double>());
     place_token(spec, std::int64_t(spec.tokens.size()), piece[0].get<std::string>(), TokenType::normal);
   }

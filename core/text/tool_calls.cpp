@@ -36,7 +36,7 @@ std::optional<ToolCall> call_of(const OrderedJson& json) {
   return call;
 }
 
-// Nothing where a part is no call.
+// Nothing where a part is not a call.
 std::vector<ToolCall> calls_of(const std::vector<OrderedJson>& list) {
   std::vector<ToolCall> calls;
   for (const OrderedJson& json : list)

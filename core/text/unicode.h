@@ -44,6 +44,6 @@ std::string capitalized(std::string_view text);
 std::string swapped_case(std::string_view text);
 
 enum class NormalForm { nfc, nfd, nfkc, nfkd };
-std::string normalized(std::string_view text, NormalForm form); // text that is no UTF-8 stays as it is
+std::string normalized(std::string_view text, NormalForm form); // text that is not UTF-8 stays as it is
 
 } // namespace intarsia

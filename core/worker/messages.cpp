@@ -46,13 +46,13 @@ Error error_from(const JsonObject& json) {
 std::vector<int> tokens_from(const JsonObject& request, const std::string& field, std::size_t vocabulary) {
   const Json& list = request[field];
   const std::string where = request.origin() + ": field \"" + field + "\"";
-  if (!list.is_array()) throw input_error(where + " is no list of tokens");
+  if (!list.is_array()) throw input_error(where + " is not a list of tokens");
   std::vector<int> tokens;
   tokens.reserve(list.size());
   for (const Json& token : list) {
     if (!token.is_number_unsigned() || token.get<std::uint64_t>() >= vocabulary)
       throw input_error(where + ": token " + std::to_string(tokens.size()) +
-                        " is no whole number below the vocabulary's " + std::to_string(vocabulary));
+                        " is not a whole number below the vocabulary's " + std::to_string(vocabulary));
     tokens.push_back(token.get<int>());
   }
   return tokens;
@@ -62,7 +62,7 @@ std::vector<std::string> strings_from(const JsonObject& request, const std::stri
   std::vector<std::string> strings;
   for (const Json& string : request[field]) {
     if (!string.is_string())
-      throw input_error(request.origin() + ": field \"" + field + "\" is no list of strings");
+      throw input_error(request.origin() + ": field \"" + field + "\" is not a list of strings");
     strings.push_back(string.get<std::string>());
   }
   return strings;
@@ -104,7 +104,7 @@ std::map<int, double> logit_bias_from(const JsonObject& json) {
   for (const Json& entry : json["logit_bias"]) {
     if (!entry.is_array() || entry.size() != 2 || !entry[0].is_number_unsigned() || !entry[1].is_number() ||
         entry[0].get<std::uint64_t>() > INT32_MAX)
-      throw input_error(json.origin() + ": field \"logit_bias\" is no list of token and number");
+      throw input_error(json.origin() + ": field \"logit_bias\" is not a list of token and number");
     bias[entry[0].get<int>()] = entry[1].get<double>();
   }
   return bias;
@@ -140,7 +140,7 @@ OrderedJson to_json(const TokenProbability& token) { return {token.token, token.
 
 TokenProbability probability_from(const Json& json) {
   if (!json.is_array() || json.size() != 2 || !json[0].is_number_unsigned() || !json[1].is_number())
-    throw input_error("the worker's answer: a log-probability is no token and number");
+    throw input_error("the worker's answer: a log-probability is not a token and number");
   return {json[0].get<int>(), json[1].get<double>()};
 }
 
@@ -241,7 +241,7 @@ CalibrationChoice calibration_from(const JsonObject& json) {
   if (json.has("tokens"))
     for (const Json& token : json["tokens"]) {
       if (!token.is_number_integer())
-        throw input_error(json.origin() + ": field \"tokens\" is no list of tokens");
+        throw input_error(json.origin() + ": field \"tokens\" is not a list of tokens");
       choice.text.push_back(token.get<int>());
     }
   choice.name = json.string_or("name", "");

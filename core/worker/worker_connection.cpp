@@ -142,7 +142,7 @@ WorkerAnswer WorkerConnection::call(OrderedJson request, const JobControl& contr
       events(answer);
     } else {
       throw Error(ErrorKind::internal, options_.program.string() + ": its answer to \"" + verb +
-                                           "\" is none; it is no intarsia-worker of this version");
+                                           "\" is none; it is not an intarsia-worker of this version");
     }
   }
 }

@@ -87,7 +87,7 @@ class WorkerConnection {
   ChildProcess child_;
   FrameBuffer frames_;         // of the reader, as are the next four
   std::optional<Json> header_; // whose bytes are still to come
-  std::string bad_answer_;     // why what came is no answer
+  std::string bad_answer_;     // why what came is not an answer
   std::string stderr_tail_;    // the tail of its standard error
   bool output_open_ = true;
 

@@ -23,6 +23,9 @@ class CudaProducts : public DenseProducts {
                            std::span<float> x, const JobControl& control) const override;
 
  private:
+  template <typename Body>
+  void in_tiles(const DenseLinear& w, std::size_t tokens, const JobControl& control, const Body& body) const;
+
   const int device_;
   const Gemm& gemm_;
   const Stream& stream_;

@@ -217,7 +217,7 @@ template <typename Code, int bits, int next_bits>
 struct TrellisStep {
   static constexpr int row_bits = Code::state_bits - Code::max_bits;
   static constexpr int parts = 1 << (Code::max_bits - next_bits), groups = Code::run * parts;
-  static constexpr int most_together = 8, together = Code::run < most_together ? Code::run : most_together;
+  static constexpr int max_together = 8, together = Code::run < max_together ? Code::run : max_together;
   static constexpr int costs_together = together >> bits > 0 ? together >> bits : 1;
 
   std::uint32_t exponent;

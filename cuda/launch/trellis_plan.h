@@ -27,12 +27,12 @@ struct TrellisPass {
 
 // What one launch can add up: Half-TCQ has two rates, and very wide inputs go in parts.
 inline std::vector<TrellisPass> trellis_passes(QuantizerId id, std::size_t d_in,
-                                               int most_steps = kernels::max_trellis_steps) {
+                                               int max_steps = kernels::max_trellis_steps) {
   const TcqLayout layout(id, {1, d_in});
   std::vector<TrellisPass> passes;
   const int steps = int(layout.blocks()), left = int(layout.left_blocks());
   for (int first = 0; first < steps;) {
-    const int end = std::min(first < left ? left : steps, first + most_steps);
+    const int end = std::min(first < left ? left : steps, first + max_steps);
     passes.push_back({int(layout.quarters(std::size_t(first))), layout.offset(0, std::size_t(first)) / 4,
                       first, end - first});
     first = end;

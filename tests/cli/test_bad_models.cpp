@@ -124,7 +124,7 @@ class TestBadModels : public QObject {
     raw_file("empty file", {}, "");
     raw_file("length of 2^64-1", {}, std::string(8, '\xff') + "{}");
     raw_file("header cut off", {}, GgufBuilder::le64(100) + "{}");
-    raw_file("header is no JSON", {"JSON"}, safetensors_bytes("garbage!", 0));
+    raw_file("header is not JSON", {"JSON"}, safetensors_bytes("garbage!", 0));
     in_header("wrong shape", {QString::fromStdString(q_proj)}, [](OrderedJson& header) {
       header[q_proj]["shape"] = {12, 48};
     });
@@ -197,7 +197,7 @@ class TestBadModels : public QObject {
         << "quantize"
         << R"({"format":"intarsia-plan/1","layers":{"model.layers.0.self_attn.q_proj":{"quantizer":"abc"}}})"
         << QStringList{"abc"};
-    QTest::newRow("plan that is no JSON") << "quantize"
+    QTest::newRow("plan that is not JSON") << "quantize"
                                           << "nuq-3" << QStringList{"JSON"};
     QTest::newRow("sensitivity that is negative")
         << "allocate"

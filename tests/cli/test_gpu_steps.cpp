@@ -41,7 +41,7 @@ class TestGpuSteps : public QObject {
   QStringList summary() const { return content(path("out/summary.txt")).split('\n', Qt::SkipEmptyParts); }
   static QString verdict(const QString& line) { return line.simplified().section(' ', 1, 1); }
 
-  // What results.tgz holds under this name; null where it is no whole archive.
+  // What results.tgz holds under this name; null where it is not a whole archive.
   QByteArray kept(const QString& name) const {
     QProcess tar;
     tar.start("tar", {"-xzOf", path("out/results.tgz"), "./" + name});

@@ -123,7 +123,7 @@ class TestWorkerDevice : public QObject {
     qputenv("INTARSIA_WORKER", "/bin/false");
     QVERIFY(complains(run_cli(chat), 1, {"\"load\"", "exit code 1"}));
     qputenv("INTARSIA_WORKER", "/bin/cat");
-    QVERIFY(complains(run_cli(chat), 1, {"/bin/cat", "no intarsia-worker"}));
+    QVERIFY(complains(run_cli(chat), 1, {"/bin/cat", "not an intarsia-worker"}));
   }
 };
 

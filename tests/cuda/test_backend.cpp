@@ -20,6 +20,7 @@
 #include "cuda/profile/profiler.h"
 #include "cuda/selftest/selftest.h"
 #include "tests/cuda/fake_cuda/fake_runtime.h"
+#include "tests/support/model_shapes.h"
 #include "tests/support/one_document.h"
 #include "tests/support/test_support.h"
 #include "tests/support/tiny_model.h"
@@ -484,15 +485,8 @@ class TestBackend : public QObject {
   void a_plan_for_a_card_fits_it_to_the_byte() {
     constexpr std::uint64_t card = 8'000'000'000, context_bytes = 400 << 20;
     AllocationProblem problem;
+    problem.config = test::config_of(test::llama_8b);
     problem.config.name = "8B";
-    problem.config.hidden = 4096;
-    problem.config.intermediate = 14336;
-    problem.config.blocks = 32;
-    problem.config.heads = 32;
-    problem.config.kv_heads = 8;
-    problem.config.head_dim = 128;
-    problem.config.vocabulary = 128256;
-    problem.config.max_positions = 131072;
     problem.graph = build_layer_graph(problem.config);
     problem.sensitivity = provisional_sensitivity(problem.config, problem.graph);
     problem.only = {QuantizerFamily::tcq, QuantizerFamily::nuq};

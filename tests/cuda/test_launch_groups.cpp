@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "cuda/launch/launch_groups.h"
+#include "tests/support/model_shapes.h"
 #include "tests/support/test_support.h"
 
 using namespace intarsia;
@@ -8,15 +9,7 @@ using namespace intarsia::cuda;
 namespace {
 
 LayerGraph graph_of(std::size_t blocks) {
-  ModelConfig config;
-  config.hidden = 64;
-  config.intermediate = 128;
-  config.blocks = blocks;
-  config.heads = 4;
-  config.kv_heads = 2;
-  config.head_dim = 16;
-  config.vocabulary = 100;
-  return build_layer_graph(config);
+  return build_layer_graph(test::config_of({64, 128, blocks, 4, 2, 16, 100}));
 }
 
 bool always(std::size_t, std::size_t) { return true; }

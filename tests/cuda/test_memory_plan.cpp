@@ -6,6 +6,7 @@
 #include "core/memory/cuda/rotation_split.h"
 #include "core/palette/quantized_linear.h"
 #include "cuda/launch/linear_layout.h"
+#include "tests/support/model_shapes.h"
 #include "tests/support/test_support.h"
 
 using namespace intarsia;
@@ -13,28 +14,10 @@ using namespace intarsia::cuda;
 
 namespace {
 
-ModelConfig llama_8b() {
-  ModelConfig config;
-  config.hidden = 4096;
-  config.intermediate = 14336;
-  config.blocks = 32;
-  config.heads = 32;
-  config.kv_heads = 8;
-  config.head_dim = 128;
-  config.vocabulary = 128256;
-  config.max_positions = 131072;
-  return config;
-}
+ModelConfig llama_8b() { return test::config_of(test::llama_8b); }
 
 ModelConfig small() {
-  ModelConfig config;
-  config.hidden = 60; // no multiple of 8 or 16
-  config.intermediate = 100;
-  config.blocks = 3;
-  config.heads = 6;
-  config.kv_heads = 2;
-  config.head_dim = 10;
-  config.vocabulary = 77;
+  ModelConfig config = test::config_of({60, 100, 3, 6, 2, 10, 77}); // 60: no multiple of 8 or 16
   config.qkv_bias = true;
   config.tied_embeddings = true;
   return config;

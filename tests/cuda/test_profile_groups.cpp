@@ -3,6 +3,7 @@
 
 #include "core/device/latency_table.h"
 #include "cuda/profile/profile_groups.h"
+#include "tests/support/model_shapes.h"
 #include "tests/support/test_support.h"
 
 using namespace intarsia;
@@ -12,14 +13,7 @@ class TestProfileGroups : public QObject {
   Q_OBJECT
  private slots:
   void each_shape_once() {
-    ModelConfig config;
-    config.hidden = 64;
-    config.intermediate = 96;
-    config.blocks = 3;
-    config.heads = 4;
-    config.kv_heads = 2;
-    config.head_dim = 16;
-    config.vocabulary = 100;
+    const ModelConfig config = test::config_of({64, 96, 3, 4, 2, 16, 100});
     const LayerGraph graph = build_layer_graph(config);
     std::vector<std::vector<std::size_t>> got;
     std::set<std::pair<std::size_t, std::size_t>> known;

@@ -12,6 +12,7 @@
 #include "cuda/launch/linear_plan.h"
 #include "cuda/launch/trellis_plan.h"
 #include "cuda/profile/profile_groups.h"
+#include "tests/support/model_shapes.h"
 #include "tests/support/test_support.h"
 
 using namespace intarsia;
@@ -31,16 +32,8 @@ constexpr Model models[] = {{"8B", 4096, 14336, 32, 8, 128, 128256},
 constexpr int multiprocessors[] = {8, 28, 108, 132, 170};
 
 ModelConfig config_of(const Model& model) {
-  ModelConfig config;
-  config.hidden = model.hidden;
-  config.intermediate = model.intermediate;
-  config.blocks = 1;
-  config.heads = model.heads;
-  config.kv_heads = model.kv_heads;
-  config.head_dim = model.head_dim;
-  config.vocabulary = model.vocabulary;
-  config.max_positions = 8192;
-  return config;
+  return test::config_of({model.hidden, model.intermediate, 1, model.heads, model.kv_heads, model.head_dim,
+                          model.vocabulary, 8192});
 }
 
 template <typename T>

@@ -20,7 +20,7 @@ SHT_DYNSYM, SHT_GNU_VERNEED, SHT_GNU_VERSYM = 11, 0x6FFFFFFE, 0x6FFFFFFF
 def sections(data):
     """(type, offset, size, index of the linked section) of each section."""
     if data[:6] != b"\x7fELF\x02\x01":
-        raise ValueError("it is no ELF file of 64 bits, little endian")
+        raise ValueError("it is not an ELF file of 64 bits, little endian")
     start, = struct.unpack_from("<Q", data, 0x28)
     size, count = struct.unpack_from("<HH", data, 0x3A)
     for at in range(start, start + size * count, size):

@@ -24,13 +24,17 @@ if [ $# -gt 0 ]; then
   done
 fi
 
+# As CMake tells it the worker.
+echo '#define INTARSIA_BACKENDS backend(cuda)' >"$work/backends.h.new"
+cmp -s "$work/backends.h.new" "$work/backends.h" || mv "$work/backends.h.new" "$work/backends.h"
+
 # What is compiled is listed by folder, so that new files count too.
 compile() {
   object=$work/objects/$(echo "$1" | tr / _).o
   [ ! -e "$object" ] || [ -n "$(find "$work/$1" -newer "$object")" ] || changed_header "$object" || return 0
   case $1 in
     cuda/encode/encoders.cu) more=-fmad=false ;;
-    app/worker/backends.cpp) more=-DINTARSIA_HAVE_CUDA ;;
+    app/worker/backends.cpp) more="-include $work/backends.h" ;;
     *) more= ;;
   esac
   case $1 in

@@ -47,10 +47,12 @@ class WorkerPipes {
     }
     return process_.read(count);
   }
+  void close_input() { process_.closeWriteChannel(); }
   // Closes its input; its exit code, or -1.
   int end() {
-    process_.closeWriteChannel();
-    if (!process_.waitForFinished(20000) || process_.exitStatus() != QProcess::NormalExit) return -1;
+    close_input();
+    process_.waitForFinished(20000); // false also where it has ended already
+    if (process_.state() != QProcess::NotRunning || process_.exitStatus() != QProcess::NormalExit) return -1;
     return process_.exitCode();
   }
 

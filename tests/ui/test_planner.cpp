@@ -163,7 +163,7 @@ class TestPlanner : public QObject {
     planner_->set_planned_model(checkpoint_->config(), graph(), made);
     const auto said = answers.count() + frontiers.count();
     QVERIFY(planner_->fixed());
-    QTest::qWait(100); // a late answer, if it got through, would come now
+    QTest::qWait(100); // a late answer, if it got through, could come now (test_solver_thread is exact)
     QCOMPARE(answers.count() + frontiers.count(), said);
     QCOMPARE(planner_->plan()->model, std::string("made before"));
     planner_->set_memory(BitsPerWeight{2}); // it can only be looked at

@@ -81,7 +81,7 @@ class TestPlanning8b : public QObject, private test::WindowUnderTest {
         timeout);
     QVERIFY(*session_->planner().plan()->predicted.latency_seconds <= 0.005 + 1e-9);
     type("latencyField", "soon");
-    QVERIFY(sentence_shown("\"soon\" is no latency budget"));
+    QVERIFY(sentence_shown("\"soon\" is not a latency budget"));
     type("latencyField", "200tok/s");
     session_->planner().set_memory(BitsPerWeight{6}); // more than 200 tok/s allow
     QTRY_VERIFY_WITH_TIMEOUT(sentence_shown("the latency budget decides"), timeout);

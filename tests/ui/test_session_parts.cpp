@@ -234,20 +234,24 @@ class TestSessionParts : public QObject {
     model.seed = 5;
     test::write_tiny_model(to_path(path), model);
     const auto opened = std::make_shared<const OpenedModel>(open_model(to_path(path)));
+    const SensitivityOptions many{4096, 64,
+                                  1}; // so many that all are never read before the first are heard of
     LoadedModels models;
     Sensitivities sensitivities(models);
     sensitivities.set_target(here_);
+    sensitivities.set_options(many);
     connect(&sensitivities, &Sensitivities::changed, this, [&] {
       if (sensitivities.kind() == SensitivityKind::partial) sensitivities.settle();
     });
     sensitivities.set_model(opened);
     QTRY_VERIFY_WITH_TIMEOUT(sensitivities.kind() == SensitivityKind::measured, timeout);
     const std::size_t samples = sensitivities.value()->samples;
-    QVERIFY(samples >= 16 && samples < 256);
+    QVERIFY(samples >= 256 && samples < 4096);
     QVERIFY(!sensitivities.measuring());
     LoadedModels others;
     Sensitivities again(others);
     again.set_target(here_);
+    again.set_options(many);
     again.set_model(opened);
     QTRY_VERIFY_WITH_TIMEOUT(again.kind() == SensitivityKind::measured, timeout);
     QCOMPARE(again.value()->samples, samples);

@@ -59,6 +59,8 @@ class TestWorkerJobs : public QObject, private test::WindowUnderTest {
     QVERIFY(!session_->chat().turns().empty());
   }
   const ChatAnswer& last() { return session_->chat().turns().back().answer(); }
+  // The worker dies with its next line that holds `text`, and what it would have said after that is lost.
+  void kill_worker_at(const char* text) { test::write_file(cache_.filePath("kill-at").toStdString(), text); }
   QDoubleSpinBox* temperature() {
     for (auto* box : window_->findChildren<QDoubleSpinBox*>())
       if (box->accessibleName() == "Temperature") return box;
@@ -69,7 +71,9 @@ class TestWorkerJobs : public QObject, private test::WindowUnderTest {
   void initTestCase() {
     QSettings::setPath(QSettings::NativeFormat, QSettings::UserScope, dir_.path());
     QApplication::setOrganizationName("IntarsiaTest");
-    qputenv("INTARSIA_WORKER", INTARSIA_WORKER);
+    qputenv("INTARSIA_WORKER", KILLED_WORKER);
+    qputenv("INTARSIA_REAL_WORKER", INTARSIA_WORKER);
+    qputenv("INTARSIA_KILL_AT", cache_.filePath("kill-at").toUtf8());
     qputenv("INTARSIA_CPU_IN_WORKER", "1");
     QVERIFY(open_window({1280, 820}));
     session_->planner().set_family(QuantizerFamily::tcq, false); // the quick ones are enough here
@@ -125,20 +129,11 @@ class TestWorkerJobs : public QObject, private test::WindowUnderTest {
   }
 
   void a_killed_quantization_is_a_sentence_and_can_be_resumed() {
-    const auto at_first_progress = connect(&session_->quantization(), &Quantization::changed, this, [this] {
-      if (session_->quantization().job().done <= 0) return;
-      for (const pid_t worker : workers()) ::kill(worker, SIGKILL);
-    });
-    QString out;
-    // One that was done before its progress was seen here, or whose worker had only the answer left to give,
-    // was not hit in the middle: try again.
-    for (int attempt = 0; attempt == 0 || (attempt < 20 && QFileInfo::exists(out)); ++attempt) {
-      out = dir_.filePath("killed%1").arg(attempt);
-      find<QLineEdit>("output")->setText(out);
-      session_->quantization().quantize(plan_, out);
-      QTRY_VERIFY_WITH_TIMEOUT(session_->quantization().job().state != JobState::running, timeout);
-    }
-    disconnect(at_first_progress);
+    const QString out = dir_.filePath("killed");
+    find<QLineEdit>("output")->setText(out);
+    kill_worker_at("\"layer\":");
+    session_->quantization().quantize(plan_, out);
+    QTRY_COMPARE_WITH_TIMEOUT(session_->quantization().job().state, JobState::failed, timeout);
     QVERIFY2(session_->quantization().job().sentence.contains("killed (SIGKILL)"),
              qPrintable(session_->quantization().job().sentence));
     bool in_place = false;
@@ -155,6 +150,7 @@ class TestWorkerJobs : public QObject, private test::WindowUnderTest {
 
   void the_worker_answers() {
     QTest::mouseClick(find<QPushButton>("chatWithIt"), Qt::LeftButton);
+    temperature()->setValue(0); // the likeliest words, on every machine
     QSignalSpy pieces(&session_->chat(), &Chat::text);
     ask("What is walnut good for?");
     QTRY_VERIFY_WITH_TIMEOUT(last().finished, timeout);
@@ -170,17 +166,9 @@ class TestWorkerJobs : public QObject, private test::WindowUnderTest {
     QTRY_VERIFY_WITH_TIMEOUT(last().answered, timeout);
     const std::size_t context_of_one = last().context_used;
 
-    temperature()->setValue(5); // rambles on until the context is full
-    const auto first_words = connect(&session_->chat(), &Chat::text, this, [] {
-      for (const pid_t worker : workers()) ::kill(worker, SIGKILL);
-    });
-    // An answer that was complete before its first words were seen here leaves nothing to say; the next
-    // message then meets a dead worker, which is another way to the same end.
-    for (int attempt = 0; attempt < 10 && last().problem.isEmpty(); ++attempt) {
-      ask("Tell me everything about ebony, oak and pine.");
-      QTRY_VERIFY_WITH_TIMEOUT(last().finished, timeout);
-    }
-    disconnect(first_words);
+    kill_worker_at("\"token\":");
+    ask("Tell me everything about ebony, oak and pine.");
+    QTRY_VERIFY_WITH_TIMEOUT(last().finished, timeout);
     QVERIFY2(last().problem.contains("killed (SIGKILL)") && last().problem.contains("try again"),
              qPrintable(last().problem));
     QVERIFY(!last().problem.contains('\n'));
@@ -190,7 +178,6 @@ class TestWorkerJobs : public QObject, private test::WindowUnderTest {
     QVERIFY(in_place);
     screenshot("7-killed");
 
-    temperature()->setValue(0.1);
     ask("Is ebony a hard wood?");
     QTRY_VERIFY_WITH_TIMEOUT(last().finished, timeout);
     QVERIFY2(last().problem.isEmpty(), qPrintable(last().problem));
@@ -209,7 +196,7 @@ class TestWorkerJobs : public QObject, private test::WindowUnderTest {
         !session.chat().turns().empty() && session.chat().turns().back().answer().finished, timeout);
     QVERIFY(session.chat().turns().back().answer().problem.contains("/nowhere/worker"));
     QVERIFY(!session.chat().answering());
-    qputenv("INTARSIA_WORKER", INTARSIA_WORKER);
+    qputenv("INTARSIA_WORKER", KILLED_WORKER);
   }
 };
 

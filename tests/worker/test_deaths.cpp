@@ -2,6 +2,8 @@
 // A worker stopped, killed or crashed in the middle of a job: one clear sentence, and the next job works.
 #include <QProcess>
 #include <csignal>
+#include <fstream>
+#include <sstream>
 #include <sys/wait.h>
 #include <thread>
 
@@ -65,6 +67,18 @@ class TestDeaths : public QObject {
     return Error(ErrorKind::internal, "it came through");
   }
 
+  // What the process has computed so far, in ticks of the clock; very much once it is gone.
+  static std::uint64_t processor_time(pid_t pid) {
+    std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+    std::string text, skipped;
+    if (!std::getline(file, text)) return UINT64_MAX;
+    std::istringstream fields(text.substr(text.rfind(')') + 1));
+    for (int i = 0; i < 11; ++i) fields >> skipped;
+    std::uint64_t user = 0;
+    fields >> user;
+    return user;
+  }
+
   void verify_works(const std::shared_ptr<WorkerClient>& client) {
     const auto model = load_in_worker(client, opened_, "cpu", {});
     QVERIFY(evaluate_perplexity(*model, one_document(short_), {64, 0}, {}).tokens > 0);
@@ -113,9 +127,9 @@ class TestDeaths : public QObject {
     const auto before = sequence->forward(short_, true, {});
     const std::vector<int> long_prompt(30000, 9);
     std::stop_source stop;
-    std::thread later([&] {
-      std::this_thread::sleep_for(200ms);
-      stop.request_stop();
+    std::thread later([&, before_it = processor_time(client->pid())] {
+      while (processor_time(client->pid()) < before_it + 5) std::this_thread::sleep_for(1ms);
+      stop.request_stop(); // once it is at work
     });
     QCOMPARE(error_of([&] { sequence->forward(long_prompt, true, stop.get_token()); }),
              std::string("cancelled"));

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The worker's lines, with and without a GPU.
-#include <QElapsedTimer>
 #include <cmath>
 #include <cstring>
 #include <map>
@@ -185,7 +184,7 @@ class TestProtocol : public QObject {
     WorkerPipes worker;
     QVERIFY(worker.ask(load).contains("result"));
     std::string tokens = "1";
-    for (int i = 0; i < 200000; ++i) tokens += ",2";
+    for (int i = 0; i < 500000; ++i) tokens += ",2";
     worker.write(R"({"id":2,"do":"evaluate","model":1,"context":512,"tokens":[)" + tokens + "]}");
     worker.write(R"({"id":3,"do":"evaluate","model":1,"context":512,"tokens":[)" + tokens + "]}");
     QVERIFY(worker.line().contains("started"));
@@ -215,10 +214,10 @@ class TestProtocol : public QObject {
     worker.write(R"({"id":2,"do":"evaluate","model":1,"context":512,"tokens":[)" + tokens + "]}");
     QVERIFY(worker.line().contains("started"));
     QVERIFY(worker.line().contains("progress"));
-    QElapsedTimer timer;
-    timer.start();
+    worker.close_input();
+    for (Json line = worker.line(); line.is_object(); line = worker.line())
+      QVERIFY2(!line.contains("result"), line.dump().c_str()); // it did not go on to the job's end
     QCOMPARE(worker.end(), 0);
-    QVERIFY(timer.elapsed() < 5000);
   }
 
   void tokens_are_streamed_with_their_text() {

@@ -47,7 +47,7 @@ class BudgetPanel : public Card {
   MemoryBar* bar_;
   QMap<int, QPushButton*> families_;
   QPushButton *fit_, *quantize_;
-  QString refused_; // why what was typed is no budget
+  QString refused_; // why what was typed is not a budget
 };
 
 } // namespace intarsia::ui

@@ -9,7 +9,7 @@
 namespace intarsia::ui {
 namespace {
 
-constexpr double least_change = 0.05; // percent of the loss that are worth a sentence
+constexpr double min_change = 0.05; // percent of the loss that are worth a sentence
 
 QString tr(const char* text) { return QObject::tr(text); }
 
@@ -88,8 +88,8 @@ QString memory_price(const SolverAnswer& answer) {
   const Plan& plan = *answer.plan;
   const double percent = percent_cut(plan.predicted.loss, answer.more_memory->loss);
   const QString more = QLocale().formattedDataSize(qint64(answer.more_memory->amount), 0);
-  if (percent >= least_change) return cut(more, percent);
-  if (answer.more_time && percent_cut(plan.predicted.loss, answer.more_time->loss) >= least_change)
+  if (percent >= min_change) return cut(more, percent);
+  if (answer.more_time && percent_cut(plan.predicted.loss, answer.more_time->loss) >= min_change)
     return tr("More memory alone would change nothing: the latency budget decides.");
   if (double(plan.predicted.memory_bytes) >= answer.memory_range.high * (1 - 1e-6))
     return tr("More memory would change nothing: every layer has the best quantizer of the palette.");
@@ -100,8 +100,8 @@ QString latency_price(const SolverAnswer& answer) {
   if (!answer.plan || !answer.more_time) return {};
   const double loss = answer.plan->predicted.loss, percent = percent_cut(loss, answer.more_time->loss);
   const QString more = tr("%1 ms").arg(QLocale().toString(1e3 * answer.more_time->amount, 'g', 2));
-  if (percent >= least_change) return cut(more, percent);
-  if (answer.more_memory && percent_cut(loss, answer.more_memory->loss) >= least_change)
+  if (percent >= min_change) return cut(more, percent);
+  if (answer.more_memory && percent_cut(loss, answer.more_memory->loss) >= min_change)
     return tr("More time alone would change nothing: the memory budget decides.");
   return tr("%1 more would change nothing.").arg(more);
 }

@@ -36,7 +36,7 @@ class LatencyControl : public QWidget {
   QLabel* device_;
   Note* note_;
   QPushButton *import_, *save_;
-  QString refused_; // why what was typed is no budget
+  QString refused_; // why what was typed is not a budget
 };
 
 } // namespace intarsia::ui

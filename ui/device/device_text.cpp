@@ -9,7 +9,7 @@ namespace intarsia::ui {
 
 namespace {
 
-constexpr double least_bandwidth = 1e9; // bytes per second; what is shown has no more digits
+constexpr double min_bandwidth = 1e9; // bytes per second; what is shown has no more digits
 
 } // namespace
 
@@ -18,7 +18,7 @@ QString device_figures(const Device& device) {
   const QString memory = QObject::tr("%1 free of %2")
                              .arg(locale.formattedDataSize(qint64(device.memory_free), 1),
                                   locale.formattedDataSize(qint64(device.memory_total), 1));
-  if (device.bandwidth < least_bandwidth) return memory; // unknown, or measured on a busy machine
+  if (device.bandwidth < min_bandwidth) return memory; // unknown, or measured on a busy machine
   return QObject::tr("%1 · %2 GB/s").arg(memory, locale.toString(device.bandwidth / 1e9, 'f', 0));
 }
 

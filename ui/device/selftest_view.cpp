@@ -15,7 +15,7 @@
 namespace intarsia::ui {
 namespace {
 
-constexpr int most_lines = 8; // then the list scrolls: a GPU has hundreds of kernels
+constexpr int max_lines = 8; // then the list scrolls: a GPU has hundreds of kernels
 
 }
 
@@ -85,7 +85,7 @@ void SelftestView::show_checks() {
   lines_->clear();
   for (const KernelCheck& check : session_.devices().selftest_checks()) lines_->addItem(check_line(check));
   lines_->setVisible(lines_->count() > 0);
-  lines_->setFixedHeight(std::min(lines_->count(), most_lines) * std::max(0, lines_->sizeHintForRow(0)) +
+  lines_->setFixedHeight(std::min(lines_->count(), max_lines) * std::max(0, lines_->sizeHintForRow(0)) +
                          2 * lines_->frameWidth() + spacing);
 }
 

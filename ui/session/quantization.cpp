@@ -15,7 +15,7 @@
 namespace intarsia::ui {
 namespace {
 
-constexpr EvaluationOptions quality_options{.context = 512, .most_tokens = 4096};
+constexpr EvaluationOptions quality_options{.context = 512, .max_tokens = 4096};
 
 // Beside the original, where there is one.
 Quality quality_of(const RunningModel& quantized, const RunningModel& original, const EvaluationText& text,

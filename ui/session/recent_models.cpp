@@ -7,7 +7,7 @@
 namespace intarsia::ui {
 namespace {
 
-constexpr std::size_t most_recent = 8;
+constexpr std::size_t max_recent = 8;
 
 void write(const std::vector<RecentModel>& models) {
   QSettings settings;
@@ -42,7 +42,7 @@ void remember_model(const RecentModel& model) {
   auto models = recent_models();
   std::erase_if(models, [&](const RecentModel& other) { return other.path == model.path; });
   models.insert(models.begin(), model);
-  if (models.size() > most_recent) models.resize(most_recent);
+  if (models.size() > max_recent) models.resize(max_recent);
   write(models);
 }
 

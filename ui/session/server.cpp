@@ -13,7 +13,7 @@ namespace intarsia::ui {
 namespace {
 
 constexpr std::size_t responses_at_once = 2; // a KV cache each
-constexpr std::chrono::milliseconds grace{3000}, watch_interval{500};
+constexpr std::chrono::milliseconds stop_timeout{3000}, watch_interval{500};
 
 } // namespace
 
@@ -81,7 +81,7 @@ void Server::stop() {
   watch_.stop();
   if (!on() && !job_.running()) return;
   job_.start([served = std::exchange(served_, nullptr)](const JobControl&, const JobRunner::Post&) mutable {
-    if (served) served->server->stop(grace);
+    if (served) served->server->stop(stop_timeout);
     served.reset(); // here: a worker whose last model goes is waited for
     return JobRunner::Finish();
   });

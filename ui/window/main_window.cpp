@@ -31,6 +31,7 @@
 #include "ui/widgets/elided_label.h"
 #include "ui/widgets/tab_order.h"
 #include "ui/window/help_window.h"
+#include "ui/window/page_list.h"
 #include "ui/window/sensitivity_bar.h"
 #include "ui/window/step_rail.h"
 #include "ui/window/zoom.h"
@@ -93,10 +94,11 @@ MainWindow::MainWindow(StudioSession& session, QWidget* parent)
 
 void MainWindow::build_pages() {
   pages_->setObjectName(QStringLiteral("pages"));
-  pages_->addWidget(model_page_ = new ModelPage(session_, this));
-  pages_->addWidget(allocation_page_ = new AllocationPage(session_, this));
-  pages_->addWidget(quantize_page_ = new QuantizePage(session_, this));
-  pages_->addWidget(chat_page_ = new ChatPage(session_, this));
+  for (const PageEntry& page : page_list()) pages_->addWidget(page.make(session_, this));
+  model_page_ = pages_->findChild<ModelPage*>();
+  allocation_page_ = pages_->findChild<AllocationPage*>();
+  quantize_page_ = pages_->findChild<QuantizePage*>();
+  chat_page_ = pages_->findChild<ChatPage*>();
 }
 
 void MainWindow::connect_pages() {
@@ -222,11 +224,12 @@ void MainWindow::build_edit_menu(QMenu& menu) {
 }
 
 void MainWindow::build_view_menu(QMenu& menu) {
-  const QString names[page_count] = {tr("&Model"), tr("&Allocation"), tr("&Quantize"), tr("&Chat")};
-  for (int page = 0; page < page_count; ++page) {
-    QAction* action = menu.addAction(names[page]);
+  int page = 0;
+  for (const PageEntry& entry : page_list()) {
+    QAction* action = menu.addAction(entry.menu_name);
     action->setShortcut(QKeySequence(QStringLiteral("Ctrl+%1").arg(page + 1)));
     connect(action, &QAction::triggered, this, [this, page] { show_page(Page(page)); });
+    ++page;
   }
   menu.addSeparator();
   QAction* larger = menu.addAction(tr("&Larger text"));
@@ -416,9 +419,10 @@ void MainWindow::closeEvent(QCloseEvent* event) {
   QMainWindow::closeEvent(event);
 }
 
-void MainWindow::changeEvent(QEvent* event) {
+// Not in changeEvent, which an application's palette does not reach.
+bool MainWindow::event(QEvent* event) {
   if (event->type() == QEvent::ApplicationPaletteChange) apply_style();
-  QMainWindow::changeEvent(event);
+  return QMainWindow::event(event);
 }
 
 } // namespace intarsia::ui

@@ -25,7 +25,7 @@ class StepRail;
 class MainWindow : public QMainWindow {
   Q_OBJECT
  public:
-  enum Page { model, allocation, quantize, chat, page_count };
+  enum Page : int { model, allocation, quantize, chat }; // of page_list(), as far as others go to them
   explicit MainWindow(StudioSession& session, QWidget* parent = nullptr);
   void show_page(Page page);
   // Asks first where something unfinished would be lost.
@@ -38,7 +38,7 @@ class MainWindow : public QMainWindow {
   void dragLeaveEvent(QDragLeaveEvent* event) override;
   void dropEvent(QDropEvent* event) override;
   void closeEvent(QCloseEvent* event) override;
-  void changeEvent(QEvent* event) override;
+  bool event(QEvent* event) override;
 
  private:
   QWidget* build_header();

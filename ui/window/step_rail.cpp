@@ -5,50 +5,12 @@
 #include <QPainter>
 #include <QVBoxLayout>
 
-#include "ui/quantize/quantize_text.h"
 #include "ui/theme/theme.h"
 
 namespace intarsia::ui {
 namespace {
 
 constexpr int rail_width = 96, circle = 24;
-
-struct Step {
-  StepState state;
-  QString words;
-};
-
-Step model_step(StudioSession& session) {
-  if (session.models().opening()) return {StepState::running, QObject::tr("opening")};
-  return {session.model() ? StepState::done : StepState::ready, {}};
-}
-
-Step allocation_step(StudioSession& session) {
-  const Planner& planner = session.planner();
-  if (!session.model()) return {StepState::empty, {}};
-  if (planner.fixed()) return {StepState::done, {}};
-  if (!planner.answer().problem.isEmpty()) return {StepState::failed, QObject::tr("no plan")};
-  if (session.sensitivities().measuring()) return {StepState::running, QObject::tr("measuring")};
-  return {planner.plan() ? StepState::done : StepState::ready, {}};
-}
-
-Step quantize_step(StudioSession& session) {
-  const Quantization& quantization = session.quantization();
-  const Plan* plan = session.planner().plan();
-  if (session.models().is_artifact()) return {StepState::done, {}};
-  if (quantization.running()) return {StepState::running, QObject::tr("running")};
-  const auto made = quantization.artifact_plan();
-  if (made && plan && !same_choices(*made, *plan)) return {StepState::stale, QObject::tr("older plan")};
-  if (made) return {StepState::done, {}};
-  if (quantization.job().state == JobState::failed) return {StepState::failed, QObject::tr("failed")};
-  if (quantization.job().state == JobState::cancelled) return {StepState::ready, QObject::tr("cancelled")};
-  return {session.can_quantize() ? StepState::ready : StepState::empty, {}};
-}
-
-Step chat_step(StudioSession& session) {
-  if (session.chat().answering()) return {StepState::running, QObject::tr("answering")};
-  return {session.chat().can_answer() ? StepState::ready : StepState::empty, {}};
-}
 
 QString spoken(StepState state) {
   switch (state) {
@@ -137,6 +99,7 @@ void StepButton::paintEvent(QPaintEvent*) {
 StepRail::StepRail(StudioSession& session, QWidget* parent)
     : QWidget(parent)
     , session_(session)
+    , pages_(page_list())
     , group_(new QButtonGroup(this)) {
   setObjectName(QStringLiteral("rail"));
   setAttribute(Qt::WA_StyledBackground);
@@ -144,15 +107,10 @@ StepRail::StepRail(StudioSession& session, QWidget* parent)
   auto* layout = new QVBoxLayout(this);
   layout->setContentsMargins(spacing, 2 * spacing, spacing, 2 * spacing);
   layout->setSpacing(spacing);
-  const QStringList names{tr("Model"), tr("Allocation"), tr("Quantize"), tr("Chat")};
-  const QStringList helps{tr("The model that is open, and its tensors"),
-                          tr("Budgets, and the plan that meets them with the least loss"),
-                          tr("Makes the quantized model by the plan"),
-                          tr("Talk with the original or the quantized model")};
-  for (int page = 0; page < names.size(); ++page) {
-    auto* step = new StepButton(page + 1, names[page], this);
+  for (int page = 0; page < int(pages_.size()); ++page) {
+    auto* step = new StepButton(page + 1, pages_[std::size_t(page)].name(), this);
     step->setObjectName(QStringLiteral("step%1").arg(page));
-    step->setToolTip(tr("%1 (Ctrl+%2)").arg(helps[page]).arg(page + 1));
+    step->setToolTip(tr("%1 (Ctrl+%2)").arg(pages_[std::size_t(page)].help).arg(page + 1));
     group_->addButton(step, page);
     layout->addWidget(step);
     steps_.push_back(step);
@@ -166,10 +124,10 @@ StepRail::StepRail(StudioSession& session, QWidget* parent)
 void StepRail::choose(int page) { steps_[std::size_t(page)]->setChecked(true); }
 
 void StepRail::refresh() {
-  const Step states[] = {model_step(session_), allocation_step(session_), quantize_step(session_),
-                         chat_step(session_)};
-  for (std::size_t page = 0; page < steps_.size(); ++page)
-    steps_[page]->show_state(states[page].state, states[page].words);
+  for (std::size_t page = 0; page < steps_.size(); ++page) {
+    const Step step = pages_[page].step(session_);
+    steps_[page]->show_state(step.state, step.words);
+  }
 }
 
 } // namespace intarsia::ui

@@ -4,12 +4,11 @@
 #include <QAbstractButton>
 
 #include "ui/session/studio_session.h"
+#include "ui/window/page_list.h"
 
 class QButtonGroup;
 
 namespace intarsia::ui {
-
-enum class StepState { empty, ready, running, done, stale, failed };
 
 // One step of the work: its number, or a tick when it is done; its name; how far it is.
 class StepButton : public QAbstractButton {
@@ -30,7 +29,7 @@ class StepButton : public QAbstractButton {
   QString words_;
 };
 
-// Model, Allocation, Quantize, Chat: where the work stands, and the way from page to page.
+// The pages: where the work of each stands, and the way from page to page.
 class StepRail : public QWidget {
   Q_OBJECT
  public:
@@ -45,6 +44,7 @@ class StepRail : public QWidget {
   void refresh();
 
   StudioSession& session_;
+  const std::vector<PageEntry> pages_;
   QButtonGroup* group_;
   std::vector<StepButton*> steps_; // children
 };

@@ -10,10 +10,10 @@
 namespace intarsia::ui {
 namespace {
 
-constexpr int least_zoom = -3, most_zoom = 15; // pixels added to every font size of the style sheet
+constexpr int min_zoom = -3, max_zoom = 15; // pixels added to every font size of the style sheet
 
 int zoom_steps() {
-  return std::clamp(QSettings().value(QStringLiteral("zoom")).toInt(), least_zoom, most_zoom);
+  return std::clamp(QSettings().value(QStringLiteral("zoom")).toInt(), min_zoom, max_zoom);
 }
 
 } // namespace
@@ -32,7 +32,7 @@ void apply_zoom() {
 }
 
 void zoom_by(int steps) {
-  QSettings().setValue(QStringLiteral("zoom"), std::clamp(zoom_steps() + steps, least_zoom, most_zoom));
+  QSettings().setValue(QStringLiteral("zoom"), std::clamp(zoom_steps() + steps, min_zoom, max_zoom));
   apply_style();
 }
 

@@ -10,7 +10,7 @@ namespace intarsia::architectures {
 namespace {
 
 bool upper_block(const JsonObject& config, std::size_t block) {
-  return block >= config.count_or("max_window_layers", 0, most_blocks, 28);
+  return block >= config.count_or("max_window_layers", 0, max_blocks, 28);
 }
 
 void read(const JsonObject& config, ModelConfig& model) {

@@ -12,7 +12,7 @@ namespace {
 bool every_block(const JsonObject&, std::size_t) { return true; }
 
 std::vector<bool> dense_blocks(const JsonObject& config, const ModelConfig& model) {
-  const std::size_t step = config.count_or("decoder_sparse_step", 1, most_blocks, 1);
+  const std::size_t step = config.count_or("decoder_sparse_step", 1, max_blocks, 1);
   std::vector<bool> dense(model.blocks);
   for (std::size_t block = 0; block < model.blocks; ++block) dense[block] = (block + 1) % step != 0;
   if (!config.has("mlp_only_layers")) return dense;

@@ -15,7 +15,7 @@ std::vector<bool> rotated_blocks(const JsonObject& config, const ModelConfig& mo
   std::vector<bool> rotated(model.blocks);
   const char* field = "no_rope_layers";
   if (!config.has(field)) {
-    const std::size_t interval = config.count_or("no_rope_layer_interval", 1, most_blocks, 4);
+    const std::size_t interval = config.count_or("no_rope_layer_interval", 1, max_blocks, 4);
     for (std::size_t block = 0; block < model.blocks; ++block) rotated[block] = (block + 1) % interval != 0;
     return rotated;
   }

@@ -11,7 +11,7 @@
 namespace intarsia::jinja {
 namespace {
 
-constexpr std::size_t most_parts = 1'000'000; // characters or items of one value
+constexpr std::size_t max_parts = 1'000'000; // characters or items of one value
 
 [[noreturn]] void undefined_error(const Value& object, const std::string& asked) {
   const std::string& name = object.get<Undefined>()->name;
@@ -98,11 +98,11 @@ Value get_attribute(const Value& object, const std::string& name) {
 }
 
 Value get_item(const Value& object, const Value& key) {
-  if (object.is_undefined()) undefined_error(object, key.text());
+  if (object.is_undefined()) undefined_error(object, str(key));
   if (auto item = subscript(object, key)) return *item;
   if (key.string())
     if (auto own = own_attribute(object, *key.string())) return *own;
-  return Undefined{key.is_undefined() ? std::string() : key.text()};
+  return Undefined{key.is_undefined() ? std::string() : str(key)};
 }
 
 Value get_path(const Value& object, const Value& path) {
@@ -127,7 +127,7 @@ List characters_of(const std::string& text) {
     const std::size_t length = read_utf8(text, position).length;
     characters.emplace_back(text.substr(position, length));
     position += length;
-    if (characters.size() > most_parts) template_error("splits a text in too many parts");
+    if (characters.size() > max_parts) template_error("splits a text in too many parts");
   }
   return characters;
 }
@@ -192,7 +192,7 @@ bool contains(const Value& container, const Value& item) {
   }
   if (const auto* dict = container.dict()) return find(*dict, item);
   const List items = items_of(container);
-  return std::any_of(items.begin(), items.end(), [&](const Value& each) { return each.equals(item); });
+  return std::any_of(items.begin(), items.end(), [&](const Value& each) { return equal(each, item); });
 }
 
 } // namespace intarsia::jinja

@@ -12,14 +12,14 @@ using A = const Arguments&;
 
 Value index_of(V subject, A a) {
   const List& items = *subject.list();
-  const auto found = std::find_if(items.begin(), items.end(), [&](V item) { return item.equals(a[0]); });
+  const auto found = std::find_if(items.begin(), items.end(), [&](V item) { return equal(item, a[0]); });
   if (found == items.end()) template_error("the item that index() seeks is not there");
   return std::int64_t(found - items.begin());
 }
 
 Value count_of(V subject, A a) {
   return std::int64_t(std::count_if(subject.list()->begin(), subject.list()->end(),
-                                    [&](V item) { return item.equals(a[0]); }));
+                                    [&](V item) { return equal(item, a[0]); }));
 }
 
 Value items_view(V subject, A) {

@@ -65,7 +65,7 @@ Value Interpreter::compute(const Expression& e) {
   case Kind::compare:
     return compare(e);
   case Kind::condition:
-    if (evaluate(*e.operands[1]).truthy()) return evaluate(*e.operands[0]);
+    if (truthy(evaluate(*e.operands[1]))) return evaluate(*e.operands[0]);
     return e.operands[2] ? evaluate(*e.operands[2]) : Value(Undefined{"an if without else"});
   }
   return {};
@@ -95,7 +95,7 @@ Call Interpreter::arguments(const Expression& e) {
       call.positional.insert(call.positional.end(), items.begin(), items.end());
     } else if (argument.stars == 2) {
       if (!value.dict()) template_error("\"**\" needs a dictionary, not a " + std::string(value.type_name()));
-      for (const auto& [key, item] : *value.dict()) call.named.emplace_back(key.text(), item);
+      for (const auto& [key, item] : *value.dict()) call.named.emplace_back(str(key), item);
     } else if (argument.name.empty()) {
       call.positional.push_back(value);
     } else {
@@ -122,7 +122,7 @@ Value Interpreter::call(const Expression& e, const Value* caller) {
   if (const auto* undefined = function.get<Undefined>(); undefined && undefined->unsafe)
     template_error("\"" + undefined->name + "\" is not allowed in a template");
   if (!function.object() || !function.object()->callable())
-    template_error("\"" + target.text + "\" is no function this program knows");
+    template_error("\"" + target.text + "\" is not a function this program knows");
   Call given = arguments(e);
   if (caller) given.named.emplace_back("caller", *caller);
   return function.object()->call(given);
@@ -131,7 +131,7 @@ Value Interpreter::call(const Expression& e, const Value* caller) {
 Value Interpreter::unary(const Expression& e) {
   const Value value = evaluate(*e.operands[0]);
   const Operator op = e.operators[0];
-  if (op == Operator::logical_not) return !value.truthy();
+  if (op == Operator::logical_not) return !truthy(value);
   if (!value.is_number()) template_error("a sign needs a number, not a " + std::string(value.type_name()));
   if (op == Operator::plus) return value.get<bool>() ? Value(value.integer()) : value;
   return value.get<double>() ? Value(-value.number()) : operate(Operator::subtract, std::int64_t(0), value);
@@ -140,8 +140,8 @@ Value Interpreter::unary(const Expression& e) {
 Value Interpreter::binary(const Expression& e) {
   const Operator op = e.operators[0];
   const Value left = evaluate(*e.operands[0]);
-  if (op == Operator::logical_and) return left.truthy() ? evaluate(*e.operands[1]) : left;
-  if (op == Operator::logical_or) return left.truthy() ? left : evaluate(*e.operands[1]);
+  if (op == Operator::logical_and) return truthy(left) ? evaluate(*e.operands[1]) : left;
+  if (op == Operator::logical_or) return truthy(left) ? left : evaluate(*e.operands[1]);
   const Value right = evaluate(*e.operands[1]);
   steps_ += std::min(left.weight(), right.weight()) / letters_a_step;
   return operate(op, left, right);

@@ -146,11 +146,11 @@ FieldFormat parse_field_format(const std::string& spec) {
 
 std::string formatted(const Value& value, const std::string& spec) {
   const FieldFormat format = parse_field_format(spec);
-  if (spec.empty()) return value.text();
+  if (spec.empty()) return str(value);
   if (value.is_number() && format.type != 's') return aligned(number_text(value, format), format, '>');
   if (format.type && format.type != 's')
     template_error("the format \"" + spec + "\" does not fit a " + std::string(value.type_name()));
-  return aligned(cut(value.text(), format.precision), format, '<');
+  return aligned(cut(str(value), format.precision), format, '<');
 }
 
 class PercentFormatter {
@@ -230,7 +230,7 @@ class PercentFormatter {
     if (type == 's' || type == 'r' || type == 'a') {
       if (field.align == '=') field.align = '>';
       field.fill = " ";
-      return aligned(cut(type == 's' ? value.text() : value.repr(), field.precision), field, '>');
+      return aligned(cut(type == 's' ? str(value) : repr(value), field.precision), field, '>');
     }
     if (type == 'c') {
       std::string text = value.string() ? *value.string() : std::string();
@@ -239,7 +239,7 @@ class PercentFormatter {
       return aligned(text, field, '>');
     }
     if (!type || std::string_view("diouxXeEfFgG").find(type) == std::string_view::npos)
-      template_error(std::string("\"%") + type + "\" is no format");
+      template_error(std::string("\"%") + type + "\" is not a format");
     if (!value.is_number())
       template_error(std::string("\"%") + type + "\" needs a number, not a " + value.type_name());
     const bool whole = std::string_view("diouxX").find(type) != std::string_view::npos;
@@ -303,7 +303,7 @@ std::string brace_format(const std::string& format, const Call& call) {
       const bool as_repr = field.ends_with("!r"), as_text = field.ends_with("!s");
       if (as_repr || as_text) field.resize(field.size() - 2);
       const Value value = field_value(field, call, next);
-      out += formatted(as_repr ? Value(value.repr()) : as_text ? Value(value.text()) : value, spec);
+      out += formatted(as_repr ? Value(repr(value)) : as_text ? Value(str(value)) : value, spec);
       at = end + 1;
     } else if (c == '}') {
       template_error("a format has a single \"}\"");

@@ -221,7 +221,7 @@ const Value& Arguments::operator[](std::size_t i) const {
 }
 
 std::string Arguments::text(std::size_t i, const std::string& fallback) const {
-  return given(i) ? values_[i].text() : fallback;
+  return given(i) ? str(values_[i]) : fallback;
 }
 
 std::int64_t Arguments::integer(std::size_t i, std::int64_t fallback) const {
@@ -231,7 +231,7 @@ std::int64_t Arguments::integer(std::size_t i, std::int64_t fallback) const {
 }
 
 bool Arguments::truthy(std::size_t i, bool fallback) const {
-  return given(i) ? values_[i].truthy() : fallback;
+  return given(i) ? jinja::truthy(values_[i]) : fallback;
 }
 
 Value make_function(const char* name, std::function<Value(const Call&)> function) {

@@ -31,7 +31,7 @@ class Arguments {
   bool given(std::size_t i) const { return i < values_.size() && !values_[i].is_undefined(); }
   const Value& operator[](std::size_t i) const; // undefined when missing
   std::string text(std::size_t i, const std::string& fallback = "") const;
-  std::int64_t integer(std::size_t i, std::int64_t fallback) const; // throws for what is no number
+  std::int64_t integer(std::size_t i, std::int64_t fallback) const; // throws for what is not a number
   bool truthy(std::size_t i, bool fallback = false) const;
   const Call& call() const { return call_; }
   std::string_view function() const { return function_; }
@@ -90,7 +90,7 @@ Value bound_function(T& object, Value (*body)(T&, const Call&)) {
 Value make_namespace(Dict fields);
 std::map<std::string, Value> global_functions();
 
-// Python's int() and float() of a text; nothing when it is no number.
+// Python's int() and float() of a text; nothing when it is not a number.
 std::optional<std::int64_t> parse_integer(std::string_view text, int base);
 std::optional<double> parse_float(std::string_view text);
 

@@ -11,7 +11,7 @@
 namespace intarsia::jinja {
 namespace {
 
-constexpr std::size_t most_steps = 2'000'000, longest_output = std::size_t(16) << 20;
+constexpr std::size_t max_steps = 2'000'000, longest_output = std::size_t(16) << 20;
 constexpr std::size_t letters_a_step = 256, items_a_step = 16; // what long values cost
 
 class Macro : public Object {
@@ -90,7 +90,7 @@ class Loop : public Object {
  private:
   bool changed(const List& values) {
     const Value now = Value::sequence(SequenceKind::tuple, values);
-    if (now.equals(last_changed_)) return false;
+    if (equal(now, last_changed_)) return false;
     last_changed_ = now;
     return true;
   }
@@ -143,7 +143,7 @@ std::string Interpreter::run(const Body& body) {
 
 void Interpreter::step(int line) {
   line_ = line ? line : line_;
-  if (++steps_ > most_steps) template_error("takes too many steps");
+  if (++steps_ > max_steps) template_error("takes too many steps");
   if (output_.size() > longest_output) template_error("writes too much text");
 }
 
@@ -196,10 +196,10 @@ Flow Interpreter::dispatch(const Statement& s) {
     output_ += s.text;
     break;
   case Statement::Kind::output:
-    write(evaluate(*s.expression).text());
+    write(str(evaluate(*s.expression)));
     break;
   case Statement::Kind::condition:
-    return execute(evaluate(*s.expression).truthy() ? s.body : s.otherwise);
+    return execute(truthy(evaluate(*s.expression)) ? s.body : s.otherwise);
   case Statement::Kind::loop: {
     const Value source = evaluate(*s.expression);
     run_loop(s, loop_items(s, source), 0);
@@ -220,7 +220,7 @@ Flow Interpreter::dispatch(const Statement& s) {
     if (s.kind == Statement::Kind::capture)
       assign(s.targets[0], value);
     else
-      write(value.text());
+      write(str(value));
     break;
   }
   case Statement::Kind::macro:
@@ -262,14 +262,14 @@ Flow Interpreter::run_with(const Statement& with) {
 void Interpreter::run_call(const Statement& s) {
   ++macros_made_;
   const Value caller = std::shared_ptr<Object>(std::make_shared<Macro>(*this, s, scope_));
-  write(call(*s.expression, &caller).text());
+  write(str(call(*s.expression, &caller)));
 }
 
 void Interpreter::assign(const Target& target, const Value& value) {
   if (!target.field.empty()) {
     const Value object = lookup(target.name);
     if (!object.object() || !object.object()->set_attribute(target.field, value))
-      template_error("\"" + target.name + "\" is no namespace");
+      template_error("\"" + target.name + "\" is not a namespace");
     return;
   }
   if (target.parts.empty()) {
@@ -291,7 +291,7 @@ List Interpreter::loop_items(const Statement& loop, const Value& source) {
   for (const Value& item : items) {
     const ScopeHold inner(*this, scope_);
     assign(loop.targets[0], item);
-    if (evaluate(*loop.filter).truthy()) chosen.push_back(item);
+    if (truthy(evaluate(*loop.filter))) chosen.push_back(item);
   }
   return chosen;
 }

@@ -116,7 +116,7 @@ Value real_arithmetic(Operator op, double a, double b) {
 } // namespace
 
 Value operate(Operator op, const Value& left, const Value& right) {
-  if (op == Operator::concatenate) return joined(left.text(), right.text());
+  if (op == Operator::concatenate) return joined(str(left), str(right));
   if (op == Operator::add && left.string() && right.string()) return joined(*left.string(), *right.string());
   if (op == Operator::add && left.list() && right.list() && left.kind() == right.kind() &&
       is_repeatable(left)) {
@@ -150,9 +150,9 @@ Value operate(Operator op, const Value& left, const Value& right) {
 bool holds(Operator comparison, const Value& left, const Value& right) {
   switch (comparison) {
   case Operator::equal:
-    return left.equals(right);
+    return equal(left, right);
   case Operator::unequal:
-    return !left.equals(right);
+    return !equal(left, right);
   case Operator::in:
     return contains(right, left);
   case Operator::not_in:
@@ -162,9 +162,9 @@ bool holds(Operator comparison, const Value& left, const Value& right) {
   case Operator::greater:
     return less(right, left);
   case Operator::at_most:
-    return less(left, right) || (!less(right, left) && left.equals(right));
+    return less(left, right) || (!less(right, left) && equal(left, right));
   default:
-    return less(right, left) || (!less(left, right) && left.equals(right));
+    return less(right, left) || (!less(left, right) && equal(left, right));
   }
 }
 

@@ -148,7 +148,7 @@ class Parser {
   Statement parse_autoescape() {
     Statement scope = statement(Kind::scope);
     const auto on = expressions_.parse();
-    const bool off = on->kind == Expression::Kind::literal && !on->value.truthy();
+    const bool off = on->kind == Expression::Kind::literal && !truthy(on->value);
     scope.body = parse_closed_body("endautoescape");
     if (off) return scope;
     scope.kind = Kind::refuse;

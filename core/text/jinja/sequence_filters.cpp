@@ -83,7 +83,7 @@ Value grouped(V value, A a) {
   for (std::size_t begin = 0; begin < items.size();) {
     std::size_t end = begin;
     List members;
-    for (; end < items.size() && items[end].first.equals(items[begin].first); ++end)
+    for (; end < items.size() && equal(items[end].first, items[begin].first); ++end)
       members.push_back(items[end].second);
     groups.push_back(Value::sequence(SequenceKind::group, {attribute_of(members[0]), members}));
     begin = end;
@@ -96,7 +96,7 @@ Value unique(V value, A a) {
   List seen, out;
   for (const auto& [key, item] : items) {
     if (seen.size() > 10'000) template_error("takes too many steps");
-    if (std::any_of(seen.begin(), seen.end(), [&key = key](V other) { return other.equals(key); })) continue;
+    if (std::any_of(seen.begin(), seen.end(), [&key = key](V other) { return equal(other, key); })) continue;
     seen.push_back(key);
     out.push_back(item);
   }
@@ -165,7 +165,7 @@ Value join(V value, A a) {
   std::string out;
   bool first = true;
   for (V item : items_of(value)) {
-    out += (first ? "" : separator) + (a.given(1) && !a[1].is_none() ? get_path(item, a[1]) : item).text();
+    out += (first ? "" : separator) + str(a.given(1) && !a[1].is_none() ? get_path(item, a[1]) : item);
     first = false;
     if (out.size() > heaviest_value) template_error("writes too much text");
   }
@@ -207,7 +207,7 @@ Value selected(V value, A a, bool by_attribute, bool keep) {
   for (V item : items_of(value)) {
     const Value subject = by_attribute ? get_path(item, given[0]) : item;
     const bool passes =
-        given.size() > test_at ? apply_test(given[test_at].text(), subject, rest) : subject.truthy();
+        given.size() > test_at ? apply_test(str(given[test_at]), subject, rest) : truthy(subject);
     if (passes == keep) chosen.push_back(item);
   }
   return generator(std::move(chosen));
@@ -226,7 +226,7 @@ Value mapped(V value, A a) {
   List out;
   for (V item : items_of(value)) {
     if (!attribute) {
-      out.push_back(apply_filter(a.call().positional[0].text(), item, rest));
+      out.push_back(apply_filter(str(a.call().positional[0]), item, rest));
       continue;
     }
     Value found = get_path(item, *attribute);

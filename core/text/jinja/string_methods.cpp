@@ -296,10 +296,33 @@ std::string replaced(const std::string& text, const std::string& from, const std
   return out + text.substr(position);
 }
 
-const FunctionTable& string_methods() {
-  using V = const Value&;
-  using A = const Arguments&;
-  static const FunctionTable table{
+namespace {
+
+using V = const Value&;
+using A = const Arguments&;
+
+// Whether all characters are of a kind.
+FunctionTable predicates() {
+  return {
+      {"isalpha", {{}, [](V s, A) { return all_are(s, is_letter); }}},
+      {"isdigit", {{}, [](V s, A) { return all_are(s, is_digit); }}},
+      {"isdecimal", {{}, [](V s, A) { return all_are(s, is_decimal); }}},
+      {"isnumeric", {{}, [](V s, A) { return all_are(s, [](char32_t c) { return is_number(c); }); }}},
+      {"isalnum",
+       {{}, [](V s, A) { return all_are(s, [](char32_t c) { return is_letter(c) || is_number(c); }); }}},
+      {"isspace", {{}, [](V s, A) { return all_are(s, is_python_space); }}},
+      {"isprintable",
+       {{}, [](V s, A) -> Value { return of(s).empty() || truthy(all_are(s, is_printable)); }}},
+      {"isascii", {{}, [](V s, A) -> Value { return is_ascii(of(s)); }}},
+      {"isupper", {{}, [](V s, A) { return case_is(s, is_upper, is_lower); }}},
+      {"islower", {{}, [](V s, A) { return case_is(s, is_lower, is_upper); }}},
+      {"istitle", {{}, is_title}},
+      {"isidentifier", {{}, is_identifier}},
+  };
+}
+
+FunctionTable changes_and_searches() {
+  return {
       {"strip", {{"chars"}, [](V s, A a) { return stripped(s, a, true, true); }}},
       {"lstrip", {{"chars"}, [](V s, A a) { return stripped(s, a, true, false); }}},
       {"rstrip", {{"chars"}, [](V s, A a) { return stripped(s, a, false, true); }}},
@@ -345,21 +368,17 @@ const FunctionTable& string_methods() {
       {"rjust", {{"width", "fillchar"}, [](V s, A a) { return padded(s, a, 1); }}},
       {"zfill", {{"width"}, zero_filled}},
       {"expandtabs", {{"tabsize"}, expand_tabs}},
-      {"isalpha", {{}, [](V s, A) { return all_are(s, is_letter); }}},
-      {"isdigit", {{}, [](V s, A) { return all_are(s, is_digit); }}},
-      {"isdecimal", {{}, [](V s, A) { return all_are(s, is_decimal); }}},
-      {"isnumeric", {{}, [](V s, A) { return all_are(s, [](char32_t c) { return is_number(c); }); }}},
-      {"isalnum",
-       {{}, [](V s, A) { return all_are(s, [](char32_t c) { return is_letter(c) || is_number(c); }); }}},
-      {"isspace", {{}, [](V s, A) { return all_are(s, is_python_space); }}},
-      {"isprintable",
-       {{}, [](V s, A) -> Value { return of(s).empty() || all_are(s, is_printable).truthy(); }}},
-      {"isascii", {{}, [](V s, A) -> Value { return is_ascii(of(s)); }}},
-      {"isupper", {{}, [](V s, A) { return case_is(s, is_upper, is_lower); }}},
-      {"islower", {{}, [](V s, A) { return case_is(s, is_lower, is_upper); }}},
-      {"istitle", {{}, is_title}},
-      {"isidentifier", {{}, is_identifier}},
   };
+}
+
+} // namespace
+
+const FunctionTable& string_methods() {
+  static const FunctionTable table = [] {
+    FunctionTable all = changes_and_searches();
+    all.merge(predicates());
+    return all;
+  }();
   return table;
 }
 

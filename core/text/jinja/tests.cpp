@@ -26,10 +26,10 @@ Value is_divisible(V value, A a) {
 
 Value is_same(V value, A a) {
   V other = a[0];
-  if (value.data.index() != other.data.index()) return false;
+  if (std::string_view(value.type_name()) != other.type_name()) return false;
   if (value.list()) return value.list() == other.list();
   if (value.dict()) return value.dict() == other.dict();
-  return value.equals(other);
+  return equal(value, other);
 }
 
 Value is_sequence(V value, A) {
@@ -42,14 +42,14 @@ Value is_iterable(V value, A) {
   return value.list() || value.string() || value.dict() || value.is_undefined();
 }
 
-Value case_test(V value, const char* method) { return *call_method(value.text(), method, {}); }
+Value case_test(V value, const char* method) { return *call_method(str(value), method, {}); }
 
-Value is_equal(V value, A a) { return value.equals(a[0]); }
-Value is_unequal(V value, A a) { return !value.equals(a[0]); }
+Value is_equal(V value, A a) { return equal(value, a[0]); }
+Value is_unequal(V value, A a) { return !equal(value, a[0]); }
 Value is_less(V value, A a) { return less(value, a[0]); }
 Value is_greater(V value, A a) { return less(a[0], value); }
-Value is_at_most(V value, A a) { return less(value, a[0]) || value.equals(a[0]); }
-Value is_at_least(V value, A a) { return less(a[0], value) || value.equals(a[0]); }
+Value is_at_most(V value, A a) { return less(value, a[0]) || equal(value, a[0]); }
+Value is_at_least(V value, A a) { return less(a[0], value) || equal(value, a[0]); }
 
 } // namespace
 
@@ -80,9 +80,9 @@ const FunctionTable& tests() {
       {"filter",
        {{},
         [](V v, A) -> Value {
-          return text_filters().contains(v.text()) || sequence_filters().contains(v.text());
+          return text_filters().contains(str(v)) || sequence_filters().contains(str(v));
         }}},
-      {"test", {{}, [](V v, A) -> Value { return tests().contains(v.text()); }}},
+      {"test", {{}, [](V v, A) -> Value { return tests().contains(str(v)); }}},
       {"eq", {{"other"}, is_equal}},
       {"equalto", {{"other"}, is_equal}},
       {"==", {{"other"}, is_equal}},
@@ -105,7 +105,7 @@ const FunctionTable& tests() {
 bool apply_test(const std::string& name, const Value& value, const Call& call) {
   const auto found = tests().find(name);
   if (found == tests().end()) template_error("the test \"" + name + "\" is not supported");
-  return found->second.body(value, Arguments(call, found->second.parameters, name)).truthy();
+  return truthy(found->second.body(value, Arguments(call, found->second.parameters, name)));
 }
 
 } // namespace intarsia::jinja

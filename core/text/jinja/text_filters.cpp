@@ -14,13 +14,13 @@ namespace {
 using V = const Value&;
 using A = const Arguments&;
 
-Value method(V value, const char* name, A a) { return *call_method(value.text(), name, a.call()); }
+Value method(V value, const char* name, A a) { return *call_method(str(value), name, a.call()); }
 
 Value title(V value, A) { // words begin behind blanks, hyphens and opening brackets
   bool inside = false;
   std::u32string out;
   std::string text;
-  for (const char32_t c : to_code_points(value.text())) {
+  for (const char32_t c : to_code_points(str(value))) {
     const bool opens =
         is_white_space(c) || std::u32string_view(U"-({[<").find(c) != std::u32string_view::npos;
     if (inside)
@@ -37,8 +37,7 @@ Value indent(V value, A a) {
       a[0].string() ? *a[0].string()
                     : std::string(std::size_t(std::clamp<std::int64_t>(a.integer(0, 4), 0, 4096)), ' ');
   const bool first = a.truthy(1), blank = a.truthy(2);
-  const List lines =
-      *string_methods().at("splitlines").body(value.text() + "\n", Arguments({}, {}, "")).list();
+  const List lines = *string_methods().at("splitlines").body(str(value) + "\n", Arguments({}, {}, "")).list();
   std::string out;
   for (std::size_t i = 0; i < lines.size(); ++i) {
     if (i > 0) out += "\n";
@@ -52,7 +51,7 @@ Value indent(V value, A a) {
 Value word_count(V value, A) {
   std::int64_t words = 0;
   bool inside = false;
-  for (const char32_t c : to_code_points(value.text())) {
+  for (const char32_t c : to_code_points(str(value))) {
     if (!inside && is_word_character(c)) ++words;
     inside = is_word_character(c);
   }
@@ -60,9 +59,9 @@ Value word_count(V value, A) {
 }
 
 Value truncate(V value, A a) {
-  const std::u32string text = to_code_points(value.text()), end = to_code_points(a.text(2, "..."));
+  const std::u32string text = to_code_points(str(value)), end = to_code_points(a.text(2, "..."));
   const std::int64_t length = a.integer(0, 255), leeway = a.integer(3, 5);
-  if (std::int64_t(text.size()) <= length + leeway) return value.text();
+  if (std::int64_t(text.size()) <= length + leeway) return str(value);
   if (length < std::int64_t(end.size())) template_error("truncate needs a length of at least its end's");
   std::u32string cut = text.substr(0, std::size_t(length) - end.size());
   if (!a.truthy(1))
@@ -72,7 +71,7 @@ Value truncate(V value, A a) {
 
 Value escape(V value, A) {
   std::string out;
-  for (const char c : value.text()) {
+  for (const char c : str(value)) {
     switch (c) {
     case '&':
       out += "&amp;";
@@ -100,7 +99,7 @@ Value url_encoded(V value, A) {
   if (!value.string() && !value.is_number()) template_error("urlencode needs a string");
   constexpr const char* digits = "0123456789ABCDEF";
   std::string out;
-  for (const char c : value.text()) {
+  for (const char c : str(value)) {
     if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
         std::string_view("_.-~/").find(c) != std::string_view::npos) {
       out += c;
@@ -168,9 +167,9 @@ Value format(V value, A a) {
   if (!a.call().named.empty()) {
     Dict fields;
     for (const auto& [name, item] : a.call().named) assign(fields, name, item);
-    return percent_format(value.text(), fields);
+    return percent_format(str(value), fields);
   }
-  return percent_format(value.text(), Value::sequence(SequenceKind::tuple, a.call().positional));
+  return percent_format(str(value), Value::sequence(SequenceKind::tuple, a.call().positional));
 }
 
 Value json(V value, A a) { // transformers' own: json.dumps(x, ensure_ascii, indent, separators, sort_keys)
@@ -186,32 +185,32 @@ Value json(V value, A a) { // transformers' own: json.dumps(x, ensure_ascii, ind
   if (a.given(2) && !a[2].is_none()) {
     const List separators = items_of(a[2]);
     if (separators.size() != 2) template_error("tojson needs two separators");
-    style.item_separator = separators[0].text();
-    style.key_separator = separators[1].text();
+    style.item_separator = str(separators[0]);
+    style.key_separator = str(separators[1]);
   }
   style.sort_keys = a.truthy(3);
   return to_json(value, style);
 }
 
 Value fallback(V value, A a) {
-  const bool use = value.is_undefined() || (a.truthy(1) && !value.truthy());
+  const bool use = value.is_undefined() || (a.truthy(1) && !truthy(value));
   return !use ? value : a.call().positional.empty() && !a.given(0) ? Value("") : a[0];
 }
 
-Value as_text(V value, A) { return value.text(); }
+Value as_text(V value, A) { return str(value); }
 
 } // namespace
 
 const FunctionTable& text_filters() {
   static const FunctionTable table{
       {"trim", {{"chars"}, [](V v, A a) { return method(v, "strip", a); }}},
-      {"upper", {{}, [](V v, A) -> Value { return to_upper(v.text()); }}},
-      {"lower", {{}, [](V v, A) -> Value { return to_lower(v.text()); }}},
+      {"upper", {{}, [](V v, A) -> Value { return to_upper(str(v)); }}},
+      {"lower", {{}, [](V v, A) -> Value { return to_lower(str(v)); }}},
       {"title", {{}, title}},
-      {"capitalize", {{}, [](V v, A) -> Value { return capitalized(v.text()); }}},
+      {"capitalize", {{}, [](V v, A) -> Value { return capitalized(str(v)); }}},
       {"string", {{}, as_text}},
       {"safe", {{}, as_text}},
-      {"pprint", {{"verbose"}, [](V v, A) -> Value { return v.repr(); }}},
+      {"pprint", {{"verbose"}, [](V v, A) -> Value { return repr(v); }}},
       {"e", {{}, escape}},
       {"escape", {{}, escape}},
       {"forceescape", {{}, escape}},
@@ -222,12 +221,12 @@ const FunctionTable& text_filters() {
       {"center",
        {{"width"},
         [](V v, A a) {
-          return *call_method(v.text(), "center", {{a.given(0) ? a[0] : Value(std::int64_t(80))}, {}});
+          return *call_method(str(v), "center", {{a.given(0) ? a[0] : Value(std::int64_t(80))}, {}});
         }}},
       {"replace",
        {{"old", "new", "count"},
         [](V v, A a) -> Value {
-          return replaced(v.text(), a.text(0), a.text(1), a[2].is_none() ? -1 : a.integer(2, -1));
+          return replaced(str(v), a.text(0), a.text(1), a[2].is_none() ? -1 : a.integer(2, -1));
         }}},
       {"int", {{"default", "base"}, to_integer}},
       {"float", {{"default"}, to_real}},

@@ -20,12 +20,12 @@ Value::Value(List value)
 Value Value::sequence(SequenceKind kind, List items) {
   Value value;
   for (const Value& item : items) value.measure(item);
-  value.data = std::make_shared<Sequence>(Sequence{kind, std::move(items)});
+  value.data_ = std::make_shared<Sequence>(Sequence{kind, std::move(items)});
   return value;
 }
 
 Value::Value(Dict value)
-    : data(std::make_shared<Dict>(std::move(value))) {
+    : data_(std::make_shared<Dict>(std::move(value))) {
   for (const auto& [key, item] : *dict()) {
     measure(key);
     measure(item);
@@ -33,7 +33,7 @@ Value::Value(Dict value)
 }
 
 Value::Value(std::shared_ptr<Object> value)
-    : data(std::move(value)) {
+    : data_(std::move(value)) {
   if (object()->holds_fields()) depth_ = deepest_value;
 }
 
@@ -72,40 +72,40 @@ std::int64_t Value::integer() const {
   return std::int64_t(std::clamp(std::isnan(number()) ? 0.0 : number(), -double(most), double(most)));
 }
 
-bool Value::truthy() const {
-  if (is_number()) return number() != 0;
-  if (const auto* text = string()) return !text->empty();
-  if (const auto* items = list()) return kind() == SequenceKind::generator || !items->empty();
-  if (const auto* entries = dict()) return !entries->empty();
-  return object() != nullptr;
+bool truthy(const Value& value) {
+  if (value.is_number()) return value.number() != 0;
+  if (const auto* text = value.string()) return !text->empty();
+  if (const auto* items = value.list()) return value.kind() == SequenceKind::generator || !items->empty();
+  if (const auto* entries = value.dict()) return !entries->empty();
+  return value.object() != nullptr;
 }
 
-bool Value::equals(const Value& other) const {
-  if (is_number() && other.is_number()) {
-    const auto *a = get<std::int64_t>(), *b = other.get<std::int64_t>();
-    return a && b ? *a == *b : number() == other.number();
+bool equal(const Value& left, const Value& right) {
+  if (left.is_number() && right.is_number()) {
+    const auto *a = left.get<std::int64_t>(), *b = right.get<std::int64_t>();
+    return a && b ? *a == *b : left.number() == right.number();
   }
-  if (const auto* items = list()) {
-    const auto* others = other.list();
-    const bool same_kind = kind() == other.kind() ||
-                           (kind() == SequenceKind::group && other.kind() == SequenceKind::tuple) ||
-                           (kind() == SequenceKind::tuple && other.kind() == SequenceKind::group);
+  if (const auto* items = left.list()) {
+    const auto* others = right.list();
+    const bool same_kind = left.kind() == right.kind() ||
+                           (left.kind() == SequenceKind::group && right.kind() == SequenceKind::tuple) ||
+                           (left.kind() == SequenceKind::tuple && right.kind() == SequenceKind::group);
     return others && same_kind && items->size() == others->size() &&
            std::equal(items->begin(), items->end(), others->begin(),
-                      [](const Value& a, const Value& b) { return a.equals(b); });
+                      [](const Value& a, const Value& b) { return equal(a, b); });
   }
-  if (const auto* entries = dict()) {
-    const auto* others = other.dict();
+  if (const auto* entries = left.dict()) {
+    const auto* others = right.dict();
     return others && entries->size() == others->size() &&
            std::all_of(entries->begin(), entries->end(), [&](const auto& entry) {
              const Value* match = find(*others, entry.first);
-             return match && entry.second.equals(*match);
+             return match && equal(entry.second, *match);
            });
   }
-  if (is_undefined()) return other.is_undefined();
-  if (is_none()) return other.is_none();
-  if (const auto* text = string()) return other.string() && *text == *other.string();
-  return object() && object() == other.object();
+  if (left.is_undefined()) return right.is_undefined();
+  if (left.is_none()) return right.is_none();
+  if (const auto* text = left.string()) return right.string() && *text == *right.string();
+  return left.object() && left.object() == right.object();
 }
 
 const char* Value::type_name() const {
@@ -113,7 +113,7 @@ const char* Value::type_name() const {
                                    "string",    "list", "dict", "object"};
   if (object()) return object()->type_name();
   if (list() && kind() == SequenceKind::tuple) return "tuple";
-  return names[data.index()];
+  return names[data_.index()];
 }
 
 bool less(const Value& left, const Value& right) {
@@ -131,13 +131,13 @@ bool less(const Value& left, const Value& right) {
 
 const Value* find(const Dict& dict, const Value& key) {
   for (const auto& [name, value] : dict)
-    if (name.equals(key)) return &value;
+    if (equal(name, key)) return &value;
   return nullptr;
 }
 
 void assign(Dict& dict, const Value& key, Value value) {
   for (auto& [name, present] : dict) {
-    if (!name.equals(key)) continue;
+    if (!equal(name, key)) continue;
     present = std::move(value);
     return;
   }

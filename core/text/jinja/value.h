@@ -2,6 +2,7 @@
 // Values of the template language, as Python has them.
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -26,26 +27,21 @@ struct None {
   bool operator==(const None&) const = default;
 };
 
+// Held as they are; every other kind is shared.
+template <typename T>
+concept IsScalar = std::same_as<T, Undefined> || std::same_as<T, None> || std::same_as<T, bool> ||
+    std::same_as<T, std::int64_t> || std::same_as<T, double>;
+
 // Strings, lists and dictionaries are shared and never changed; namespaces are changed.
 class Value {
  public:
-  using Data = std::variant<Undefined, None, bool, std::int64_t, double, std::shared_ptr<const std::string>,
-                            std::shared_ptr<Sequence>, std::shared_ptr<Dict>, std::shared_ptr<Object>>;
   Value() = default;
-  Value(Undefined value)
-      : data(std::move(value)) {}
-  Value(None value)
-      : data(value) {}
-  Value(bool value)
-      : data(value) {}
-  Value(std::int64_t value)
-      : data(value) {}
-  Value(double value)
-      : data(value) {}
-  Value(std::string value)
-      : data(std::make_shared<const std::string>(std::move(value))) {}
-  Value(const char* value)
-      : Value(std::string(value)) {}
+  template <typename T>
+  requires(IsScalar<T>) Value(T value)
+      : data_(std::move(value)) {}
+  template <typename T>
+  requires std::convertible_to<T, std::string> Value(T&& text)
+      : data_(std::make_shared<const std::string>(std::forward<T>(text))) {}
   Value(List value); // throws Error when it nests too deeply or weighs too much
   Value(Dict value);
   Value(std::shared_ptr<Object> value);
@@ -53,7 +49,7 @@ class Value {
 
   template <typename T>
   const T* get() const {
-    return std::get_if<T>(&data);
+    return std::get_if<T>(&data_);
   }
   const std::string* string() const {
     const auto* text = get<std::shared_ptr<const std::string>>();
@@ -74,20 +70,18 @@ class Value {
   double number() const;        // of a number, a bool counts as 0 or 1
   std::int64_t integer() const; // the same, cut to a whole number between -2^53 and 2^53
 
-  bool truthy() const;
-  std::string text() const; // str(value)
-  std::string repr() const; // as inside a printed list
-  bool equals(const Value& other) const;
   const char* type_name() const;
 
   // What the value takes when it is written out, in bytes: a list that holds another one twice counts it
   // twice. Bounded for every value, as nesting is, so that writing, comparing and freeing one always ends.
   std::size_t weight() const;
 
-  Data data;
-
  private:
   void measure(const Value& item);
+
+  std::variant<Undefined, None, bool, std::int64_t, double, std::shared_ptr<const std::string>,
+               std::shared_ptr<Sequence>, std::shared_ptr<Dict>, std::shared_ptr<Object>>
+      data_;
   std::size_t weight_ = 0; // of lists and dictionaries
   int depth_ = 0;          // how deep lists and dictionaries nest
 };
@@ -114,7 +108,13 @@ constexpr std::size_t heaviest_value = std::size_t(16) << 20;
 const Value* find(const Dict& dict, const Value& key); // nullptr when missing
 void assign(Dict& dict, const Value& key, Value value);
 
-bool less(const Value& left, const Value& right); // Python's <; throws for values that have no order
+// Python's builtins of these names.
+bool truthy(const Value& value); // bool(value)
+std::string str(const Value& value);
+std::string repr(const Value& value); // as inside a printed list
+
+bool equal(const Value& left, const Value& right); // Python's ==
+bool less(const Value& left, const Value& right);  // Python's <; throws for values that have no order
 
 // json.dumps. Throws for what JSON cannot hold.
 struct JsonStyle {

@@ -20,7 +20,7 @@ std::string hex(char32_t c, std::size_t digits) {
 
 std::string joined(const List& items, const char* open, const char* close) {
   std::string out = open;
-  for (std::size_t i = 0; i < items.size(); ++i) out += (i ? ", " : "") + items[i].repr();
+  for (std::size_t i = 0; i < items.size(); ++i) out += (i ? ", " : "") + repr(items[i]);
   return out + close;
 }
 
@@ -83,7 +83,7 @@ std::string json_number(const Value& value) {
     if (std::isnan(*real)) return "NaN";
     if (std::isinf(*real)) return *real > 0 ? "Infinity" : "-Infinity";
   }
-  return value.repr();
+  return repr(value);
 }
 
 std::string json_key(const Value& key) {
@@ -167,26 +167,25 @@ std::string quoted(const std::string& text) {
   return out + quote;
 }
 
-std::string Value::text() const {
-  if (const auto* value = string()) return *value;
-  if (is_undefined()) return "";
-  return repr();
+std::string str(const Value& value) {
+  if (const auto* text = value.string()) return *text;
+  if (value.is_undefined()) return "";
+  return repr(value);
 }
 
-std::string Value::repr() const {
-  if (is_none()) return "None";
-  if (const auto* boolean = get<bool>()) return *boolean ? "True" : "False";
-  if (const auto* whole = get<std::int64_t>()) return std::to_string(*whole);
-  if (const auto* real = get<double>()) return float_text(*real);
-  if (const auto* value = string()) return quoted(*value);
-  if (const auto* items = list()) return sequence_text(kind(), *items);
-  if (const auto* entries = dict()) {
+std::string repr(const Value& value) {
+  if (value.is_none()) return "None";
+  if (const auto* boolean = value.get<bool>()) return *boolean ? "True" : "False";
+  if (const auto* whole = value.get<std::int64_t>()) return std::to_string(*whole);
+  if (const auto* real = value.get<double>()) return float_text(*real);
+  if (const auto* text = value.string()) return quoted(*text);
+  if (const auto* items = value.list()) return sequence_text(value.kind(), *items);
+  if (const auto* entries = value.dict()) {
     std::string out;
-    for (const auto& [key, value] : *entries)
-      out += (out.empty() ? "" : ", ") + key.repr() + ": " + value.repr();
+    for (const auto& [key, item] : *entries) out += (out.empty() ? "" : ", ") + repr(key) + ": " + repr(item);
     return "{" + out + "}";
   }
-  return is_undefined() ? "Undefined" : "<" + std::string(type_name()) + ">";
+  return value.is_undefined() ? "Undefined" : "<" + std::string(value.type_name()) + ">";
 }
 
 std::string to_json(const Value& value, const JsonStyle& style) { return json_text(value, style, "\n"); }

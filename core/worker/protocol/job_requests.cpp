@@ -98,7 +98,7 @@ void require_in_vocabulary(const std::vector<int>& tokens, std::size_t vocabular
   for (std::size_t i = 0; i < tokens.size(); ++i)
     if (tokens[i] < 0 || std::size_t(tokens[i]) >= vocabulary)
       throw input_error(where + ": token " + std::to_string(i) +
-                        " is no whole number below the vocabulary's " + std::to_string(vocabulary));
+                        " is not a whole number below the vocabulary's " + std::to_string(vocabulary));
 }
 
 } // namespace intarsia

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The main job on a random small model of every family: allocated at 4 bits a weight, quantized with the
+// The main job on a random small model of every family: allocated at 4 bits per weight, quantized with the
 // default calibration, opened again, compared with the original, and talked to.
 #include <QTemporaryDir>
 #include <cmath>

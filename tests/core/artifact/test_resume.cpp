@@ -156,6 +156,15 @@ class TestResume : public QObject {
     }
   }
 
+  // Of a kill in the middle of such a write (core/base/atomic_file.h).
+  void temporary_files_of_a_killed_run_do_not_stay() {
+    interrupt(*checkpoint_, plan_, 4);
+    for (const char* name : {"plan.json.new-a1B2c3", "calibration.json.new-XyZ123"})
+      write_file(path("out.partial") / name, "torn");
+    QCOMPARE(resume(), std::size_t(4));
+    verify_whole();
+  }
+
   // Killed after everything was written, before the folder got its name.
   void resumes_before_the_rename() {
     interrupt(*checkpoint_, plan_, checkpoint_->graph().linears.size() - 1);

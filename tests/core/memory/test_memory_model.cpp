@@ -7,6 +7,7 @@
 #include "core/base/error.h"
 #include "core/memory/cuda/memory_plan.h"
 #include "core/sensitivity/provisional_sensitivity.h"
+#include "tests/support/model_shapes.h"
 #include "tests/support/test_support.h"
 
 using namespace intarsia;
@@ -16,15 +17,7 @@ namespace {
 constexpr std::uint64_t backend_bytes = std::uint64_t(450) << 20;
 
 ModelConfig small(bool tied) {
-  ModelConfig config;
-  config.hidden = 192;
-  config.intermediate = 500; // no multiple of 64
-  config.blocks = 3;
-  config.heads = 6;
-  config.kv_heads = 2;
-  config.head_dim = 32;
-  config.vocabulary = 1000;
-  config.max_positions = 4096;
+  ModelConfig config = test::config_of({192, 500, 3, 6, 2, 32, 1000, 4096}); // 500: no multiple of 64
   config.qkv_bias = true;
   config.tied_embeddings = tied;
   return config;

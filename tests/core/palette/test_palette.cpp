@@ -49,7 +49,7 @@ class TestPalette : public QObject {
       QCOMPARE(to_string(parse_quantizer_id(id)), std::string(id));
     for (const char* id :
          {"", "nuq", "nuq-", "nuq-0", "nuq--4", "vq-2.3", "tcq-nan", "abc-4", "nuq-4x", "f16-3"})
-      QVERIFY(test::error_of([&] { parse_quantizer_id(id); }).find("is no quantizer") != std::string::npos);
+      QVERIFY(test::error_of([&] { parse_quantizer_id(id); }).find("is not a quantizer") != std::string::npos);
     QVERIFY(test::error_of([] { quantizer(parse_quantizer_id("nuq-9")); }).find("nuq-2, nuq-3") !=
             std::string::npos);
   }

@@ -106,8 +106,9 @@ class TestLogits : public QObject {
     const Golden golden = read_golden(golden_folder() / "biased/logits.json");
     const auto a = quantized->new_sequence(64)->forward(golden.tokens, false, {});
     const auto b = dense->new_sequence(64)->forward(golden.tokens, false, {});
-    QVERIFY(largest_difference(a, b) < 1e-3);
-    QVERIFY(largest_difference(a, golden.logits) > 1e-2); // it did quantize
+    const double difference = largest_difference(a, b);
+    QVERIFY2(difference < 1e-4, qPrintable(QString::number(difference))); // f32 both, summed in another order
+    QVERIFY(largest_difference(a, golden.logits) > 1e-2);                 // it did quantize
   }
 
   // A step for several sequences computes what each alone would, to the bit.

@@ -462,9 +462,12 @@ class TestHttpServer : public QObject {
     for (std::thread& client : clients) client.join();
     QCOMPARE(done.load(), 48);
     QCOMPARE(wrong.load(), 0);
+    const auto metrics_have = [&](const char* text) {
+      return HttpClient(server_->port()).get("/metrics").body.find(text) != std::string::npos;
+    };
+    QVERIFY(comes_true([&] { return metrics_have("intarsia_responses_active 0\n"); })); // after the last byte
     const std::string metrics = HttpClient(server_->port()).get("/metrics").body;
     QVERIFY(metrics.find("# TYPE intarsia_generated_tokens_total counter\n") != std::string::npos);
-    QVERIFY(metrics.find("intarsia_responses_active 0\n") != std::string::npos);
     QVERIFY(metrics.find("intarsia_http_requests_total{path=\"/v1/chat/completions\",status=\"200\"}") !=
             std::string::npos);
   }

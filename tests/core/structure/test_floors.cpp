@@ -80,7 +80,7 @@ QStringList faults(const Includes& includes) {
     for (const QString& name : names) {
       const Room other = room_of(name);
       if (other.floor == 0)
-        found << file + " includes " + name + ", which is no production code";
+        found << file + " includes " + name + ", which is not production code";
       else if (other.floor > room.floor)
         found << file + " (floor " + QString::number(room.floor) + ") includes " + name + " (floor " +
                      QString::number(other.floor) + ")";

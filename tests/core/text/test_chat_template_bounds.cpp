@@ -48,7 +48,7 @@ class TestChatTemplateBounds : public QObject {
     row("recursive macro", "{% macro f(n) %}{{ f(n + 1) }}{% endmacro %}{{ f(1) }}", "too deeply");
     row("namespace in itself", "{% set ns = namespace() %}{% set ns.x = ns %}", "namespace");
     row("namespace in its list", "{% set ns = namespace() %}{% set ns.x = [ns] %}", "too deeply");
-    row("dictionary as a namespace", "{% set d = {} %}{% set d.x = d %}", "no namespace");
+    row("dictionary as a namespace", "{% set d = {} %}{% set d.x = d %}", "not a namespace");
     row("least number divided", "{{ (-9223372036854775807 - 1) // -1 }}", "too large");
     row("long filling", "{{ 'a'.ljust(1000000, 'x' * 1000000) }}", "one character");
     row("dictionary of many pairs", "{{ dict(range(100000) | batch(2) | list) }}", "too large");

@@ -76,7 +76,7 @@ class TestMessages : public QObject {
     QVERIFY(read(Json::array()).empty());
     for (const Json& bad : {Json{0, 100}, Json{0, -1}, Json{0, 1.5}, Json{0, "1"}, Json{0, nullptr}})
       QVERIFY(read(bad).find("token 1 ") != std::string::npos);
-    QVERIFY(read("0").find("no list") != std::string::npos);
+    QVERIFY(read("0").find("not a list") != std::string::npos);
   }
 
   void sampling_settings_arrive() {

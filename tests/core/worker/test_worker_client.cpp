@@ -100,7 +100,7 @@ class TestWorkerClient : public QObject {
       QVERIFY2(sentence.find("protocol") != std::string::npos, sentence.c_str());
     }
     const std::string echo = error_from_script("exec cat\n");
-    QVERIFY2(echo.find("no intarsia-worker") != std::string::npos, echo.c_str());
+    QVERIFY2(echo.find("not an intarsia-worker") != std::string::npos, echo.c_str());
   }
 
   // After a fault on the GPU: its own words arrive, and the next job never meets it.
@@ -164,18 +164,15 @@ class TestWorkerClient : public QObject {
   }
 
   void one_that_does_not_follow_a_stop_is_killed() {
-    WorkerClient client(script("trap '' TERM\nwhile read line; do :; done\nsleep 60\n"));
+    WorkerClient client(script("trap '' TERM\nread line\necho '{\"id\":1,\"ball\":1}'\n"
+                               "while read line; do :; done\nsleep 60\n"));
     const pid_t pid = client.pid();
-    std::stop_source stop;
-    std::thread later([&] {
-      std::this_thread::sleep_for(100ms);
-      stop.request_stop();
-    });
+    std::stop_source stop; // asked for in the middle of the job
     QCOMPARE(error_of([&] {
-               client.call({{"do", "juggle"}}, {{}, stop.get_token()});
+               client.call({{"do", "juggle"}}, {{}, stop.get_token()},
+                           [&](const JsonObject&) { stop.request_stop(); });
              }),
              std::string("cancelled"));
-    later.join();
     QVERIFY(::kill(pid, 0) != 0); // it would have slept for a minute
   }
 
