@@ -16,7 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char *streams_name = "streams", *record_name = "calibration.json";
+constexpr const char *stream_name = "stream", *record_name = "calibration.json";
 // What a layer needs beside the calibration while it is quantized: its weights twice and their codes.
 constexpr std::uint64_t copies_of_a_layer = 4 * sizeof(float);
 
@@ -79,15 +79,13 @@ std::optional<CalibrationText> CalibrationRun::text(const JobControl& control) {
   return own_->write(*model_, control);
 }
 
-bool CalibrationRun::fits(std::size_t tokens, bool asymmetric) {
-  const std::uint64_t needed =
-      Calibration::bytes(checkpoint_.config(), checkpoint_.graph(), tokens, asymmetric) +
-      largest_layer(checkpoint_.graph());
+bool CalibrationRun::fits(std::size_t tokens) {
+  const std::uint64_t needed = Calibration::bytes(checkpoint_.config(), checkpoint_.graph(), tokens) +
+                               largest_layer(checkpoint_.graph());
   const std::uint64_t free = free_memory();
   if (free == 0 || needed <= free) return true;
-  note((asymmetric ? "calibrated without regard to the layers before: that needs "
-                   : "quantized without calibration: it needs ") +
-       format_bytes(needed) + " of memory, and only " + format_bytes(free) + " are free");
+  note("quantized without calibration: it needs " + format_bytes(needed) + " of memory, and only " +
+       format_bytes(free) + " are free");
   return false;
 }
 
@@ -102,13 +100,10 @@ void CalibrationRun::start(std::size_t first_block, const JobControl& control) {
     model_.reset(); // sampled from; calibrating needs a block at a time
     give_back_free_memory();
   }
-  asymmetric_ = fits(text_.tokens(), true);
-  if (!asymmetric_ && !fits(text_.tokens(), false)) return keep_record();
-  CalibrationOptions chosen;
-  chosen.asymmetric = asymmetric_;
-  calibration_ = std::make_unique<Calibration>(
-      *original_, text_.sequences, model_ ? model_->products() : cpu_products(), std::move(chosen));
-  if (calibration_->restore(folder_ / streams_name) && calibration_->next_block() > first_block)
+  if (!fits(text_.tokens())) return keep_record();
+  calibration_ = std::make_unique<Calibration>(*original_, text_.sequences,
+                                               model_ ? model_->products() : cpu_products());
+  if (calibration_->restore(folder_ / stream_name) && calibration_->next_block() > first_block)
     calibration_->restart(); // an earlier block's codes were damaged
   keep_record();
 }
@@ -127,15 +122,14 @@ std::shared_ptr<const HessianFactor> CalibrationRun::factor(const LinearLayer& l
   }
 }
 
-void CalibrationRun::pass_block(const WeightSource& quantized, const JobControl& control) {
-  calibration_->pass_block(quantized, control);
-  calibration_->save(folder_ / streams_name);
+void CalibrationRun::pass_block(const JobControl& control) {
+  calibration_->pass_block(control);
+  calibration_->save(folder_ / stream_name);
 }
 
 // Written as it changes: a resumed run may have nothing left to calibrate.
 void CalibrationRun::keep_record() const {
   OrderedJson record = active() ? record_of(choice_, text_) : OrderedJson{{"text", "none"}};
-  if (active()) record["asymmetric"] = asymmetric_;
   if (!notes_.empty()) record["notes"] = notes_;
   write_file_atomically(folder_ / record_name, record.dump() + "\n");
 }
@@ -145,7 +139,7 @@ OrderedJson CalibrationRun::record() const {
 }
 
 void CalibrationRun::remove_files(const fs::path& folder) {
-  for (const char* name : {streams_name, "streams.new", record_name}) fs::remove(folder / name);
+  for (const char* name : {stream_name, "stream.new", record_name}) fs::remove(folder / name);
 }
 
 } // namespace intarsia

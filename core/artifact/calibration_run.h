@@ -15,12 +15,12 @@ namespace intarsia {
 
 class CalibrationRun {
  public:
-  // `folder`: of the artifact in the making, where the text and the streams are stored for resumption.
+  // `folder`: of the artifact in the making, where the text and its stream are stored for resumption.
   CalibrationRun(const Checkpoint& checkpoint, const QuantizeOptions& options, std::filesystem::path folder);
   ~CalibrationRun();
 
   bool must_sample() const; // no earlier run has left the model's own text
-  // Gets the text and puts the streams before a block at or before `first_block`, as an earlier run left them
+  // Gets the text and puts the stream before a block at or before `first_block`, as an earlier run left it
   // or at the beginning. Progress is in tokens of the text.
   void start(std::size_t first_block, const JobControl& control);
   bool active() const { return calibration_ != nullptr; } // else layers are rounded without feedback
@@ -29,7 +29,7 @@ class CalibrationRun {
   void read_block(const JobControl& control) { calibration_->read_block(control); }
   // Null, and noted, where the moments are not finite.
   std::shared_ptr<const HessianFactor> factor(const LinearLayer& layer, const Rotation& rotation);
-  void pass_block(const WeightSource& quantized, const JobControl& control);
+  void pass_block(const JobControl& control);
 
   // For the artifact's manifest; what an earlier run noted is part of it.
   OrderedJson record() const;
@@ -39,7 +39,7 @@ class CalibrationRun {
  private:
   std::optional<CalibrationText> text(const JobControl& control);
   std::unique_ptr<LanguageModel> load(const JobControl& control);
-  bool fits(std::size_t tokens, bool asymmetric);
+  bool fits(std::size_t tokens);
   std::uint64_t free_memory() const;
   void note(const std::string& sentence);
   void keep_record() const;
@@ -52,7 +52,6 @@ class CalibrationRun {
   std::unique_ptr<LanguageModel> model_; // kept where it computes products
   std::optional<OwnText> own_;
   CalibrationText text_;
-  bool asymmetric_ = true;
   std::unique_ptr<Calibration> calibration_;
   std::string failed_input_; // whose moments were not finite
   std::vector<std::string> notes_;

@@ -149,22 +149,6 @@ void PartialFile::finish(const std::string& name) {
   current_.clear();
 }
 
-std::vector<std::byte> PartialFile::read(const std::string& name) const {
-  const ArtifactTensor& tensor = layout_.find(name);
-  if (!finished(name)) throw Error(ErrorKind::internal, "tensor \"" + name + "\" is not finished");
-  std::vector<std::byte> bytes(tensor.bytes);
-  for (std::size_t done = 0; done < bytes.size();) {
-    const ssize_t count =
-        ::pread(file_, bytes.data() + done, bytes.size() - done, off_t(tensor.offset + done));
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0)
-      throw Error(ErrorKind::resource, path_.string() + ": cannot be read: " +
-                                           (count < 0 ? std::strerror(errno) : "it was cut short"));
-    done += std::size_t(count);
-  }
-  return bytes;
-}
-
 std::optional<double> PartialFile::proxy_loss(const std::string& layer) const {
   const auto found = proxy_losses_.find(layer);
   if (found == proxy_losses_.end()) return {};

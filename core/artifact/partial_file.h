@@ -38,8 +38,6 @@ class PartialFile {
   // A tensor in parts: write them in order, then finish.
   void write(const std::string& name, std::span<const std::byte> bytes);
   void finish(const std::string& name);
-  // The bytes of a finished tensor.
-  std::vector<std::byte> read(const std::string& name) const;
   void note_distortion(const std::string& layer, double distortion, std::optional<double> proxy_loss);
 
   void sync(); // everything written is on the disk

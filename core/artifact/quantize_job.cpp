@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <cstring>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -33,7 +32,7 @@ double encoding_cost(const LinearLayer& layer, QuantizerId id) {
   return double(layer.weights()) * (searched ? 3.5e-6 : 1e-7);
 }
 constexpr double pass_cost = 6e-11; // of a token through a weight
-constexpr double passes = 4;        // both streams to read a block's inputs, sums of them, one to leave it
+constexpr double passes = 2;        // to read a block's inputs, and to sum them
 constexpr double sampling_cost = 1e-10;
 
 double block_cost(const LayerGraph& graph, std::size_t block, std::size_t tokens) {
@@ -47,40 +46,6 @@ double sampling_work(const LayerGraph& graph, std::size_t tokens) {
   return sampling_cost * double(graph.linear_weights() + graph.embedding.weights()) * double(tokens);
 }
 
-// The linears of a block as they were quantized, from the artifact in the making.
-class QuantizedBlocks : public WeightSource {
- public:
-  QuantizedBlocks(const WeightSource& original, const Plan& plan, const PartialFile& file, std::uint64_t seed)
-      : original_(original)
-      , plan_(plan)
-      , file_(file)
-      , seed_(seed) {}
-
-  const ModelConfig& config() const override { return original_.config(); }
-  const LayerGraph& graph() const override { return original_.graph(); }
-  std::vector<float> vector(std::string_view name) const override { return original_.vector(name); }
-  LinearWeights linear(const LinearLayer& layer) const override {
-    const QuantizerId id = plan_.quantizer_of(layer);
-    QuantizedLinear quantized{id, {layer.d_out, layer.d_in}, {}, {}, nullptr, 0, {}};
-    if (id.family == QuantizerFamily::f16) {
-      quantized.codes = file_.read(weight_name(layer));
-      return quantized;
-    }
-    quantized.codes = file_.read(codes_name(layer));
-    const auto scales = file_.read(row_scales_name(layer));
-    quantized.row_scales.resize(scales.size() / sizeof(std::uint16_t));
-    std::memcpy(quantized.row_scales.data(), scales.data(), scales.size());
-    quantized.rotation = std::make_shared<const Rotation>(layer.d_in, seed_for(seed_, layer.input));
-    return quantized;
-  }
-
- private:
-  const WeightSource& original_;
-  const Plan& plan_;
-  const PartialFile& file_;
-  std::uint64_t seed_;
-};
-
 class QuantizeRun {
  public:
   QuantizeRun(const Checkpoint& checkpoint, const Plan& plan, fs::path folder, const QuantizeOptions& options,
@@ -90,10 +55,8 @@ class QuantizeRun {
       , folder_(std::move(folder))
       , options_(options)
       , control_(control)
-      , original_(dense_weights(checkpoint))
       , layout_(artifact_layout(checkpoint.graph(), plan))
-      , file_(folder_, layout_, identity(), options.resume)
-      , quantized_(*original_, plan, file_, options.seed) {
+      , file_(folder_, layout_, identity(), options.resume) {
     for (const LinearLayer* layer : checkpoint.graph().all_layers())
       if (plan.layers.contains(layer->name)) total_ += encoding_cost(*layer, plan.quantizer_of(*layer));
     if (!options.calibration) return;
@@ -109,7 +72,7 @@ class QuantizeRun {
     write_floats();
     for (const LinearLayer* layer : checkpoint_.graph().all_layers())
       if (!plan_.layers.contains(layer->name))
-        write_halves(*layer); // routers too: a block's forward pass reads them from the artifact
+        write_halves(*layer); // routers too
       else if (in_vocabulary(*layer))
         write_layer(*layer);
     const std::size_t blocks = checkpoint_.config().blocks;
@@ -145,20 +108,21 @@ class QuantizeRun {
     done_ += cost;
   }
 
-  // Blocks before `first` are there already; the streams may have to pass them.
+  // Blocks before `first` are there already; the stream may have to pass them.
   void write_block(std::size_t block, std::size_t first) {
     const bool calibrates = calibration_ && calibration_->active() && block >= calibration_->next_block();
     const double cost =
         calibration_ ? block_cost(checkpoint_.graph(), block, options_.calibration->tokens) : 0;
     const bool reads = calibrates && block >= first,
                leaves = calibrates && block + 1 < checkpoint_.config().blocks;
-    if (reads) calibration_->read_block(stage(cost * 0.75));
-    done_ += cost * 0.75;
+    if (reads)
+      calibration_->read_block(stage(cost));
+    else if (leaves)
+      calibration_->pass_block(stage(cost));
+    done_ += cost;
     for (const LinearLayer& layer : checkpoint_.graph().linears)
       if (layer.block == block) write_layer(layer);
-    if (leaves && first < checkpoint_.config().blocks)
-      calibration_->pass_block(quantized_, stage(cost * 0.25));
-    done_ += cost * 0.25;
+    if (reads && leaves) calibration_->pass_block(stage(0));
   }
 
   // What must be the same for an interrupted run to be taken up: the model, the plan, the seed and the
@@ -224,16 +188,11 @@ class QuantizeRun {
            file_.finished(signs_name(layer));
   }
 
-  // Rows as they are to be coded: those of asymmetric calibration aim at the original's outputs.
   LinearSource source_of(const LinearLayer& layer, QuantizerId id, std::shared_ptr<const Rotation> rotation,
                          const HessianFactor* hessian) const {
-    const auto rows = [this, name = layer.name + ".weight", rotation,
-                       hessian](std::size_t first, std::size_t count, std::span<float> to) {
+    const auto rows = [this, name = layer.name + ".weight"](std::size_t first, std::size_t count,
+                                                            std::span<float> to) {
       checkpoint_.read_rows(name, first, count, to);
-      if (!hessian || !hessian->shifts()) return;
-      rotation->apply_rows(to);
-      hessian->shift(to);
-      rotation->apply_inverse_rows(to);
     };
     return {id, {layer.d_out, layer.d_in}, rotation, layer.name, rows, hessian};
   }
@@ -352,10 +311,8 @@ class QuantizeRun {
   fs::path folder_;
   const QuantizeOptions& options_;
   const JobControl& control_;
-  std::unique_ptr<WeightSource> original_;
   ArtifactLayout layout_;
   PartialFile file_;
-  QuantizedBlocks quantized_;
   std::optional<CalibrationRun> calibration_;
   double done_ = 0, total_ = 0; // seconds as expected
 };

@@ -17,7 +17,7 @@ namespace intarsia {
 struct LayerDone {
   std::string name;
   QuantizerId quantizer;
-  // |Q - T|^2 / |T|^2, measured; T are the weights, or what asymmetric calibration makes of them.
+  // |Q - W|^2 / |W|^2, measured.
   double distortion = 0;
   std::optional<double> proxy_loss; // measured, where it was rounded with feedback
   double seconds = 0;
@@ -51,7 +51,7 @@ struct QuantizeOptions {
 // core as expected, so that what is left can be told from done and total. An OUT.partial that is there is
 // taken up with `resume` and replaced without. Throws Error{usage} when `out` exists already;
 // Error{cancelled} on stop, in any stage: OUT.partial stays then, and a resumed run takes over its sampled
-// texts, finished layers and the residual streams behind the last finished block.
+// texts, finished layers and the residual stream behind the last finished block.
 void quantize_model(const Checkpoint& checkpoint, const Plan& plan, const std::filesystem::path& out,
                     const QuantizeOptions& options, const JobControl& control);
 

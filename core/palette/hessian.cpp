@@ -6,7 +6,6 @@
 
 #include "core/base/error.h"
 #include "core/base/parallel.h"
-#include "core/tensor/kernels.h"
 
 namespace intarsia {
 namespace {
@@ -34,7 +33,7 @@ double mean_of_diagonal(std::span<const float> square, std::size_t n) {
 
 } // namespace
 
-HessianFactor::HessianFactor(std::vector<float> moment, const Rotation& rotation, std::vector<float> drift)
+HessianFactor::HessianFactor(std::vector<float> moment, const Rotation& rotation)
     : dimension_(rotation.dimension())
     , columns_(moment.size()) {
   rotate_both_sides(moment, rotation);
@@ -46,29 +45,6 @@ HessianFactor::HessianFactor(std::vector<float> moment, const Rotation& rotation
   while (!factor(moment, damping))
     if ((damping *= 10) > max_damping)
       throw input_error("the calibration text's activations have no positive definite covariance");
-  moment = {};
-  if (!drift.empty()) correct_for(std::move(drift), rotation);
-}
-
-// D H^-1 in the rotated domain. Row-major D is D^T to Eigen, and H^-1 D^T is what is solved for.
-void HessianFactor::correct_for(std::vector<float> drift, const Rotation& rotation) {
-  const std::size_t n = dimension_;
-  rotate_both_sides(drift, rotation);
-  transpose(drift, n);
-  using Matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic>;
-  const Eigen::Map<const Matrix> factor(columns_.data(), Eigen::Index(n), Eigen::Index(n));
-  constexpr std::size_t together = 64; // fixed: how a solve is cut shows in its rounding
-  parallel_for((n + together - 1) / together, [&](std::size_t task) {
-    const std::size_t begin = task * together, end = std::min(begin + together, n);
-    Eigen::Map<Matrix> part(drift.data() + begin * n, Eigen::Index(n), Eigen::Index(end - begin));
-    factor.triangularView<Eigen::Upper>().solveInPlace(part);
-    factor.transpose().triangularView<Eigen::Lower>().solveInPlace(part);
-  });
-  transpose(drift, n);
-  for (const float value : drift)
-    if (!std::isfinite(value))
-      throw input_error("the calibration text makes the model compute NaN or infinity");
-  correction_ = std::move(drift);
 }
 
 double HessianFactor::feedback_factor(std::size_t block_columns) const {
@@ -80,20 +56,6 @@ double HessianFactor::feedback_factor(std::size_t block_columns) const {
       if (i >= j / block_columns * block_columns) within += square;
     }
   return all > 0 ? within / all : 1;
-}
-
-void HessianFactor::shift(std::span<float> rows) const {
-  if (!shifts()) return;
-  const std::size_t n = dimension_, count = rows.size() / n;
-  parallel_ranges((count + 15) / 16, 1, [&](std::size_t begin, std::size_t end) {
-    std::vector<float> change(16 * n);
-    for (std::size_t first = begin * 16; first < std::min(end * 16, count); first += 16) {
-      const auto part = rows.subspan(first * n, std::min<std::size_t>(16, count - first) * n);
-      kernels::multiply_rows({correction_.data(), n, n}, {part.data(), n, part.size() / n}, n, change.data(),
-                             n);
-      for (std::size_t i = 0; i < part.size(); ++i) part[i] += change[i];
-    }
-  });
 }
 
 // Cholesky of the matrix with its order reversed gives the upper factor: J H J = C C^T, U = J C J.

@@ -16,7 +16,7 @@ constexpr std::uint64_t rotation_seed = 1; // any: which signs are drawn makes n
 std::map<std::string, double> feedback_factors(const WeightSource& weights,
                                                const std::vector<std::vector<int>>& sequences,
                                                const DenseProducts& products, const JobControl& control) {
-  Calibration calibration(weights, sequences, products, {.asymmetric = false});
+  Calibration calibration(weights, sequences, products);
   std::map<std::string, double> factors;
   const std::size_t blocks = weights.config().blocks;
   for (std::size_t block = 0; block < blocks; ++block) {
@@ -41,7 +41,7 @@ std::map<std::string, double> feedback_factors(const WeightSource& weights,
         }
       factors[layer.name] = factor;
     }
-    if (block + 1 < blocks) calibration.pass_block(weights, part);
+    if (block + 1 < blocks) calibration.pass_block(part);
   }
   return factors;
 }

@@ -53,11 +53,8 @@ QString progress_text(const Quantization& quantization) {
   if (job.total <= 0 || job.stage.isEmpty()) return tr("Starting…");
   QString stage = tr("Quantizing %1").arg(job.stage); // a layer's name
   if (job.stage == QLatin1String("sampling texts")) stage = tr("The model writes the text to calibrate on");
-  if (job.stage == QLatin1String("calibrating: inputs")) stage = tr("Calibrating: reading a block's inputs");
-  if (job.stage == QLatin1String("calibrating: the original"))
-    stage = tr("Calibrating: the original block's outputs");
-  if (job.stage == QLatin1String("calibrating: the outputs"))
-    stage = tr("Calibrating: the quantized block's outputs");
+  if (const QLatin1String calibrating("calibrating: "); job.stage.startsWith(calibrating))
+    stage = tr("Calibrating: %1").arg(job.stage.mid(calibrating.size())); // "inputs of block 3"
   QStringList parts{
       tr("%1 of %2 layers").arg(quantization.layers().size()).arg(quantization.plan()->layers.size()),
       tr("%1 %").arg(QLocale().toString(100 * job.done / job.total, 'f', 0)), time_left(job.seconds_left)};
