@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 # Sets up, builds and runs every test through CTest. INTARSIA_PRESET picks another preset than "release".
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 # Sets up, builds the release and opens the studio on the built-in model. Without a display, or without Qt, it runs
 # `intarsia demo` instead: the same main job without a window.
 #   packaging/launch.sh [MODEL]

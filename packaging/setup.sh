@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 # Installs every package that building and testing Intarsia needs, on Debian 12 and Ubuntu 24.04.
 #   packaging/setup.sh              everything: command line, studio, tests
 #   packaging/setup.sh --no-studio  the engine and the command line only, without Qt

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // The whole main job on the built-in model: open, measure, allocate, quantize, evaluate, chat.
 #include <algorithm>
 #include <filesystem>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // intarsia VERB …: exits 0 on success, 2 on bad usage, 1 on anything else, with one line that says what and
 // what to do.
 #include <algorithm>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // What every verb needs: where progress goes, and the stop that Ctrl-C asks for.
 #pragma once
 

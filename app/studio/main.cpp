@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // intarsia-studio [MODEL]: opens the window, on MODEL when one is named.
 #include <QApplication>
 #include <QFile>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // intarsia-worker: the one program that links CUDA. It takes requests as JSON lines on its standard input and
 // answers on its standard output, as resources/help/worker-protocol.md says, and ends at end of input.
 #include <charconv>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Fusion-aware mixed-scheme quantization as an integer program, solved by GLPK (Q-Palette, section 5).
 #pragma once
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 #include "core/allocation/budget.h"
 
 #include <array>
@@ -21,8 +21,9 @@ Error bad_memory(std::string_view text) {
                    "part of the f16 model as 40%");
 }
 Error bad_latency(std::string_view text) {
-  return Error(ErrorKind::usage, "\"" + std::string(text) +
-                                     "\" is not a latency budget: write one decode step as 6.5ms, or 150tok/s");
+  return Error(ErrorKind::usage,
+               "\"" + std::string(text) +
+                   "\" is not a latency budget: write one decode step as 6.5ms, or 150tok/s");
 }
 
 // A positive, finite number and the unit behind it (blanks between them allowed).

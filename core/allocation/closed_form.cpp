@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Q-Palette, Theorem 3.1: b_l = max(floor, C + log2(a_l / n_l) / 2), C such that sum b_l n_l meets the
 // budget.
 #include <algorithm>

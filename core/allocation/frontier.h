@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // What every budget can buy: the least loss against memory, and against latency, by warm re-solves.
 #pragma once
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // The live GLPK problem: one binary a choice, one row a linear (covered exactly once), and a row for each
 // budget, whose bounds move. Numbers are scaled inside (MiB, Mbit, ms), never outside.
 #pragma once

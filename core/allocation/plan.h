@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // plan.json: which quantizer and kernel every layer gets, what it is predicted to cost, and how good the
 // answer is proven to be.
 #pragma once

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // From the linear program's answer to a plan. Its optimum leaves only a few layers fractional between
 // choices, and its reduced costs say which choices a good plan can have at all: few enough to try.
 #pragma once

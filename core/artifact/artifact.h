@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // A quantized model on disk: a folder with model.safetensors (codes, row scales, signs, codebooks),
 // config.json, tokenizer and plan; layout in resources/help/artifact-format.md.
 #pragma once

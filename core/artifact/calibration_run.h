@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // The calibration of one quantization job: gets the text, runs it through the model block by block as the
 // blocks are quantized, and says what was done where that could not be.
 #pragma once

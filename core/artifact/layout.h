@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Where every tensor of an artifact lies, known before anything is quantized
 // (resources/help/artifact-format.md).
 #pragma once

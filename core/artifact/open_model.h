@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Opens whatever MODEL names on the command line: a checkpoint or an artifact, ready to run.
 #pragma once
 

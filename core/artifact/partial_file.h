@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // The model.safetensors of an artifact in the making: written out of order, with a journal of finished
 // tensors beside it, so that an interrupted run can be taken up again.
 #pragma once

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Every failure is one sentence: what went wrong, where (file, field, tensor or layer), and what to do.
 #pragma once
 

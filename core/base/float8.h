@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // 8-bit floating-point numbers of checkpoints (OCP 8-bit Floating Point Specification). Exact.
 #pragma once
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // What a file is when it is not what was expected, by its first bytes: downloads go wrong in a few known
 // ways.
 #pragma once

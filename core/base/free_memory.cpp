@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 #include "core/base/free_memory.h"
 
 #if defined(__GLIBC__) || __has_include(<malloc.h>)

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // IEEE 754 binary16 and bfloat16 as 16-bit patterns. Conversions to float are exact; from float they round to
 // nearest even, overflow to infinity, and keep NaN a NaN.
 #pragma once

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // JSON from files that may be hostile, and fields out of it with errors that name the file and the field.
 #pragma once
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Parallel loops over oneTBB. Results must not depend on the number of threads: each index writes its own
 // output.
 #pragma once

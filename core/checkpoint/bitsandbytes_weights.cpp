@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // bitsandbytes in 4 bits (NF4, FP4): two codes a byte, the first in the upper half, of the matrix as one long
 // row; a value of a 16-entry table times the block's largest magnitude, which may itself be a code of a
 // 256-entry table.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Open any model: a Hugging Face folder (one or many .safetensors), a .safetensors file (config.json beside
 // it), a .gguf, or a bare config.json (no weights). Files are memory-mapped; every length, offset, shape and
 // count is checked before use. Tensor names are Hugging Face's, whatever the file.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // The GGUF container, versions 2 and 3, little-endian (github.com/ggml-org/ggml, docs/gguf.md).
 #pragma once
 

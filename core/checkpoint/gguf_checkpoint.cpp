@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 #include <cstdlib>
 
 #include "core/base/error.h"
@@ -16,8 +16,8 @@ namespace fs = std::filesystem;
 
 class GgufCheckpoint : public MappedCheckpoint {
  public:
-  GgufCheckpoint(const fs::path& path, std::uint32_t version, ModelConfig config, std::vector<MappedFile> files,
-                 std::vector<StoredTensor> tensors)
+  GgufCheckpoint(const fs::path& path, std::uint32_t version, ModelConfig config,
+                 std::vector<MappedFile> files, std::vector<StoredTensor> tensors)
       : MappedCheckpoint(path, "GGUF v" + std::to_string(version), std::move(config), std::move(files),
                          std::move(tensors)) {}
 

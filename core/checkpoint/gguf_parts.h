@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // A GGUF that llama-gguf-split has cut in several files: model-00001-of-00003.gguf and so on.
 #pragma once
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // GPTQ (AutoGPTQ, GPTQModel) and AWQ (AutoAWQ, "gemm"): codes of a few bits packed in 32-bit words, a scale
 // and a zero point for every group of inputs and every output. weight[o, i] = scale[g(i), o] * (code[i, o] -
 // zero[g(i), o]).

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Hugging Face's download cache: models--OWNER--NAME/{blobs,refs,snapshots/COMMIT}, where a snapshot's files
 // are links into blobs (huggingface_hub, "Understand caching").
 #pragma once

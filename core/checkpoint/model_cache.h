@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Where results that belong to a model are cached: beside it, or in the user's cache folder where the model's
 // folder cannot be written to or is Intarsia's own.
 #pragma once

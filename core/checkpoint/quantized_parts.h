@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Shared by the readers of quantized checkpoints: the tensors of a weight, and numbers out of them.
 #pragma once
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Checkpoints that were quantized by other programs, read as the weights that they stand for: FP8 (per
 // tensor, row or block), GPTQ, AWQ, compressed-tensors, bitsandbytes. Other schemes are refused by name.
 #pragma once

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // A weight matrix that several tensors of a file spell together: codes, scales, zero points. Its rows are
 // computed when they are read.
 #pragma once

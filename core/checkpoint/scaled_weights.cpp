@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // 8-bit floats and integers times a scale per tensor, row, group or block: FP8 as DeepSeek, Qwen, FBGEMM and
 // ModelOpt store it, compressed-tensors, bitsandbytes' LLM.int8(); and the small integers of
 // compressed-tensors in words.

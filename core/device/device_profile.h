@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // What is published about a device that is not at hand (resources/device-profiles/), and a latency table
 // guessed from it. A guess is marked as one wherever it goes.
 #pragma once

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Memory of this machine as Linux tells it, a container's limit respected.
 #include "core/device/memory_info.h"
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // NVML through dlopen: nothing of NVIDIA's is linked. The few declarations follow nvml.h, whose ABI is
 // stable.
 #include "core/device/nvidia.h"

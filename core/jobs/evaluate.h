@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // How good a model is on a text, computed where it is: a model in a worker is evaluated there, so that no
 // logits travel.
 #pragma once

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Where jobs compute, decided here alone: the CPU in this process, a GPU in a worker process.
 #pragma once
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Results that take long and belong to something that is the same next time, each in a file of its own. The
 // three caches below differ in what a result belongs to; another of that has another file.
 #pragma once

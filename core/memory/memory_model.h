@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // What must be in a device's memory when a model runs on it, part by part, from the layer graph alone: one
 // memory model a backend, and the backend allocates exactly so.
 #pragma once

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Which linears a model has, what each reads, and which may run fused. Names are Hugging Face's.
 #pragma once
 

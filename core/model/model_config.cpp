@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 #include "core/model/model_config.h"
 
 #include <algorithm>
@@ -52,10 +52,10 @@ void read_shape(const JsonObject& config, ModelConfig& model) {
       config.count_or("head_dim", 2, 4096, std::max<std::uint64_t>(model.hidden / model.heads, 1));
   model.vocabulary = config.count("vocab_size", 1, largest_vocabulary);
   // Some configs state a number that stands for "no limit".
-  model.max_positions =
-      std::min(config.count_or("max_position_embeddings", 1, INT64_MAX, 2048), max_context);
+  model.max_positions = std::min(config.count_or("max_position_embeddings", 1, INT64_MAX, 2048), max_context);
   if (model.heads % model.kv_heads != 0)
-    throw input_error(origin + ": field \"num_attention_heads\" is not a multiple of \"num_key_value_heads\"");
+    throw input_error(origin +
+                      ": field \"num_attention_heads\" is not a multiple of \"num_key_value_heads\"");
   if (model.head_dim % 2 != 0) throw input_error(origin + ": field \"head_dim\" must be even");
   if (model.attention_dim() > largest_dimension)
     throw input_error(origin +
@@ -81,7 +81,8 @@ void read_rope_divisors(const JsonObject& config, ModelConfig& model) {
     throw input_error(config.origin() + ": field \"" + field + "\" is not a list of half a head's numbers");
   for (const Json& value : values) {
     if (!value.is_number() || !(value.get<double>() > 0) || value.get<double>() > 1e30)
-      throw input_error(config.origin() + ": field \"" + field + "\" holds something that is not a number > 0");
+      throw input_error(config.origin() + ": field \"" + field +
+                        "\" holds something that is not a number > 0");
     model.rope_divisors.push_back(value.get<float>());
   }
 }

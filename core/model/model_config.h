@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Hyper-parameters of a decoder-only transformer, from a Hugging Face config.json or from GGUF metadata. A
 // block is described by data: what a family has beyond Llama is a field here, and the code that runs blocks
 // asks for the field, never for the family (core/model/architectures).

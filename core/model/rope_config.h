@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // The rotary embedding's part of a config.json: rope_theta, rope_scaling, or transformers 5's
 // rope_parameters.
 #pragma once

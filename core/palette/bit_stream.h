@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Fixed-width codes packed little-endian: code i of width w lies at bits [i w, i w + w) of the row, bit 0
 // being the lowest of byte 0. A row begins at a byte.
 #pragma once

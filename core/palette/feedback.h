@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Rounding with feedback (LDLQ; QuIP, arXiv 2307.13304, section 3; in blocks as in QuIP#, arXiv 2402.04396):
 // the columns of a layer are coded from left to right, and what a column's errors do to the output is made
 // good by the columns after it as far as the inputs correlate.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // The second moment of a layer's input, H = E[x x^T], factored for rounding with feedback.
 #pragma once
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // The optimal scalar quantizer of a unit Gaussian (Lloyd 1957, Max 1960).
 #pragma once
 

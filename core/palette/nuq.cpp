@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // NUQ: scalar Lloyd-Max quantizers of a unit Gaussian, 2^b levels.
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // A quantizer codes rows of unit-variance Gaussian weights. The palette is the list of all this build has.
 #pragma once
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // The incoherence transform of a layer's input: x~ = H (s * x), W~ = (W diag(s)) H^T (Q-Palette, section 3;
 // QuIP#). H is orthonormal: H_K (x) H_(2^n) where an order fits d_in, else block-diagonal over the largest
 // divisor.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // The inner loops of a rotation (Highway). Only sums, differences and one last product a value, in an order
 // that does not depend on the instruction set: results are the same on all of them.
 #pragma once

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // TCQ and Half-TCQ: panels of 64 rows, cut into blocks of 64 columns, each of 16 tail-biting trellises
 // (trellis.h). Blocks lie panel after panel without gaps. Half-TCQ-b codes the left half of a panel's blocks
 // at b - 1/4 bits and the rest at b + 1/4.

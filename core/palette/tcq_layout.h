@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Where the blocks of a trellis-coded matrix lie and which rate each has (resources/help/code-layouts.md).
 #pragma once
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // The geometry of a trellis-coded matrix: panels, blocks, rings and the window of 16 bits that each weight is
 // read from. All constexpr; shared by host and device. Written down for others in
 // resources/help/code-layouts.md.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // From the 16-bit state of a trellis to a weight: the byte-sum code. All constexpr; shared by host and
 // device.
 //

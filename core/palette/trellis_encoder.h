@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Finds the states of a tail-biting trellis whose values are nearest to 256 weights: Viterbi over all 65,536
 // states in 16-bit costs, on the instruction set of the machine.
 #pragma once

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // VQ: pairs of weights, codebooks of a 2-D unit Gaussian trained by tests/bench/train_vq_codebooks.cpp.
 #include <algorithm>
 #include <array>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // What stands between gate and down projection, with its derivative: SiLU (arXiv 1702.03118), and GELU in its
 // tanh form (arXiv 1606.08415), tanh(sqrt(2 / pi) (x + 0.044715 x^3)).
 #pragma once

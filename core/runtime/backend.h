@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // What a device does with a model. The CPU's is here in core/; CUDA's lives in a worker process behind the
 // same face.
 #pragma once
@@ -83,8 +83,8 @@ struct CpuOptions {
   // Dense linears are kept in f32, or rounded to f16 to halve memory and traffic; arithmetic is f32 either
   // way.
   bool half_precision_weights = false;
-  // How trellis, NUQ and VQ linears read their rotated input: in one int8 with a scale a token, in 2 (a second for
-  // what the first leaves over, about 15 bits together), or 0: in f32, decoding to f32.
+  // How trellis, NUQ and VQ linears read their rotated input: in one int8 with a scale a token, in 2 (a
+  // second for what the first leaves over, about 15 bits together), or 0: in f32, decoding to f32.
   std::size_t activation_terms = 1;
 };
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // One transformer block in f32, forwards and then backwards, over sequences of equal length that are computed
 // at once. It holds the weights of one block only, so a model of any size can be differentiated.
 #pragma once

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // What the linears of a model read while it runs over a text, block by block: the text's residual stream is
 // kept, one block's weights are in memory at a time. The stream is the original's. Fitting later layers to
 // the inputs that quantized ones give, with the original's outputs as their aim (GPTAQ, arXiv 2504.02692),

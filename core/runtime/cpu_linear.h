@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Linears on the CPU: y = W x + b for a batch of tokens. Codes are multiplied as they are decoded.
 #pragma once
 

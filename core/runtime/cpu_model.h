@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // A transformer on the CPU, f32 arithmetic. What a family has beyond Llama stands in the config.
 #pragma once
 

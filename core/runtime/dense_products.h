@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Products with a dense matrix W of shape [rows, columns], and with its transpose, for what walks backwards.
 #pragma once
 

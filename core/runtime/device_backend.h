@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // What a worker asks of a kind of device other than the CPU. A backend is a folder that implements this, a
 // memory model in core/memory, and a line in CMakeLists.txt; nothing else knows which there are.
 #pragma once

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Which experts of a mixture compute for which tokens (arXiv 2401.04088, section 2.1): the likeliest few by
 // the softmax of the router's logits.
 #pragma once

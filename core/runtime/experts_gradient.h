@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // A block's mixture of experts in f32, forwards and backwards. Which experts a token takes is held fixed: the
 // choice has no slope.
 #pragma once

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // One response in the making: tokens drawn from logits, the text they give, and where it ends. It computes no
 // logits: generate() (core/runtime/generator.h) does for one sequence, the server's scheduler for several.
 #pragma once

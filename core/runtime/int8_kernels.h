@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Inner loops over 8-bit integers, dispatched at run time to the best instruction set (Highway).
 #pragma once
 

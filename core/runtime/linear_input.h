@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // What some linears read together: an activation [tokens, width] and what is made of it, once for all of
 // them.
 #pragma once
@@ -30,8 +30,8 @@ struct Int8Activation {
 
 class LinearInput {
  public:
-  // Room for `tokens` at once of up to `widest` columns; `terms`: int8 for an activation, 1 or 2; 0: never asked for
-  // int8().
+  // Room for `tokens` at once of up to `widest` columns; `terms`: int8 for an activation, 1 or 2; 0: never
+  // asked for int8().
   LinearInput(std::size_t tokens, std::size_t widest, std::size_t terms);
   static std::uint64_t bytes(std::size_t tokens, std::size_t widest, std::size_t terms);
 

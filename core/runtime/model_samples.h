@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Texts that a model writes itself: what a sensitivity is measured on and a quantization is calibrated on
 // where nobody gives a text.
 #pragma once

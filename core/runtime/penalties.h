@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // What changes logits before a token is drawn, by what was said so far. Ids outside of `logits` are ignored.
 #pragma once
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // RMSNorm (Zhang & Sennrich 2019) of rows as wide as `gain`, and the backward pass through it.
 #pragma once
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Where a backend takes a model's weights from: a checkpoint as it is, or an artifact in codes.
 #pragma once
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // The curvature of the KL divergence, by one backward pass for all layers together.
 //
 // Noise dW of relative variance t^2 in a layer, each row in proportion to its own scale, moves the next

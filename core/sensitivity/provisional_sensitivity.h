@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Sensitivities before any were measured: by a layer's role and its depth, as they are in models that were
 // measured. Enough to make a first plan; which layers of a model are the exceptions only measuring tells.
 #pragma once

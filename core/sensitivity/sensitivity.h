@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // How much the loss rises when a layer is distorted: a_l of the linearity theorem (HIGGS, arXiv 2411.17525):
 // loss(Q) - loss(W) ~ sum_l a_l D_l, D_l = |Q_l(W_l) - W_l|^2 / |W_l|^2.
 #pragma once

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // What the server's endpoints do, apart from HTTP: from a request's body to generations, and what the server
 // tells of itself.
 #pragma once

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // One client's socket with bounds that the HTTP library does not have: how long a request may take to arrive,
 // how large its header may be, and whether the client is still there.
 #pragma once

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // From HTTP to the Api and back: who may ask, which path means what, bodies, streams, and how a client that
 // has left is noticed.
 #pragma once

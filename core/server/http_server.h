@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Serves a loaded model over HTTP, in the shape of OpenAI's API. resources/help/server.md says how.
 //
 //   HttpServer server(*tokenizer, *model, options);   // keeps references to both

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 #include "core/server/openai_request.h"
 
 #include <algorithm>
@@ -11,8 +11,7 @@
 namespace intarsia::server {
 namespace {
 
-constexpr std::size_t max_choices = 16, max_stop_texts = 16, longest_stop_text = 1024,
-                      max_alternatives = 20;
+constexpr std::size_t max_choices = 16, max_stop_texts = 16, longest_stop_text = 1024, max_alternatives = 20;
 
 // A body whose fields are taken one by one; null is the same as missing.
 class Fields {

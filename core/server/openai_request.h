@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Bodies of /v1/chat/completions and /v1/completions. Every field is understood or refused by its name.
 #pragma once
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Serves several requests from one model. A thread of its own computes: prompts in chunks, then a token at a
 // time for all responses together, so that none waits for another's end. First come, first served.
 #pragma once

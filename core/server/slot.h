@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // A sequence of the model that serves one choice of a request after another, and keeps what it has computed
 // for the next.
 #pragma once

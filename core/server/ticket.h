@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // A request on its way through the scheduler: shared by the thread that waits for its text and the one that
 // computes it.
 #pragma once

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Values out of the bytes of a GGUF block, which lie unaligned and little-endian.
 #pragma once
 

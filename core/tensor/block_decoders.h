@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // One block of a GGUF type to f32: `block` holds block_bytes(), `out` takes block_elements() of the type.
 // Layouts are ggml's (ggml-common.h), values those of dequantize_row_* in ggml-quants.c, rounding included.
 #pragma once

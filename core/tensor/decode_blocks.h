@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Stored weights to f32 on the instruction set of the machine: what dequantize() computes, for inner loops.
 #pragma once
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Block formats of ggml, element by element as in ggml-quants.c (dequantize_row_*).
 #include <cstring>
 #include <string>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Storage types of tensors in checkpoints: plain floats, and the block formats of GGUF.
 #pragma once
 
@@ -60,14 +60,16 @@ std::string_view dtype_name(DType dtype); // "F32", "Q4_K", …
 std::size_t block_elements(DType dtype);
 std::size_t block_bytes(DType dtype);
 
-// Bytes of `elements` elements; nullopt when elements is not a multiple of the block or the product overflows.
+// Bytes of `elements` elements; nullopt when elements is not a multiple of the block or the product
+// overflows.
 std::optional<std::uint64_t> storage_bytes(DType dtype, std::uint64_t elements);
 
 // True for the types that dequantize() turns into weights (floats of 8 to 64 bits and the block formats).
 bool is_weight_type(DType dtype);
 
 // Decodes out.size() elements; `bytes` holds exactly storage_bytes(dtype, out.size()). Block layouts are
-// those of ggml (ggml-common.h, ggml-quants.c). Throws Error{unsupported} for a type that is not a weight type.
+// those of ggml (ggml-common.h, ggml-quants.c). Throws Error{unsupported} for a type that is not a weight
+// type.
 void dequantize(DType dtype, std::span<const std::byte> bytes, std::span<float> out);
 
 } // namespace intarsia

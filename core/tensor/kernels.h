@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // The CPU's inner loops, dispatched at run time to the best instruction set (Highway). Each result is a sum
 // in an order of its own that does not depend on how the work around it was cut.
 #pragma once

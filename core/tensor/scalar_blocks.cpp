@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Blocks whose codes name one value each: by a table, in three levels, or as tiny floating-point numbers.
 #include <bit>
 

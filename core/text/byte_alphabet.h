@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // GPT-2's printable alphabet: every byte has one character, so that byte-level tokens can be written as text
 // (openai/gpt-2, encoder.py, bytes_to_unicode).
 #pragma once

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Renders a model's own chat template (Jinja as Hugging Face uses it), exactly as transformers does.
 #pragma once
 

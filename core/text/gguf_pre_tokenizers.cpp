@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // The pre-tokenizers that GGUF files know by name (llama.cpp, llama-vocab.cpp), in the words of the
 // tokenizer.json files that they come from. A new one is a row of the table.
 #include <algorithm>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // The normalizers of tokenizer.json; a new one is a class and a row of the table below.
 #include <algorithm>
 #include <functional>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // The post-processors of tokenizer.json; a new one is a function and a row of the table below.
 #include <unordered_map>
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // SentencePiece's BPE (bpe_model.cc): characters merge by the score of what they make; user-defined pieces
 // stay whole; what stays unknown becomes bytes, or one unknown token for each run.
 #include <map>

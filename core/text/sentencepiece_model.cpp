@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // sentencepiece_model.proto: pieces (1), trainer_spec (2), normalizer_spec (3).
 #include <bit>
 #include <cstring>

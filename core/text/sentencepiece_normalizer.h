@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // SentencePiece's own normalizer and decoder, as one stage each: tokenizer.json's parts cannot say all of it.
 //   {"type": "SentencePiece", "precompiled_charsmap": base64, "add_dummy_prefix": bool,
 //    "remove_extra_whitespaces": bool, "escape_whitespaces": bool, "treat_whitespace_as_suffix": bool,

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Characters whose capital or title form is more than one character (Unicode's SpecialCasing.txt, as Python's
 // str.upper and str.title apply it).
 #include "core/text/unicode.h"

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // What becomes of a delimiter when text is split at it (tokenizers, SplitDelimiterBehavior).
 #pragma once
 

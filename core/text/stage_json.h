@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // How the stages of a tokenizer.json are read: by type out of a table, patterns as literals or regexes.
 #pragma once
 

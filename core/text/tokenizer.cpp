@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // The pipeline: added tokens, normalizer, pre-tokenizer, model; and the decoder back.
 #include <algorithm>
 #include <cmath>

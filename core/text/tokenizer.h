@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Text to token ids and back. A tokenizer is a pipeline: added tokens are cut out, the rest is normalized,
 // cut by the pre-tokenizer and made tokens by the model; a decoder goes the other way. Built from a
 // TokenizerSpec, whatever file that came from.

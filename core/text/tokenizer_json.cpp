@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 #include <algorithm>
 
 #include "core/base/error.h"
@@ -59,7 +59,8 @@ void read_unigram(const JsonObject& model, TokenizerSpec& spec) {
   if (!pieces.is_array()) throw input_error(model.origin() + ": field \"vocab\" is not a list");
   for (const Json& piece : pieces) {
     if (!piece.is_array() || piece.size() != 2 || !piece[0].is_string() || !piece[1].is_number())
-      throw input_error(model.origin() + ": field \"vocab\" holds something that is not a piece with its score");
+      throw input_error(model.origin() +
+                        ": field \"vocab\" holds something that is not a piece with its score");
     spec.scores.push_back(piece[1].get<double>());
     place_token(spec, std::int64_t(spec.tokens.size()), piece[0].get<std::string>(), TokenType::normal);
   }

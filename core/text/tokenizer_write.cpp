@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Writes a spec as Hugging Face's tokenizer.json and tokenizer_config.json.
 #include <algorithm>
 #include <numeric>

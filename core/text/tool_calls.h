@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Calls of tools in what a model writes, in the forms that common chat templates teach:
 //   Hermes, Qwen:  text <tool_call>{"name": "f", "arguments": {…}}</tool_call> …
 //   Llama 3:       {"name": "f", "parameters": {…}}     several with ";" between them, <|python_tag|> before

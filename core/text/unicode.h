@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Characters and their properties, as Python's str and the tokenizers' normalizers see them (utf8proc).
 #pragma once
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Unigram: of all ways to cut a text into known pieces the one with the best sum of scores (Viterbi).
 // SentencePiece's unigram_model.cc, EncodeOptimized, in single precision; tokenizers' models/unigram in
 // double.

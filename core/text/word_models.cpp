@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // WordPiece and WordLevel (tokenizers, models/wordpiece and models/wordlevel).
 #include "core/base/error.h"
 #include "core/text/token_model.h"

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Cuts a stream of bytes into lines, of bounded length, and blocks of raw bytes between them.
 #pragma once
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // What travels between a program and intarsia-worker, as JSON: both sides read and write it here.
 // resources/help/worker-protocol.md describes it.
 #pragma once

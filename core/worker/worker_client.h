@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Jobs in a process of their own. A job that takes the process with it ends alone: the next request starts a
 // fresh worker.
 #pragma once

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // A sequence of a model in a worker. Every request says how long the sequence is to be before it, so cutting
 // it back costs no message, and one that was cancelled midway leaves nothing behind.
 #pragma once

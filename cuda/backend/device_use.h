@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // What this process takes of a GPU's memory beside what its plans say, and the most it has taken so far. No
 // CUDA type shows here.
 #pragma once

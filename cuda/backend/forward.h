@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Enqueues a model's computation of a few tokens on its stream. Nothing here allocates or waits but where an
 // observer looks on, so that a decode step can be captured as a graph.
 #pragma once

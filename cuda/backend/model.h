@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // The Llama family's transformer in device memory: binary16 at the linears, f32 between them.
 #pragma once
 
@@ -8,10 +8,10 @@
 
 #include "core/memory/cuda/memory_plan.h"
 #include "core/runtime/backend.h"
-#include "cuda/memory/arena.h"
+#include "cuda/backend/products.h"
 #include "cuda/launch/launch_groups.h"
 #include "cuda/launch/linears.h"
-#include "cuda/backend/products.h"
+#include "cuda/memory/arena.h"
 #include "cuda/memory/stream.h"
 #include "cuda/memory/upload.h"
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Products with dense f32 matrices that live in host memory, by cuBLAS: each passes over the bus once or
 // twice, so they pay for many tokens at once.
 #pragma once

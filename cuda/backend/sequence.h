@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // A sequence in device memory: long prompts in chunks, a single token by a captured graph, in which the next
 // one is drawn too.
 #pragma once

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // quantize_linear() of core/palette/quantized_linear.h as a sequence of kernels, a slab of rows after the
 // other, so that device memory need hold no whole layer. The device is a template parameter: CUDA's
 // (encoders.cu), or the tests' harness, which runs this same sequence on the host. It offers

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Attention of few tokens over a long cache, split over the context so that one token fills the device
 // ("flash-decoding", Dao et al. 2023): attend_chunk gives each chunk's softmax maximum, sum and weighted
 // values, combine_chunks puts them together. The query heads that share a key head go through its cache

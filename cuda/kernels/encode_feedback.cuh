@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Rounding with feedback (core/palette/feedback.h), 16 columns (a panel) after the other:
 //   multiply_panel     what the errors so far, and the weights, do to the panel's columns of U
 //   TCQ: aim_panel, encode_trellis, decode_trellis, settle_panel; NUQ and VQ: code_panel does it all

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // What quantizing a linear needs beside the trellis search (encode_trellis.cuh): finding weights that are no
 // numbers, the rows' scales, the codes of NUQ and VQ, decoding, and sums of errors. To be compiled without
 // contraction of products and sums, as core is: then codes are the same.

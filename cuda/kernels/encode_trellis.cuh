@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // The tail-biting Viterbi search of core/palette/trellis_encoder.cpp, a ring of 256 weights a block: the same
 // two passes, the same integer costs, the same choice among equals, hence the same codes.
 //

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // y = W~ x~ for a batch of few rows, from the codes: a block computes `tiles_high` rows of tiles, its warps
 // take every other chunk of tiles along d_in. A warp streams its codes into a ring in shared memory
 // (cp.async, so that many loads are under way without registers), decodes each lane's weights in registers,

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // From the codes of a tile (cuda/launch/linear_layout.h) to the eight weights of a lane, at rates known at run time.
 //
 // A lane's codes are at most 64 bits that begin at bit 2 q lane. LaneCodes finds `lower`, the 32 bits from

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Rotary position embedding (core/runtime/rope.h) of queries and keys, and the store of keys and values into
 // the cache, [position][kv_heads x head_dim] in binary16.
 #pragma once

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // x~ = H (s * x) (core/palette/rotation.h), with what comes before it folded in: nothing, RMSNorm, or SwiGLU.
 //
 // H is `blocks` transforms side by side, each a dense sign matrix of `order` (x) Sylvester's of `power`. A

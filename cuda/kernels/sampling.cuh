@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // The next token of each row of logits, a block a row: the most likely one, or one drawn at a temperature
 // from the top_k likeliest, and of these from the likeliest whose probabilities reach top_p, as
 // core/runtime/sampler.h draws it.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // y = W~ x~ for a batch of few rows, from the codes of TCQ, without a table: the product of a window and the
 // code's multiplier is four bytes of an A register of mma.m16n8k32, B is the activation's byte four times
 // over (core/memory/cuda/int8_rows.h), and sums are exact in int32.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // A lane's words of a block of the trellis code (core/palette/trellis.h) and its windows. The rate is known
 // when the kernel is compiled, so that words stay in registers and every shift is a constant.
 #pragma once

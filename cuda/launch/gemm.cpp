@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // cuBLAS behind dlopen: the library is some hundred megabytes, and all else runs without it.
 #include <cublas_v2.h>
 #include <dlfcn.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // The kernels of cuda/kernels/ as calls on a stream. Pointers are the device's; shapes are free; each call
 // throws std::runtime_error with CUDA's words when it cannot be launched.
 #pragma once

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Which linears go into one launch: those that read the same input, are coded alike, and that the plan fuses.
 // Plain C++.
 #pragma once

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // How a linear's codes lie in device memory, made once at upload. Plain C++: no CUDA is needed for it.
 //
 // TCQ and Half-TCQ lie as in the artifact: blocks of 64 x 64 weights that a warp streams into registers

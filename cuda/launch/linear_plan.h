@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Which instance of the kernels computes a group of f16, NUQ or VQ linears, and what it is given. Shared by
 // the launches of cuda/launch/linears.cu and the tests on the host.
 #pragma once

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Linears on the device: y = W~ x~ for a few rows of activations straight from the codes (decode), and W~ as
 // an f16 matrix for cuBLAS (prefill). Pointers are the device's but where said; each call throws
 // std::runtime_error with CUDA's words when it cannot be launched.

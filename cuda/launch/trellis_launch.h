@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Launches of the trellis kernels, a rate a template: instances are compiled in cuda/trellis_rates_*.cu.
 #pragma once
 

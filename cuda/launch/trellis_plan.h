@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // How a group of TCQ linears becomes launches. Shared by the launches of cuda/launch/trellis_launch.cuh and
 // the tests on the host.
 #pragma once

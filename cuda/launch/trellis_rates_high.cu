@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Rates from 16 to 20 quarter bits.
 #include "cuda/launch/trellis_launch.cuh"
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Rates from 6 to 10 quarter bits.
 #include "cuda/launch/trellis_launch.cuh"
 

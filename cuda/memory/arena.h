@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // One allocation of device memory, laid out by an ArenaPlan; and memory of the host that the device reaches.
 #pragma once
 

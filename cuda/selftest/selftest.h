@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Every kernel against the CPU: random shapes, fresh random inputs, poisoned outputs. No CUDA type shows
 // here.
 #pragma once

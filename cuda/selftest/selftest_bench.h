@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // What the selftest's cases are made of: random inputs, guarded outputs, comparisons.
 #pragma once
 
@@ -8,8 +8,8 @@
 
 #include "core/base/half.h"
 #include "core/base/random.h"
-#include "cuda/memory/device_memory.cuh"
 #include "cuda/launch/linear_layout.h"
+#include "cuda/memory/device_memory.cuh"
 #include "cuda/memory/stream.h"
 #include "cuda/memory/upload.h"
 

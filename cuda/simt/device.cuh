@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // The device's side of cuda/simt/simt.cuh, sm_80 and later. Include that one.
 #pragma once
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // The one header through which kernels reach the device's primitives. nvcc takes them from
 // cuda/simt/device.cuh; every other compiler from the harness of the tests, which runs a block on the host
 // (cuda/simt/host/), so that a kernel's own source is tested where there is no GPU.

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 # One interface target carries the compile options of every target of ours.
 add_library(intarsia_options INTERFACE)
 target_include_directories(intarsia_options INTERFACE "${CMAKE_SOURCE_DIR}")

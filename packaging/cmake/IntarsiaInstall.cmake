@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 include(GNUInstallDirs)
 install(TARGETS intarsia intarsia-worker RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 if(INTARSIA_HAVE_STUDIO)

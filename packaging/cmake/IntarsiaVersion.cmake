@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 # INTARSIA_VERSION: that of the last release's tag (v0.1.0), or the project's where there is none or no repository.
 set(INTARSIA_VERSION "${PROJECT_VERSION}")
 find_package(Git QUIET)

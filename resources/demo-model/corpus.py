@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 """Turns the tables of knowledge.py into conversations. Deterministic for a seed.
 
 A conversation is a list of (role, text). Which combinations of subject and wording are held out is decided by a hash, so

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 """What the built-in model knows: woods, tools, glues, finishes, steps and words of inlay. Written for this project.
 
 Hardness is the Janka side hardness in newtons, rounded, as commonly published for dry wood."""

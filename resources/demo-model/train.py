@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 """Trains the built-in model from nothing and writes it here as a Hugging Face folder.
 
     pip install torch transformers tokenizers safetensors

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // How fast a moved budget is answered: cold start, then warm re-solves as a dragged slider asks for them, the
 // linear program alone and with the search for integers to a 1e-3 gap, as a ratio to what a drag allows.
 //   bench_allocate FOLDER      (config.json, sensitivity.json and latency-rtx4090.json of Llama-3.1-8B)

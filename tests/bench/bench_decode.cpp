@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // How fast a core multiplies codes by one activation: weights a second of every quantizer, and the share of
 // the speed at which the same run only reads the same bytes. --avx2: as on a machine without AVX-512.
 //   bench_decode [--avx2] [ID …]

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Are a model's rotated weights as good as Gaussian? For every kind of linear the measured distortion of a
 // quantizer as a ratio to its distortion on unit Gaussian samples: the least, mean and largest over the
 // layers, with the rotation and without it.

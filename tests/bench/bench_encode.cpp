@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // How fast the CPU quantizes, on one core: weights a second of every quantizer, next to a plain search
 // measured in the same run (a scalar Viterbi over all states for trellises, all codes for NUQ and VQ) and,
 // for trellises, to what the core's arithmetic allows.

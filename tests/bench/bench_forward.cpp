@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Tokens a second of a model on the CPU, one JSON object: decoding, a prompt, and the bytes of its weights.
 //   bench_forward MODEL [QUANTIZER] [--threads N] [--prompt N] [--tokens N] [--rounds N]
 // With QUANTIZER the linears of the blocks are random codes of it and embedding and head are f16: as fast as
@@ -70,7 +70,8 @@ int main(int argc, char** argv) {
     prefill.push_back(double(prompt) / seconds_of([&] { sequence->forward(text, true, {}); }));
     sequence->truncate(16); // decoding early in the context, as llama-bench does
     decode.push_back(double(tokens) / seconds_of([&] {
-                       for (std::size_t i = 0; i < tokens; ++i) sequence->forward({&text[i % prompt], 1}, true, {});
+                       for (std::size_t i = 0; i < tokens; ++i)
+                         sequence->forward({&text[i % prompt], 1}, true, {});
                      }));
   }
   fmt::print(

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // The CPU's matrix kernel on one core: GFLOP/s of a chunk of rows against a tile of tokens, as the runtime
 // calls it, and the share of what the core's fused multiply-adds allow, measured in the same run.
 #include <algorithm>

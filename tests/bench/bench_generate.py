@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 """Generation against llama.cpp on one machine: decoding and prompt in tokens a second and the peak memory of a process, in
 interleaved runs with the same number of threads; medians.
 

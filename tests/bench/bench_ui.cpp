@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // How long the studio's event loop stands still, and how soon a drag is answered.
 //   bench_ui [8B FOLDER [MODEL]]
 //   bench_ui --launch MODEL    (or `built-in`)

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Every page of the studio as PNG, light and dark, in each state that a first session goes through.
 //   capture_pages FOLDER [GGUF SENSITIVITY [8B FOLDER [MOE CONFIG]]]
 // GGUF: a model whose sensitivities are in SENSITIVITY; the 8B folder as for bench_ui; MOE CONFIG: the

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // What int8 activations cost: KL divergence of the next-token distribution from the same quantized model with
 // f32 activations, for one int8 and for two, and beside it that of the quantized weights from the original's.
 //   measure_activations TEXT TOKENS MODEL QUANTIZED …

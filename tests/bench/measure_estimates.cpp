@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // How soon is a plan as good as it gets? Measures a model's sensitivities progressively, as the studio does,
 // and prints for the provisional profile and for each estimate the loss, by the last estimate, of the plan at
 // RATE bits per weight, over that of the last estimate's own plan; the CPU seconds and the time it took; and

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Does the plan's loss say what the model will do? Measures KL divergence and perplexity of many plans of one
 // model: random ones between 2 and 5 bits, every quantizer alone between two rates, and the allocator's own
 // at the higher, one for each sensitivity file. Each layer is coded once a quantizer. One JSON object a line.

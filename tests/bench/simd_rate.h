@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // What a core can do: 16-bit lane operations a second in registers, on the instruction set that the engine
 // uses.
 #pragma once

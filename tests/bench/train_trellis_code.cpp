@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Finds the trellis code of core/palette/trellis_code.h. Deterministic: the same on every machine.
 //   train_trellis_code scales [TILES]            prints core/palette/trellis_scales.inc: for each rate the
 //   scale

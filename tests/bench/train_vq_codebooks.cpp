@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Makes core/palette/vq_codebooks.inc: Lloyd's algorithm in two dimensions on the unit Gaussian, integrated
 // on a fine grid instead of sampled, so that the result is the same everywhere.
 //   train_vq_codebooks > core/palette/vq_codebooks.inc

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Broken and hostile models through the command line: one line that names the file and what is wrong in it,
 // exit 1, nothing written.
 #include <fstream>
@@ -198,7 +198,7 @@ class TestBadModels : public QObject {
         << R"({"format":"intarsia-plan/1","layers":{"model.layers.0.self_attn.q_proj":{"quantizer":"abc"}}})"
         << QStringList{"abc"};
     QTest::newRow("plan that is not JSON") << "quantize"
-                                          << "nuq-3" << QStringList{"JSON"};
+                                           << "nuq-3" << QStringList{"JSON"};
     QTest::newRow("sensitivity that is negative")
         << "allocate"
         << R"({"format":"intarsia-sensitivity/1","layers":{"model.layers.0.self_attn.q_proj":-1}})"

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // What `intarsia devices` says of a GPU that a played driver shows, and of what a worker answers about it.
 #include "core/base/mapped_file.h"
 #include "tests/support/cli_json.h"

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // tests/gpu/steps.sh, which runs the GPU checks: whatever fails, hangs or is killed, what was found so far is
 // kept.
 #include <QElapsedTimer>

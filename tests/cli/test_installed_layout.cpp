@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // `cmake --install` puts everything where the programs look for it: the command line finds its model and its
 // worker there, and nothing of the build tree is needed.
 #include <QDirIterator>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // The command line killed, stopped, and out of disk: never a broken result, and --resume goes on.
 #include <csignal>
 #include <cstdlib>

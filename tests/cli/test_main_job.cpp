@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Every verb in turn on the built-in model, by what it prints with --json and what it leaves on disk.
 #include <cmath>
 #include <fstream>

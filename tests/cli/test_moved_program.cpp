@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // The program finds its resources from where it lies, wherever that is, and nowhere else.
 #include <QFile>
 #include <QProcess>

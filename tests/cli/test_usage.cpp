@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Bad usage exits 2 with one helpful line; help and version exit 0.
 #include "tests/support/cli_json.h"
 #include "tests/support/tiny_model.h"

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 # cmake -D NATIVE=PROGRAM -D EMULATOR=PROGRAM -D FOREIGN=PROGRAM -P compare.cmake: both programs print the same.
 execute_process(COMMAND "${NATIVE}" OUTPUT_VARIABLE native RESULT_VARIABLE native_status)
 execute_process(COMMAND "${EMULATOR}" "${FOREIGN}" OUTPUT_VARIABLE foreign RESULT_VARIABLE foreign_status)

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // What the engine's vector code computes on a few shapes, as one line of text each: run here and, compiled
 // for another processor, under an emulator; the texts must be equal (compare.cmake). Needs nothing but core.
 #include <cstdio>

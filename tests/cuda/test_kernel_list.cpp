@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // No kernel escapes the harness: each INTARSIA_KERNEL in cuda/ is launched by a test.
 #include <QDirIterator>
 #include <QFile>

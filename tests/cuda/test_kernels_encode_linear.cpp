@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // The whole sequence of kernels that quantizes a linear, slab by slab, on the host's harness, against
 // quantize_linear.
 #include <cmath>

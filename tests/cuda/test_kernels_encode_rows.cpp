@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // The kernels around the trellis search, one by one: the codes of NUQ and VQ equal to core's, the rest to
 // what its definition says.
 #include <bit>

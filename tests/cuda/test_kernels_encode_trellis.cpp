@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // The trellis search against core at 2^16 states, and at fewer, where many rings and orders of threads are
 // affordable, against a plain search of the same width.
 #include <array>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // The trellis kernels: activations in bytes, products from the codes, and rows as binary16.
 #include "cuda/kernels/quantize_rows.cuh"
 #include "cuda/launch/trellis_plan.h"

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 #include "cuda/launch/launch_groups.h"
 #include "tests/support/model_shapes.h"
 #include "tests/support/test_support.h"

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // A whole model quantized by the device's sequence of kernels, on the host's harness: the artifact is the
 // CPU's.
 #include <fstream>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Which instances of the linear kernels models of 8B, 70B and 135M weights select: each stands in the table
 // of resources/help/gpu-testing.md, beside the test that runs it, and has room on every card. A trellis
 // kernel's instances differ by rate and by columns of the product; their ways through it, by slices and

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // The machine that runs kernels on the host catches what a GPU would leave undefined, and its primitives
 // compute what the hardware's do.
 #include <climits>

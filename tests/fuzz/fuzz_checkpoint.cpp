@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // A whole GGUF checkpoint: opened through a file in memory, every tensor and the tokenizer read.
 #include <cstdint>
 #include <cstdlib>

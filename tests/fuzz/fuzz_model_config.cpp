@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // config.json: what is accepted must survive being written and read again.
 #include <cstdint>
 #include <cstdlib>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // tokenizer.json, and the SentencePiece protobuf, as the first byte says; what is accepted encodes, decodes
 // and can be written again.
 #include <cstdint>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // One token's attention over a long context, with the heads of Llama-3.1-8B: microseconds, and the share of
 // the copy bandwidth measured in the same run that keys and values are read at.
 #include <algorithm>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // How fast the GPU quantizes: weights a second of every trellis rate, of NUQ and of VQ, on rows of a
 // Llama-3.1-8B down_proj as they come from host memory; next to the limit that the device's instruction rate
 // sets to the search, and beside it whether the codes of a small layer are the CPU's.

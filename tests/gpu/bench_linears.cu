@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Linears of Llama-3.1-8B with random codes: microseconds of each quantizer, path and batch, and the share of
 // the copy bandwidth measured in the same run that the codes are read at. Then prefill: decode and GEMM
 // against the GEMM alone.

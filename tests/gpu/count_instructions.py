@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 """Instructions in the main loops, from the machine code: a weight for decoding kernels, a state for the trellis
 encoder. Needs no GPU.
 

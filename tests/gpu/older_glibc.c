@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // What the packed C++ library calls of glibc 2.36, for machines with an older one (tests/gpu/pack.sh).
 #include <stdint.h>
 #include <stdlib.h>

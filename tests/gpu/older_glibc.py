@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 """Makes a packed shared library load with an older C library: functions that it needs of versions newer than OLDEST
 are needed of an older version instead. They must then come from elsewhere (tests/gpu/older_glibc.c); which they are is
 printed.

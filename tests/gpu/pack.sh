@@ -1,5 +1,5 @@
 #!/bin/sh
-# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 # Packs what a machine with a GPU and none of our packages needs into one folder: programs, the shared libraries that
 # they load, resources, small models, and what compiles the CUDA backend anew there. tests/gpu/run-packed.sh is run
 # from it. Needs nvcc and python3, but no GPU; fast when nothing has changed.

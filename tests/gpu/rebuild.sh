@@ -1,5 +1,5 @@
 #!/bin/sh
-# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 # Compiles the CUDA backend, the worker and the GPU benchmarks of a packed folder anew, on a machine with nvcc and g++,
 # and puts them in place of those in bin/: what was mended is tried on the spot.
 #   rebuild/rebuild.sh [SOURCE]

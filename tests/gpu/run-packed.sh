@@ -1,5 +1,5 @@
 #!/bin/sh
-# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 # What only a card can answer, from a folder made by tests/gpu/pack.sh, on a machine with nothing of ours: correct
 # first, then fast, the most valuable first. Needs a driver; uses nvidia-smi, ncu, compute-sanitizer and cuBLAS where
 # they are there.

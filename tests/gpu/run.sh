@@ -1,5 +1,5 @@
 #!/bin/sh
-# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 # Everything that needs a GPU, on a machine with one and with the packages that a build needs: packs for the card at
 # hand, then runs the steps of tests/gpu/run-packed.sh.
 #   tests/gpu/run.sh [--arch ARCH] [OUT [SECONDS]]

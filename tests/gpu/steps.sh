@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 # Sourced by a script of steps. It has a function step_NAME for each of them (with "_" for "-") and ends with
 #   steps_main "$@" <<'LIST'
 #   NAME SECONDS    one line a step, in the order they are run

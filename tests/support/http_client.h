@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Asks a server of ours. Include before Qt's headers, whose macros the HTTP library does not know.
 #pragma once
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // How an answer is shown: thoughts folded away, code with a Copy, figures, and why there is none.
 #include <QApplication>
 #include <QClipboard>

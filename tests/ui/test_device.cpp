@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // The device popup and what hangs on it, as a person uses it: choosing a device, planning for another,
 // measuring this one, testing it. The machine's devices are made up, since GPUs are not everywhere.
 #include <QComboBox>

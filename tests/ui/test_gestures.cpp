@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // What comes from outside a widget: something dropped on the window, the context menu of the heatmap, and a
 // desktop that turns dark while the window is open.
 #include <QContextMenuEvent>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // The first ten minutes as a person has them, on real widgets and the built-in model: welcome, plan at once,
 // budgets in every unit, pins, undo, quantize, cancel, resume, quantize again by another plan, chat with both
 // models, opening another model in the midst of work. With INTARSIA_SCREENSHOTS=FOLDER every page is saved as

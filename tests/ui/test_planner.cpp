@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Inputs, undo and answers of the planner, with a tiny model and made-up sensitivities.
 #include <QSignalSpy>
 

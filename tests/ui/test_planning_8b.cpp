@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Planning for a model that isn't here: Llama-3.1-8B's bare config.json with published sensitivities and
 // times.
 #include <QLabel>

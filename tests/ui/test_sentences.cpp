@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Every sentence that the studio can show is brought up by a test. The first test reads the sources of ui/
 // and fails for a sentence that no test of this folder names; the others bring up what the longer stories of
 // the other programs do not come by.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // The switch that serves the model to other programs, on the chat page, asked over real sockets.
 #include "tests/support/http_client.h"
 

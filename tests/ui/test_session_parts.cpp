@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // The parts of the session, each alone with hand-made neighbours and a tiny random model.
 #include <QSettings>
 #include <QSignalSpy>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Which answers of the solver's thread are heard: those of the newest request, and none of a problem before.
 #include <QSignalSpy>
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Sentences and colours: each sentence about what more of a budget buys is checked by solving again, with an
 // allocator of its own.
 #include <QLocale>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // The whole way through a worker, with the CPU in it: quantize, measure, chat, and a worker that is killed in
 // the middle of an answer.
 #include <QDirIterator>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // A worker stopped, killed or crashed in the middle of a job: one clear sentence, and the next job works.
 #include <QProcess>
 #include <csignal>

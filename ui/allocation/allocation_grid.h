@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // The allocation as a grid of cells, blocks across and linears down: plain data that the heatmap, the table
 // and the inspector show, and the tests read.
 #pragma once

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // The allocation as a table, a linear a row: for screen readers, for copying, and for sorting.
 #pragma once
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Draws the cells of an allocation grid into a QCustomPlot: block b is centred at key b, row r at value r.
 #pragma once
 

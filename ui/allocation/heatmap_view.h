@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // The heatmap: cells of the allocation, with focus, selection, hover, zoom and a context menu. It shows what
 // it is given and asks for changes by signals; it holds no model state.
 #pragma once

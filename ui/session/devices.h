@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // The devices of this machine, the one that jobs run on, which is kept from one start to the next, and the
 // test of its kernels.
 #pragma once

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Between Qt's paths and the engine's. By QFile's own encoding: a file's name need not be UTF-8.
 #pragma once
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Runs one job at a time off the GUI thread. A newer job supersedes the running one: the old is asked to stop
 // and whatever it still says is dropped.
 #pragma once

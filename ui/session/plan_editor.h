@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // What a person decides about a plan, with undo: one value (PlanInputs), and a step of the undo stack for
 // each change.
 #pragma once

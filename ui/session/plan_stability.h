@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Whether better sensitivities still change the plan: when they no longer do, measuring on is of no use.
 #pragma once
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // The sensitivities that are planned with: provisional at once, then measured, better and better, or
 // imported.
 #pragma once

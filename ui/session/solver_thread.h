@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // The allocator on a thread of its own (GLPK's environment belongs to a thread). The newest request wins:
 // requests that come while one is being solved replace each other. Each is answered several times: at once
 // within the gap and time that it asks for, whether or not a newer one has come, for a slider that is dragged

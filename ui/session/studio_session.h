@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Owns the parts of the session and connects them. Views read the parts, listen to their signals and call
 // their slots; they hold no state of the model's. Everything long runs on other threads.
 #pragma once

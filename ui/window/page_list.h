@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // The pages in the order of the rail. A page is a folder ui/<page> and an entry in page_list.cpp: rail, menu
 // and keys follow from it.
 #pragma once

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 #include "ui/window/zoom.h"
 
 #include <QApplication>
@@ -12,9 +12,7 @@ namespace {
 
 constexpr int min_zoom = -3, max_zoom = 15; // pixels added to every font size of the style sheet
 
-int zoom_steps() {
-  return std::clamp(QSettings().value(QStringLiteral("zoom")).toInt(), min_zoom, max_zoom);
-}
+int zoom_steps() { return std::clamp(QSettings().value(QStringLiteral("zoom")).toInt(), min_zoom, max_zoom); }
 
 } // namespace
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // What goes into one allocation of device memory, placed before anything is allocated: what is predicted and
 // what is taken come from the same list. Plain C++.
 #pragma once

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Activations as the trellis kernels read them: one or two signed bytes each. Shared by host and device.
 //
 // A row x of d_in activations becomes `terms` rows of bytes: q = x / s rounded to nearest even, with

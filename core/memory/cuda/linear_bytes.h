@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // How many bytes a linear's codes take in device memory, laid out as cuda/launch/linear_layout.h says, and
 // what its kernels need beside them.
 #pragma once

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // The device memory a model takes, from its layer graph and quantizers alone: the backend allocates exactly
 // so. Plain C++, for predictions on any machine.
 #pragma once

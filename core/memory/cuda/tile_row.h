@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // NUQ's and VQ's tiles in device memory (cuda/launch/linear_layout.h). Shared by host and device.
 #pragma once
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // What a model family is: its names in both kinds of file, and what it has beyond Llama. A family is one file
 // in this folder and one line in registry.h; nothing else in the program names an architecture.
 #pragma once

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Gemma 2 (arXiv 2408.00118): embeddings scaled by sqrt(hidden), four norms a block whose gains are stored
 // without their 1, GELU, capped scores and logits, and a sliding window in every other block.
 #include <cmath>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Gemma 3, text (arXiv 2503.19786), also as the text part of its vision models: as Gemma 2, but with a norm
 // of every head's query and key in place of the caps, and five windowed blocks, which have a rotary base of
 // their own, to one that sees everything.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Granite 3: Llama with four multipliers: of embeddings, of scores, of what blocks add, and of logits.
 #include "core/base/error.h"
 #include "core/model/architectures/registry.h"

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Llama 1 to 3.3, and what is the same under another name: Falcon 3, Yi, the Llama distillations of
 // DeepSeek-R1.
 #include "core/model/architectures/registry.h"

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Mistral 7B and its successors of one shape: Llama with a sliding window in every layer (version 0.1 only;
 // the later ones have none). llama.cpp keeps them as llama.
 #include "core/model/architectures/attention_windows.h"

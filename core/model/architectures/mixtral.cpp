@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Mixtral (arXiv 2401.04088): Mistral with a mixture of experts in every block. llama.cpp keeps it as a llama
 // that has experts.
 #include "core/model/architectures/attention_windows.h"

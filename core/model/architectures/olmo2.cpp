@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // OLMo 2 (arXiv 2501.00656): norms behind attention and MLP instead of before them, and of all queries and
 // all keys of a token together.
 #include "core/model/architectures/registry.h"

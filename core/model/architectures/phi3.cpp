@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Phi-3, Phi-3.5 and Phi-4-mini (arXiv 2404.14219, 2503.01743): Llama whose q, k and v are stored as one
 // tensor, and gate and up as another; LongRoPE, and in Phi-4-mini a part of each head that is not rotated.
 #include "core/model/architectures/attention_windows.h"

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Qwen2 and Qwen2.5 (arXiv 2407.10671), and DeepSeek-R1's distillations of them: Llama with biases of q, k
 // and v. A sliding window is off unless use_sliding_window says so, and then begins at block
 // max_window_layers.

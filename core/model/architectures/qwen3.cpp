@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Qwen3, dense (arXiv 2505.09388): Llama with an RMSNorm of every head's query and key, and a head_dim that
 // does not follow from the hidden size.
 #include "core/model/architectures/attention_windows.h"

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Qwen3 with a mixture of experts (arXiv 2505.09388): every block's, unless the config names dense ones.
 #include "core/base/error.h"
 #include "core/model/architectures/attention_windows.h"

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // SmolLM3: Llama in which every fourth block has no rotary embedding (arXiv 2501.18795).
 #include "core/base/error.h"
 #include "core/model/architectures/attention_windows.h"

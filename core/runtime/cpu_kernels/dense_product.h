@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Rows of plain weights times f32 activations: f32, f16, bf16 and GGUF's block types as they lie in a file,
 // decoded a few rows at a time into a cache-sized buffer. And the same for codes that have no kernel of their
 // own here.

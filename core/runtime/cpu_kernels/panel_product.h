@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // A panel of 64 decoded rows times many int8 activations: the codes are decoded once for all of them.
 #pragma once
 

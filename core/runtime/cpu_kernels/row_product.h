@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Rows of a NUQ- or VQ-coded linear times a few int8 activations, decoded as they are multiplied. Codebooks
 // are rounded to integers (NUQ to 16 bits, VQ to 12 of its largest value), products are exact.
 #pragma once

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // NUQ and VQ in AVX-512 VNNI and VBMI; only where has_vnni().
 #pragma once
 

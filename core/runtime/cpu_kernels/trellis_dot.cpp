@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 #include "core/runtime/cpu_kernels/trellis_dot.h"
 
 // These would only repeat SSE4's and AVX2's code, which takes long to compile: AVX-512 has code of its own.

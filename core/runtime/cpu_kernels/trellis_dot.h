@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Products of a trellis-coded panel with int8 activations, decoded as they are multiplied. Exact integers:
 // the same on every instruction set.
 #pragma once

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // trellis_dot() and panel decoding in AVX-512 VNNI, VBMI and VBMI2; only where has_vnni().
 #pragma once
 

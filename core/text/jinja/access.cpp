@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Attributes, items, slices and loops, by the rules of Jinja's sandbox: what is missing is undefined, and
 // only asking something of the undefined is an error.
 #include <algorithm>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Python's two ways to fill in a text: "%s" % value and "{}".format(value).
 #include <algorithm>
 #include <charconv>

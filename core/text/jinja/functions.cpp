@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // How calls bind their arguments, and the functions that every template has.
 #include "core/text/jinja/functions.h"
 

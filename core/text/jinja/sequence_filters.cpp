@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Jinja's filters on lists and dictionaries. What Jinja makes lazily is made at once here, and is a generator
 // all the same: always true, without a length.
 #include <algorithm>

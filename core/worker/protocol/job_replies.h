@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // What a worker answers, where the answer is not one of the engine's own results: a struct, and its one
 // mapping to JSON. The worker writes, the client reads. Reading throws Error{input} that names the field.
 #pragma once

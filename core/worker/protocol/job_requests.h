@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // What a worker is asked to do about a model's files: a struct a job, and its one mapping to JSON. Both sides
 // use it: the client writes, the worker reads. resources/help/worker-protocol.md describes the fields.
 #pragma once

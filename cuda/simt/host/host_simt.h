@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // The host's side of cuda/simt/simt.cuh: every primitive as a request to the machine that executes the block.
 // Collectives carry the line they are called from; the lanes of a warp must meet at the same one.
 #pragma once

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Executes a grid on the host, block after block: a fibre for each thread, the lanes of a warp in lockstep at
 // collectives, shared memory poisoned. What a GPU would leave undefined is an error here.
 #pragma once

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // The allocator against brute force on small problems, and its promises.
 #include <bit>
 #include <cmath>
@@ -230,7 +230,8 @@ class TestAllocator : public QObject {
       request.context = 64;
       request.memory = MemoryBytes{std::uint64_t(point.bytes)};
       const Plan plan = allocator.solve(request, {});
-      QVERIFY(plan.solver.bound >= point.loss * (1 - 3e-3)); // the point is as good as any plan of as many bytes
+      QVERIFY(plan.solver.bound >=
+              point.loss * (1 - 3e-3)); // the point is as good as any plan of as many bytes
       const auto scale = allocator.memory_scale(64, &plan);
       const double told = scale.bytes(plan.predicted.bits_per_weight);
       QVERIFY(std::abs(told / double(plan.predicted.memory_bytes) - 1) < 1e-3);

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // What a misuse of GLPK's API leaves behind. Each case runs in a child process: GLPK's own answer is abort().
 #include <glpk.h>
 #include <memory>

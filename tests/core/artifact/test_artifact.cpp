@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // The artifact on disk: what goes in comes out, and nothing damaged is taken for whole.
 #include <fstream>
 #include <map>

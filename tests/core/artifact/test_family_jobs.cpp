@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // The main job on a random small model of every family: allocated at 4 bits per weight, quantized with the
 // default calibration, opened again, compared with the original, and talked to.
 #include <QTemporaryDir>

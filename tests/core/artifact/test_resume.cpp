@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Interrupted runs: whatever the moment, resuming gives the very bytes of a run that was left alone.
 #include <csignal>
 #include <cstring>

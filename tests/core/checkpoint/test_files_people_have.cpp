@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Files as people have them: split, renamed, cached, half downloaded, of another kind. Each opens, or is one
 // sentence that says what it is and what to do.
 #include <QTemporaryDir>

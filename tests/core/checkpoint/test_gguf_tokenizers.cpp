@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Tokenizers that come in GGUF files, against llama.cpp's own test files.
 #include "core/base/mapped_file.h"
 #include "core/checkpoint/gguf.h"

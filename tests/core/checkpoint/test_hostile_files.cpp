@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Broken and hostile model files: each is one line that names the file and what is wrong.
 #include <fstream>
 #include <sys/stat.h>

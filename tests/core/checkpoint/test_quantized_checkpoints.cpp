@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Checkpoints of other quantizers against the weights that they stand for (goldens by
 // tests/golden/quantized/make_quantized_goldens.py), and those that are refused, by name.
 #include <QTemporaryDir>

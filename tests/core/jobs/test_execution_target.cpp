@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Where jobs compute, and what is known of a device from one run to the next.
 #include "core/jobs/execution_target.h"
 

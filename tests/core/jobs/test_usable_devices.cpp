@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // What the driver shows and what a worker says of it, put together.
 #include "core/jobs/usable_devices.h"
 #include "tests/support/test_support.h"

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // config.json in its older and newer forms, written and read again; the layer graph that follows from it.
 #include <cmath>
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 #include <cmath>
 
 #include "core/base/half.h"
@@ -49,7 +49,8 @@ class TestPalette : public QObject {
       QCOMPARE(to_string(parse_quantizer_id(id)), std::string(id));
     for (const char* id :
          {"", "nuq", "nuq-", "nuq-0", "nuq--4", "vq-2.3", "tcq-nan", "abc-4", "nuq-4x", "f16-3"})
-      QVERIFY(test::error_of([&] { parse_quantizer_id(id); }).find("is not a quantizer") != std::string::npos);
+      QVERIFY(test::error_of([&] { parse_quantizer_id(id); }).find("is not a quantizer") !=
+              std::string::npos);
     QVERIFY(test::error_of([] { quantizer(parse_quantizer_id("nuq-9")); }).find("nuq-2, nuq-3") !=
             std::string::npos);
   }
@@ -90,8 +91,8 @@ class TestPalette : public QObject {
   void odd_shapes_come_back_the_same_on_any_machine() {
     const Quantizer& member = fetched();
     const auto sets = test::instruction_sets();
-    // A trellis codes whole blocks of 64 x 64, for which its plain-loop build takes milliseconds: fewer rounds,
-    // of one panel of rows or two.
+    // A trellis codes whole blocks of 64 x 64, for which its plain-loop build takes milliseconds: fewer
+    // rounds, of one panel of rows or two.
     const bool trellis = member.row_granularity() > 1;
     Random random(4);
     for (int round = 0; round < (trellis ? 12 : 50); ++round) {

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Conversations that outgrow the context, questions that never fit, and where a plain chat ends.
 #include "core/artifact/open_model.h"
 #include "core/runtime/conversation.h"

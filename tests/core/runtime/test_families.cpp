@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Every model family against Hugging Face transformers, from its folder and as a GGUF, and through the whole
 // job (goldens by tests/golden/families/make_family_goldens.py).
 #include <QTemporaryDir>

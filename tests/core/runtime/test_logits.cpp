@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Logits against Hugging Face transformers (goldens by tests/golden/runtime/make_llama_goldens.py).
 #include <cmath>
 

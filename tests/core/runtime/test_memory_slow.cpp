@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // A plan that says it fits must fit: the memory that the allocator predicts against what a process that runs
 // the artifact has had at its peak.
 #include "core/artifact/open_model.h"

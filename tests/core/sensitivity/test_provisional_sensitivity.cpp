@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Sensitivities before anything was measured, against models that were: those they are fitted to, and one
 // that the fit has not seen.
 #include <algorithm>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // The server over real sockets: answers, streams, refusals, many clients, clients that leave.
 #include "tests/support/http_client.h"
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // The house has floors (README, "For those who build it"): a file includes files of its own folder's floor
 // and of those below, never of one above, and production code includes nothing of tests/. Neither folders nor
 // files include each other in a circle.

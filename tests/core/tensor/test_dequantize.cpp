@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Block formats against the Python package `gguf` (goldens by tests/golden/gguf/make_block_goldens.py).
 #include <cmath>
 

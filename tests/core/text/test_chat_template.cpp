@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Chat templates against transformers (goldens by tests/golden/chat/make_chat_goldens.py).
 #include "core/base/json.h"
 #include "core/text/chat_template.h"

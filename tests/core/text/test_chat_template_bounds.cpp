@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // What a hostile chat template can ask for (steps, stack, memory), and Python's ways with text, line ends and
 // namespaces that templates lean on.
 #include "core/text/chat_template.h"

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Chat templates against transformers (goldens by tests/golden/text/compare_templates.py --write): a snippet
 // for every part of the language, and the templates of real models.
 #include <clocale>

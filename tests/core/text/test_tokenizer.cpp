@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Tokenizers against Hugging Face's (goldens by tests/golden/tokenizers/make_tokenizer_goldens.py).
 #include <limits>
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Calls of tools in the forms that chat templates teach, whole and a character at a time.
 #include "core/text/tool_calls.h"
 #include "tests/support/test_support.h"

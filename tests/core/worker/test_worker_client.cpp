@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // The client against programs that are no worker, or a bad one: shell scripts, so that each misdeed is a
 // line.
 #include <csignal>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // What cuda/launch/kernel_launches.h and cuda/launch/linears.h launch, computed plainly on the host from the
 // headers' words alone. The kernels' own source is tested in the harness of cuda/simt.
 #include <algorithm>

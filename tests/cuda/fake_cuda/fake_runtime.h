@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // The part of CUDA's runtime that the backend calls, on the host: memory is malloc's and poisoned, work is
 // done at once or, while a stream is captured, kept for the graph. With the launches of fake_launches.cpp the
 // backend's own code runs without a card: what it allocates, in which order it computes, and with what

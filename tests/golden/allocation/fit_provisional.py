@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 """Fits core/sensitivity/provisional_sensitivity.inc: how sensitive a layer is by its role and depth.
 
   fit_provisional.py FIT.json … [--unseen FILE.json …] [--output FILE.inc]
@@ -105,7 +105,7 @@ def main():
             if list(vocabulary) == ["model.embed_tokens"]]
     if arguments.output:
         with open(arguments.output, "w") as out:
-            out.write("// SPDX-License-Identifier: GPL-3.0-or-later\n"
+            out.write("// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA\n"
                       "// Written by tests/golden/allocation/fit_provisional.py.\n")
             out.write(f"constexpr double level = {np.mean(levels):.4f}, tied_embedding = {np.mean(tied):.4f};\n")
             out.write(f"constexpr std::array<double, {len(KNOTS)}> knots{{"

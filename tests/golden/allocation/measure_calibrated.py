@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 """Does a plan's loss say what a calibrated artifact does? Random plans between 2 and 5 bits are quantized with
 rounding by feedback, as by default, and measured.
 

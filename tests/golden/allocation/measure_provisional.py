@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 """What do better sensitivities buy? Plans at one rate by the provisional profile, by the first estimate (a sixteenth
 of the texts) and by all texts, and the best single quantizer of that rate, each quantized without calibration and
 measured against the original.

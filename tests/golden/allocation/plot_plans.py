@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 """Draws what tests/bench/measure_plans printed: predicted loss against measured KL divergence of each plan, and
 prints Spearman's rank correlation of the random ones.
     plot_plans.py plans.jsonl linearity.svg

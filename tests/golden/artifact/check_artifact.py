@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 """Reads an artifact as resources/help/artifact-format.md and code-layouts.md describe it, sharing no code with Intarsia,
 rebuilds every weight, and compares checksums and the distortion against the original model.
 

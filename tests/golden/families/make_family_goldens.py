@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 """A small random model of every family, with the logits and greedy continuations of Hugging Face transformers in f32,
 and the same model as a GGUF where llama.cpp knows the family.
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 """Writes core/tensor/iq_grids.inc: the codebooks of ggml's IQ block types, as the PyPI package `gguf` packs them
 (gguf.quants, grid_hex; MIT licence, from ggml-common.h). Four 2-bit or two 4-bit indices a byte, low bits first.
 
@@ -15,7 +15,7 @@ GRIDS = {"iq1": quants.IQ1_S, "iq2_xxs": quants.IQ2_XXS, "iq2_xs": quants.IQ2_XS
          "iq3_xxs": quants.IQ3_XXS, "iq3_s": quants.IQ3_S}
 COLUMNS = 104
 
-lines = ["// SPDX-License-Identifier: GPL-3.0-or-later",
+lines = ["// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA",
          "// Made by tests/golden/gguf/make_iq_grids.py from the tables of ggml (MIT licence); do not edit.",
          "// Hexadecimal; indices into each type's values, low bits of a byte first."]
 for name, kind in GRIDS.items():

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 """Perplexity at equal size: llama.cpp's k-quants of a GGUF beside our single-quantizer models of the same GGUF.
 
     pip install llama-cpp-python numpy gguf

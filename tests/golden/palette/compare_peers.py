@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 """What other programs make of the same GGUF with an importance matrix: KL from the original and perplexity of llama.cpp's
 k-quants and of ik_llama.cpp's trellis types, on the windows that `intarsia evaluate` uses.
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 """Tiny checkpoints as other quantizers store them, and in "expected.safetensors" the weights that they stand for, by
 each format's own definition:
 

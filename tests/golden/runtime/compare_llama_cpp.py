@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 """Perplexity of a GGUF by llama.cpp on the same tokens and windows as `intarsia evaluate`, and the two compared.
 
     pip install ik-llama-cpp-python numpy

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 """Small random models of the Llama family and their logits in Hugging Face transformers (f32).
 
     pip install torch transformers safetensors

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 """Writes sampling.json: what is left of a distribution, and with which probabilities, by Hugging Face transformers'
 logits processors (and, where it has none, by the formulas that core/runtime/sampler.h names, in plain Python)."""
 import json

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 """Uses `intarsia serve` with OpenAI's own Python client (PyPI: openai): lists, answers, streams, stops on a stop text, cancels,
 asks for log-probabilities, provokes every refusal, and lets eight clients talk for a minute.
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 """Compares the tokenizer inside GGUF files with llama.cpp's on the strings of compare_tokenizers.py.
 
     pip install ik-llama-cpp-python tokenizers sentencepiece

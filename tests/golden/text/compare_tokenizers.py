@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 """Trains a small tokenizer for every model, normalizer, pre-tokenizer, post-processor, decoder and flag, and compares
 ids and decoded text with `tokenizers` and `sentencepiece` on 60 strings.
 

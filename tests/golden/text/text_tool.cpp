@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Answers the scripts beside it: one JSON request a line in, one JSON answer a line out.
 //   {"render": TEMPLATE, "messages": [...], "tools": ..., "arguments": {...}, ...}  -> {"text": ...}
 //   {"tokenizer": FOLDER or GGUF, "texts": [...], "add_special": bool}              -> {"ids": [[...]]}

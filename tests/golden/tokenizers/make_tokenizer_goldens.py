@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 """Small tokenizers of every kind and what Hugging Face's `tokenizers` makes of difficult texts.
 
     pip install tokenizers

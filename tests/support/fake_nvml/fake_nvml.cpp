@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // NVIDIA's management library, played: one GPU, as the environment says. What a test starts finds it by
 // LD_LIBRARY_PATH.
 #include <cstdio>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Stands in for intarsia-worker where a worker is to die in the middle of a job: passes on what the worker
 // that INTARSIA_REAL_WORKER names answers, up to the first line that holds the text of the file
 // INTARSIA_KILL_AT, and then kills that worker and itself. Where that file is absent nothing happens; it is
