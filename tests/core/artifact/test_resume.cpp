@@ -306,8 +306,7 @@ class TestResume : public QObject {
         std::size_t resumed = 0;
         options.on_layer = [&](const LayerDone& layer) { resumed += layer.resumed ? 1 : 0; };
         quantize_model(*checkpoint_, plan_, path("out"), options, {});
-        QCOMPARE(resumed > 0, stage.starts_with("model.") || stage.ends_with("block 1") ||
-                                  stage.find("outputs") != std::string::npos);
+        QCOMPARE(resumed > 0, stage.starts_with("model.") || stage.ends_with("block 1"));
         QVERIFY2(contents(path("out")) == whole, stage.c_str());
       }
   }
@@ -355,7 +354,7 @@ class TestResume : public QObject {
       notes.clear();
       quantize_model(checkpoint, plan_, path("out"), options, {});
       const Json record = read_json_file(path("out") / "artifact.json")["calibration"];
-      if (record["notes"].get<std::vector<std::string>>() != notes) throw std::logic_error("other notes");
+      if (record.value("notes", std::vector<std::string>()) != notes) throw std::logic_error("other notes");
       return record;
     };
     options.memory = 1; // not even to sample
