@@ -12,7 +12,6 @@
 #include <fmt/format.h>
 #include <vector>
 
-#include "core/allocation/allocator.h"
 #include "core/artifact/open_model.h"
 #include "core/base/atomic_file.h"
 #include "core/base/json.h"
@@ -20,6 +19,7 @@
 #include "core/runtime/cpu_model.h"
 #include "core/sensitivity/provisional_sensitivity.h"
 #include "core/sensitivity/sensitivity.h"
+#include "tests/bench/plan_at_rate.h"
 
 using namespace intarsia;
 
@@ -33,16 +33,6 @@ struct Step {
   Sensitivity sensitivity;
   double cpu_seconds, seconds;
 };
-
-Plan plan_by(const OpenedModel& model, const Sensitivity& sensitivity, double rate) {
-  AllocationProblem problem;
-  problem.config = model.config();
-  problem.graph = model.graph();
-  problem.sensitivity = sensitivity;
-  AllocationRequest request;
-  request.memory = BitsPerWeight{rate};
-  return Allocator(std::move(problem)).solve(request, {});
-}
 
 double loss_by(const Plan& plan, const Sensitivity& sensitivity) {
   double loss = 0;
@@ -80,12 +70,12 @@ int main(int count, char** arguments) try {
         fmt::print(stderr, "{} texts, {:.0f} CPU seconds\n", so_far.samples, steps.back().cpu_seconds);
         return true;
       });
-  const double best = loss_by(plan_by(model, last, rate), last);
+  const double best = loss_by(plan_at_rate(model, last, rate), last);
   std::optional<Plan> before;
   int still = 0;
   for (const Step& step : steps) {
     write(folder, step.sensitivity);
-    const Plan plan = plan_by(model, step.sensitivity, rate);
+    const Plan plan = plan_at_rate(model, step.sensitivity, rate);
     const bool same = before && step.sensitivity.samples > 0 &&
                       loss_by(*before, step.sensitivity) <= close_enough * loss_by(plan, step.sensitivity);
     still = same ? still + 1 : 0;

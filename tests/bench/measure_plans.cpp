@@ -10,13 +10,13 @@
 #include <string>
 #include <vector>
 
-#include "core/allocation/allocator.h"
 #include "core/artifact/open_model.h"
 #include "core/base/json.h"
 #include "core/base/mapped_file.h"
 #include "core/base/random.h"
 #include "core/evaluation/evaluation.h"
 #include "core/palette/quantized_linear.h"
+#include "tests/bench/plan_at_rate.h"
 #include "tests/support/one_document.h"
 
 using namespace intarsia;
@@ -122,14 +122,8 @@ Scheme random_scheme(const LayerGraph& graph, Random& random) {
 }
 
 Scheme allocated(const OpenedModel& model, const Sensitivity& sensitivity, double rate) {
-  AllocationProblem problem;
-  problem.config = model.config();
-  problem.graph = model.graph();
-  problem.sensitivity = sensitivity;
-  AllocationRequest request;
-  request.memory = BitsPerWeight{rate};
   Scheme scheme;
-  for (const auto& [name, layer] : Allocator(std::move(problem)).solve(request, {}).layers)
+  for (const auto& [name, layer] : plan_at_rate(model, sensitivity, rate).layers)
     scheme[name] = layer.quantizer;
   return scheme;
 }
