@@ -137,7 +137,11 @@ double process_seconds() {
 
 int launch(StudioSession& session, MainWindow& window, const QString& model) {
   auto* heatmap = window.findChild<HeatmapView*>("heatmap");
-  bool painted = false;
+  bool painted = false, failed = false;
+  QObject::connect(&session.models(), &ModelStore::failed, heatmap, [&](const QString& sentence) {
+    std::fprintf(stderr, "%s\n", qPrintable(sentence));
+    failed = true;
+  });
   QObject::connect(heatmap, &QCustomPlot::afterReplot, heatmap, [&] {
     painted = painted || (heatmap->isVisible() && session.planner().plan() && !heatmap->grid().empty());
   });
@@ -145,7 +149,8 @@ int launch(StudioSession& session, MainWindow& window, const QString& model) {
     window.open_built_in();
   else
     window.open(model);
-  stalls_until([&] { return painted; });
+  stalls_until([&] { return painted || failed; });
+  if (failed) return 1;
   std::printf("%-28s %.2f s from the start of the process to the first heatmap, %s\n",
               qPrintable(QFileInfo(model).fileName()), process_seconds(),
               session.sensitivities().kind() == SensitivityKind::provisional ? "provisional" : "measured");

@@ -303,8 +303,14 @@ class TestMainJob : public QObject, private test::WindowUnderTest {
     QTRY_VERIFY_WITH_TIMEOUT(settled(), timeout);
     QVERIFY(double(plan()->predicted.memory_bytes) <= bytes());
     QCOMPARE(session_->planner().undo_stack().index(), steps + 1);
-    type("memoryField", "4bpw");
-    QTRY_VERIFY_WITH_TIMEOUT(settled(), timeout);
+    const auto* label = qobject_cast<QCPItemText*>(frontier->item(0));
+    for (const char* memory : {"7.5bpw", "4bpw"}) { // its words stay inside the plot
+      type("memoryField", memory);
+      QTRY_VERIFY_WITH_TIMEOUT(settled(), timeout);
+      QTRY_VERIFY(label && label->text().startsWith(memory[0]));
+      QTRY_VERIFY(label->right->pixelPosition().x() <= frontier->axisRect()->right());
+      QVERIFY(label->left->pixelPosition().x() >= frontier->axisRect()->left());
+    }
   }
 
   void quantizing_can_be_cancelled_and_taken_up_by_its_own_plan() {
@@ -346,6 +352,8 @@ class TestMainJob : public QObject, private test::WindowUnderTest {
     QTRY_VERIFY_WITH_TIMEOUT(session_->quantization().quality().has_value(), timeout);
     QVERIFY(session_->quantization().quality()->quantized_perplexity <
             1.1 * session_->quantization().quality()->original_perplexity);
+    // Its own text says little of what it loses on a text that others wrote.
+    QVERIFY(shows("times the prediction. The prediction is for text such as the model itself writes"));
     QCOMPARE(find<QTableView>("quantizedLayers")->model()->rowCount(), int(first.layers.size()));
   }
 
@@ -465,8 +473,10 @@ class TestMainJob : public QObject, private test::WindowUnderTest {
     window_->show_page(MainWindow::quantize);
     QVERIFY(shows("This model is quantized already"));
     QVERIFY(!find<QPushButton>("startQuantize")->isEnabled());
+    QCOMPARE(find<QLineEdit>("output")->text(), QString());
     window_->show_page(MainWindow::model);
     QVERIFY(find<QLabel>("modelFacts")->text().contains("quantized by Intarsia"));
+    QVERIFY(shows("listed on the Allocation page, under Table."));
   }
 
   // Every field and button of a page is reached, in a card from top to bottom.

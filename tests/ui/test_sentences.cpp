@@ -156,6 +156,8 @@ class TestSentences : public QObject, private test::WindowUnderTest {
     QTRY_VERIFY_WITH_TIMEOUT(session_->planner().plan() != nullptr, timeout);
     QVERIFY(shows("Provisional plan, by role and depth alone."));
     QVERIFY(shows("No times are known yet."));
+    window_->show_page(MainWindow::model);
+    QVERIFY(shows("A config.json alone has no tensors."));
     window_->show_page(MainWindow::quantize);
     QVERIFY(shows("There are no weights here to quantize: this is a bare config.json."));
     window_->show_page(MainWindow::chat);

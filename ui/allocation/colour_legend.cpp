@@ -93,6 +93,57 @@ double ColourLegend::paint_scale(QPainter& painter) const {
   return left + bar;
 }
 
+std::vector<ColourLegend::Entry> ColourLegend::entries() const {
+  std::vector<Entry> all{{Mark::none, name_}};
+  if (fused_) all.push_back({Mark::fused, tr("fused into one kernel")});
+  if (kernels_) all.push_back({Mark::kernel, tr("CUDA-core kernel")});
+  if (pinned_) all.push_back({Mark::pinned, tr("pinned")});
+  if (provisional_) all.push_back({Mark::provisional, tr("provisional")});
+  return all;
+}
+
+double ColourLegend::width_of(Mark mark) {
+  switch (mark) {
+  case Mark::none:
+    return 0;
+  case Mark::fused:
+    return 16;
+  case Mark::kernel:
+    return 10;
+  case Mark::pinned:
+    return 13;
+  case Mark::provisional:
+    return 17;
+  }
+  return 0;
+}
+
+void ColourLegend::paint_mark(QPainter& painter, Mark mark, QPointF at) const {
+  const Theme theme = Theme::of(palette());
+  painter.setPen(Qt::NoPen);
+  painter.setBrush(theme.muted);
+  switch (mark) {
+  case Mark::none:
+    break;
+  case Mark::fused:
+    painter.setPen(QPen(theme.bridge, 2));
+    painter.setBrush(Qt::NoBrush);
+    painter.drawRoundedRect(QRectF(at, QSizeF(11, 10)), 2, 2);
+    break;
+  case Mark::kernel:
+    painter.drawEllipse(at + QPointF(3, 5), 2.5, 2.5);
+    break;
+  case Mark::pinned:
+    painter.drawPolygon(QPolygonF{{at + QPointF(0, 1), at + QPointF(8, 1), at + QPointF(8, 9)}});
+    break;
+  case Mark::provisional:
+    painter.setPen(QPen(theme.border, 1));
+    painter.setBrush(QBrush(theme.muted, Qt::BDiagPattern));
+    painter.drawRect(QRectF(at, QSizeF(12, 10)));
+    break;
+  }
+}
+
 void ColourLegend::paintEvent(QPaintEvent*) {
   QPainter painter(this);
   painter.setRenderHint(QPainter::Antialiasing);
@@ -101,41 +152,18 @@ void ColourLegend::paintEvent(QPaintEvent*) {
   small.setPixelSize(std::max(9, fontInfo().pixelSize() - 2));
   painter.setFont(small);
   painter.setPen(theme.muted);
-  double x = paint_scale(painter) + 12;
-  const double line = 3 + painter.fontMetrics().ascent() - 2;
-  const auto say = [&](const QString& text) {
+  const double left = paint_scale(painter) + 12, ascent = painter.fontMetrics().ascent();
+  double x = left, baseline = 1 + ascent;
+  for (const Entry& entry : entries()) {
+    const double needed = width_of(entry.mark) + painter.fontMetrics().horizontalAdvance(entry.text);
+    if (x + needed > width() && x > left) { // the second line, beside the scale's figures
+      x = left;
+      baseline += painter.fontMetrics().height();
+    }
+    paint_mark(painter, entry.mark, {x, baseline - ascent + 1});
     painter.setPen(theme.muted);
-    painter.drawText(QPointF(x, line), text);
-    x += painter.fontMetrics().horizontalAdvance(text) + 16;
-  };
-  say(name_);
-  if (fused_) {
-    painter.setPen(QPen(theme.bridge, 2));
-    painter.setBrush(Qt::NoBrush);
-    painter.drawRoundedRect(QRectF(x, 2, 11, 10), 2, 2);
-    x += 16;
-    say(tr("fused into one kernel"));
-  }
-  if (kernels_) {
-    painter.setPen(Qt::NoPen);
-    painter.setBrush(theme.muted);
-    painter.drawEllipse(QPointF(x + 3, 7), 2.5, 2.5);
-    x += 10;
-    say(tr("CUDA-core kernel"));
-  }
-  if (pinned_) {
-    painter.setPen(Qt::NoPen);
-    painter.setBrush(theme.muted);
-    painter.drawPolygon(QPolygonF{{x, 3}, {x + 8, 3}, {x + 8, 11}});
-    x += 13;
-    say(tr("pinned"));
-  }
-  if (provisional_) {
-    painter.setPen(QPen(theme.border, 1));
-    painter.setBrush(QBrush(theme.muted, Qt::BDiagPattern));
-    painter.drawRect(QRectF(x, 2, 12, 10));
-    x += 17;
-    say(tr("provisional"));
+    painter.drawText(QPointF(x + width_of(entry.mark), baseline), entry.text);
+    x += needed + 16;
   }
 }
 

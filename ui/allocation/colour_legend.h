@@ -2,6 +2,7 @@
 #pragma once
 
 #include <QWidget>
+#include <vector>
 
 #include "ui/allocation/allocation_grid.h"
 
@@ -20,6 +21,14 @@ class ColourLegend : public QWidget {
   QSize minimumSizeHint() const override { return {100, sizeHint().height()}; }
 
  private:
+  enum class Mark { none, fused, kernel, pinned, provisional };
+  struct Entry {
+    Mark mark;
+    QString text;
+  };
+  std::vector<Entry> entries() const;
+  static double width_of(Mark mark); // with the gap before its text
+  void paint_mark(QPainter& painter, Mark mark, QPointF at) const;
   double paint_scale(QPainter& painter) const; // where it ends
   ColourRange range_;
   CellQuantity quantity_ = CellQuantity::bits;

@@ -40,8 +40,6 @@ FrontierView::FrontierView(QWidget* parent)
   plot_->yAxis->setLabel(tr("loss, nats"));
   single_->setLineStyle(QCPGraph::lsNone);
   present_->setLineStyle(QCPGraph::lsNone);
-  label_->setPositionAlignment(Qt::AlignLeft | Qt::AlignBottom);
-  label_->setPadding({8, 0, 2, 6}); // above the point and the line
   label_->position->setType(QCPItemPosition::ptPlotCoords);
   auto* layout = new QVBoxLayout(this);
   layout->setContentsMargins(0, 0, 0, 0);
@@ -145,6 +143,12 @@ void FrontierView::show_all() {
         (axis_ == Axis::memory
              ? tr("%1 bits · drag").arg(locale.toString(plan_->bits, 'f', 2))
              : tr("%1 tok/s · drag").arg(locale.toString(1 / std::max(1e-9, plan_->seconds), 'f', 0))));
+    // Where the plot ends before the text does, it stands at the left of the point.
+    const double end = plot_->xAxis->coordToPixel(key_of(*plan_)) +
+                       QFontMetricsF(label_->font()).horizontalAdvance(label_->text()) + 8;
+    label_->setPositionAlignment((end > plot_->axisRect()->right() ? Qt::AlignRight : Qt::AlignLeft) |
+                                 Qt::AlignBottom);
+    label_->setPadding({8, 0, 8, 6}); // above the point and the line
   }
   plot_->replot(QCustomPlot::rpQueuedReplot);
 }

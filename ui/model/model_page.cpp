@@ -11,6 +11,7 @@
 #include <QSortFilterProxyModel>
 #include <QStackedLayout>
 #include <QTableView>
+#include <QVBoxLayout>
 #include <algorithm>
 
 #include "ui/model/source_facts.h"
@@ -27,7 +28,9 @@ ModelPage::ModelPage(StudioSession& session, QWidget* parent)
     , stack_(new QStackedLayout(this))
     , welcome_(new Welcome(this))
     , facts_(new QLabel(this))
-    , tensors_(new TensorTableModel(this)) {
+    , tensors_(new TensorTableModel(this))
+    , tensor_list_(new QWidget(this))
+    , no_tensors_(new QLabel(this)) {
   auto* open = new QWidget(this);
   auto* layout = new QHBoxLayout(open);
   layout->setContentsMargins(2 * spacing, 2 * spacing, 2 * spacing, 2 * spacing);
@@ -100,8 +103,15 @@ QWidget* ModelPage::build_tensors() {
                        metrics.horizontalAdvance(QStringLiteral("128256 × 8192")) + 2 * spacing);
   view->setColumnWidth(TensorTableModel::size,
                        metrics.horizontalAdvance(QStringLiteral("1023.9 MiB")) + 2 * spacing);
-  card->content()->addWidget(search);
-  card->content()->addWidget(view, 1);
+  auto* list = new QVBoxLayout(tensor_list_);
+  list->setContentsMargins(0, 0, 0, 0);
+  list->addWidget(search);
+  list->addWidget(view, 1);
+  no_tensors_->setObjectName(QStringLiteral("noTensors"));
+  no_tensors_->setWordWrap(true);
+  no_tensors_->setAlignment(Qt::AlignTop);
+  card->content()->addWidget(tensor_list_, 1);
+  card->content()->addWidget(no_tensors_, 1);
   return card;
 }
 
@@ -111,6 +121,13 @@ void ModelPage::refresh() {
   if (!model) return;
   facts_->setText(facts_text());
   tensors_->set_tensors(model->checkpoint ? model->checkpoint->tensors() : std::vector<TensorInfo>{});
+  no_tensors_->setText(model->artifact ? tr("The quantizer and the size of each layer are listed on the "
+                                            "Allocation page, under Table.")
+                                       : tr("A config.json alone has no tensors. Open the model's folder or "
+                                            "its GGUF file to see them."));
+  const bool listed = tensors_->rowCount() > 0;
+  tensor_list_->setVisible(listed);
+  no_tensors_->setVisible(!listed);
 }
 
 QString ModelPage::facts_text() const {

@@ -41,6 +41,8 @@ class ModelPage : public QWidget {
   QWidget* facts_card_;
   QLabel* facts_;
   TensorTableModel* tensors_;
+  QWidget* tensor_list_;
+  QLabel* no_tensors_; // why there is no list
 };
 
 } // namespace intarsia::ui

@@ -176,7 +176,9 @@ void QuantizePage::resizeEvent(QResizeEvent* event) {
 
 // A name that is free: nothing is there, finished or not.
 void QuantizePage::suggest_output() {
-  if (session_.model() && !output_is_own_) {
+  if (session_.models().is_artifact()) {
+    output_->clear(); // nothing is made from it
+  } else if (session_.model() && !output_is_own_) {
     const QString base =
         QStandardPaths::writableLocation(QStandardPaths::DocumentsLocation) + QStringLiteral("/Intarsia/");
     const QString name =

@@ -90,6 +90,9 @@ QString source_warning(const OpenedModel& opened, const Plan& plan) {
   return sentences.join(QLatin1Char(' '));
 }
 
+// Times the predicted loss: well beyond what the prediction's own error explains.
+constexpr double surprising = 3;
+
 QString result_table(StudioSession& session) {
   const QLocale locale;
   const OpenedModel& opened = *session.model();
@@ -116,6 +119,12 @@ QString result_table(StudioSession& session) {
     text += row(tr("Perplexity now"), locale.toString(quality->quantized_perplexity, 'f', 3));
     text += row(tr("Measured on"), quality->text.isEmpty() ? tr("4,096 tokens the original wrote")
                                                            : QFileInfo(quality->text).fileName());
+    const double predicted = made.plan() ? made.plan()->predicted.loss : 0;
+    if (beside && predicted > 0 && quality->kl > surprising * predicted)
+      after =
+          tr("Measured, the loss is %1 times the prediction. The prediction is for text such as the model "
+             "itself writes; a model that knows little else loses more on other text.")
+              .arg(locale.toString(quality->kl / predicted, 'g', 2));
     if (!beside)
       after = tr("The original was not measured beside it: %1").arg(quality->no_original.toHtmlEscaped());
   } else if (made.measuring()) {
