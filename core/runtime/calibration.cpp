@@ -60,9 +60,24 @@ void Calibration::restart() {
   embed();
 }
 
-// Whole sequences, some at a time.
-void Calibration::for_each_chunk(const JobControl& control, std::span<float> stream,
-                                 const Chunk& visit) const {
+void Calibration::read_block(const JobControl& control) {
+  moments_.clear();
+  factor_.reset();
+  factored_input_.clear();
+  for (const LinearLayer& layer : original_.graph().linears)
+    if (layer.block == next_ && !moments_.contains(layer.input))
+      moments_.emplace(layer.input, MomentSum(layer.d_in));
+  run_block(control, [this](const BlockGradient& block) {
+    block.visit_inputs(
+        [this](const std::string& input, std::span<const float> values) { moments_.at(input).add(values); });
+  });
+}
+
+// Some sequences at a time.
+void Calibration::run_block(const JobControl& control,
+                            const std::function<void(const BlockGradient&)>& visit) {
+  BlockGradient block(original_, next_, products_, control, length_);
+  std::vector<float> behind = stream_; // a stop in the middle must not leave the stream half behind the block
   const std::size_t step = std::max<std::size_t>(1, tokens_at_once / length_);
   const std::size_t row = length_ * original_.config().hidden;
   const std::string stage = "calibrating: inputs of block " + std::to_string(next_);
@@ -70,25 +85,9 @@ void Calibration::for_each_chunk(const JobControl& control, std::span<float> str
     control.report(stage, double(first * length_), double(tokens()));
     control.throw_if_stopped();
     const std::size_t count = std::min(step, sequences_.size() - first);
-    visit(first * length_, stream.subspan(first * row, count * row));
+    block.forward(std::span(behind).subspan(first * row, count * row), length_);
+    visit(block);
   }
-}
-
-void Calibration::read_block(const JobControl& control) {
-  moments_.clear();
-  factor_.reset();
-  factored_input_.clear();
-  for (const LinearLayer& layer : original_.graph().linears)
-    if (layer.block == next_ && !moments_.contains(layer.input))
-      moments_.emplace(layer.input, MomentSum(layer.d_in, true));
-  BlockGradient block(original_, next_, products_, control, length_);
-  std::vector<float> behind = stream_; // a stop in the middle must not leave the stream half behind the block
-  for_each_chunk(control, behind, [&](std::size_t, std::span<float> x) {
-    block.forward(x, length_);
-    block.visit_inputs([&](const std::string& input, std::span<const float> values) {
-      moments_.at(input).add(values, values);
-    });
-  });
   stream_ = std::move(behind);
   passed_ = true;
 }
@@ -108,12 +107,7 @@ void Calibration::pass_block(const JobControl& control) {
   moments_.clear();
   factor_.reset();
   factored_input_.clear();
-  if (!passed_) {
-    BlockGradient block(original_, next_, products_, control, length_);
-    std::vector<float> behind = stream_;
-    for_each_chunk(control, behind, [&](std::size_t, std::span<float> x) { block.forward(x, length_); });
-    stream_ = std::move(behind);
-  }
+  if (!passed_) run_block(control, [](const BlockGradient&) {});
   ++next_;
   passed_ = false;
 }
@@ -161,7 +155,7 @@ std::uint64_t Calibration::bytes(const ModelConfig& config, const LayerGraph& gr
     if (layer.block != 0) continue;
     weights += sizeof(float) * layer.weights();
     widest = std::max<std::uint64_t>(widest, layer.d_in);
-    if (inputs.insert(layer.input).second) moments += MomentSum::bytes(layer.d_in, true);
+    if (inputs.insert(layer.input).second) moments += MomentSum::bytes(layer.d_in);
   }
   const std::uint64_t streams = 2 * tokens * config.hidden * sizeof(float); // before a block and behind it
   const std::uint64_t activations =

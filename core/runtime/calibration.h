@@ -7,6 +7,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
@@ -18,6 +19,8 @@
 #include "core/runtime/moment_sum.h"
 
 namespace intarsia {
+
+class BlockGradient;
 
 class Calibration {
  public:
@@ -48,10 +51,9 @@ class Calibration {
   static std::uint64_t bytes(const ModelConfig& config, const LayerGraph& graph, std::size_t tokens);
 
  private:
-  using Chunk = std::function<void(std::size_t first_token, std::span<float> stream)>;
-
   void embed();
-  void for_each_chunk(const JobControl& control, std::span<float> stream, const Chunk& visit) const;
+  // Puts the stream behind block next_; `visit` sees each part of the text in the block.
+  void run_block(const JobControl& control, const std::function<void(const BlockGradient&)>& visit);
 
   const WeightSource& original_;
   std::vector<std::vector<int>> sequences_;

@@ -14,34 +14,29 @@ constexpr std::size_t rows_per_task = 16;
 
 } // namespace
 
-MomentSum::MomentSum(std::size_t dimension, bool symmetric)
+MomentSum::MomentSum(std::size_t dimension)
     : dimension_(dimension)
-    , symmetric_(symmetric)
     , sum_(dimension * dimension)
-    , left_(dimension * tokens_at_once)
-    , right_(symmetric ? 0 : dimension * tokens_at_once) {}
+    , pending_(dimension * tokens_at_once) {}
 
-std::uint64_t MomentSum::bytes(std::size_t dimension, bool symmetric) {
-  return sizeof(float) * std::uint64_t(dimension) * (dimension + tokens_at_once * (symmetric ? 1 : 2));
+std::uint64_t MomentSum::bytes(std::size_t dimension) {
+  return sizeof(float) * std::uint64_t(dimension) * (dimension + tokens_at_once);
 }
 
-void MomentSum::add(std::span<const float> a, std::span<const float> b) {
-  const std::size_t tokens = a.size() / dimension_;
+void MomentSum::add(std::span<const float> x) {
+  const std::size_t tokens = x.size() / dimension_;
   for (std::size_t t = 0; t < tokens; ++t) {
-    for (std::size_t i = 0; i < dimension_; ++i) left_[i * tokens_at_once + count_] = a[t * dimension_ + i];
-    if (!symmetric_)
-      for (std::size_t i = 0; i < dimension_; ++i)
-        right_[i * tokens_at_once + count_] = b[t * dimension_ + i];
+    for (std::size_t i = 0; i < dimension_; ++i)
+      pending_[i * tokens_at_once + count_] = x[t * dimension_ + i];
     if (++count_ == tokens_at_once) flush();
   }
 }
 
 std::vector<float> MomentSum::finish() {
   flush();
-  if (symmetric_)
-    for (std::size_t i = 0; i < dimension_; ++i)
-      for (std::size_t j = 0; j < i; ++j) sum_[j * dimension_ + i] = sum_[i * dimension_ + j];
-  left_ = {}, right_ = {};
+  for (std::size_t i = 0; i < dimension_; ++i)
+    for (std::size_t j = 0; j < i; ++j) sum_[j * dimension_ + i] = sum_[i * dimension_ + j];
+  pending_ = {};
   return std::move(sum_);
 }
 
@@ -57,11 +52,9 @@ void MomentSum::flush() {
 }
 
 void MomentSum::add_rows(std::size_t first, std::vector<float>& product) {
-  const std::size_t count = std::min(rows_per_task, dimension_ - first);
-  const std::size_t width = symmetric_ ? first + count : dimension_;
-  const float* right = symmetric_ ? left_.data() : right_.data();
-  kernels::multiply_rows({right, tokens_at_once, width},
-                         {left_.data() + first * tokens_at_once, tokens_at_once, count}, count_,
+  const std::size_t count = std::min(rows_per_task, dimension_ - first), width = first + count;
+  kernels::multiply_rows({pending_.data(), tokens_at_once, width},
+                         {pending_.data() + first * tokens_at_once, tokens_at_once, count}, count_,
                          product.data(), width);
   for (std::size_t row = 0; row < count; ++row)
     for (std::size_t j = 0; j < width; ++j) sum_[(first + row) * dimension_ + j] += product[row * width + j];
