@@ -41,7 +41,7 @@ struct Evaluation {
     const std::size_t most = model.config().max_positions;
     options.context = given.count_or("--context", 2, most, std::min<std::size_t>(512, most));
     if (given.has("--quick")) options.max_tokens = quick_tokens;
-    text = evaluation_text(require_tokenizer(model, model_path), read_text_file(text_path));
+    text = evaluation_text(require_tokenizer(model, model_path), read_corpus(text_path));
     if (text.tokens.size() < 2) throw input_error(text_path + ": has fewer than 2 tokens");
     model.kv_cache = chosen_kv_cache(given);
     running = load_model(target, model, options.context, control);

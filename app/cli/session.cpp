@@ -187,7 +187,7 @@ std::vector<int> read_tokens(const OpenedModel& model, const std::string& model_
                              const std::string& text_path) {
   Tokenizer::EncodeOptions options;
   options.add_special = false;
-  const auto tokens = require_tokenizer(model, model_path).encode(read_text_file(text_path), options);
+  const auto tokens = require_tokenizer(model, model_path).encode(read_corpus(text_path), options);
   if (tokens.size() < 2) throw input_error(text_path + ": has fewer than 2 tokens");
   return tokens;
 }

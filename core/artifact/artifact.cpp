@@ -183,7 +183,10 @@ class MappedArtifact : public Artifact {
 
 } // namespace
 
-bool is_artifact(const fs::path& path) { return fs::exists(path / "artifact.json"); }
+bool is_artifact(const fs::path& path) {
+  std::error_code unreadable; // whoever opens the path says so
+  return fs::exists(path / "artifact.json", unreadable);
+}
 
 std::unique_ptr<Artifact> open_artifact(const fs::path& path) {
   return std::make_unique<MappedArtifact>(path);

@@ -103,4 +103,14 @@ std::string read_text_file(const std::filesystem::path& path, std::size_t limit)
   return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
 }
 
+std::string read_corpus(const std::filesystem::path& path) {
+  std::string text = read_text_file(path);
+  if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF"))
+    throw input_error(path.string() + ": is UTF-16 text; save it as UTF-8");
+  if (const auto zero = text.find('\0'); zero != std::string::npos)
+    throw input_error(path.string() + ": is no text, its byte " + std::to_string(zero) +
+                      " is 0; name a text in UTF-8");
+  return text;
+}
+
 } // namespace intarsia

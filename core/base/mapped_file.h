@@ -35,4 +35,8 @@ class MappedFile {
 // Reads a whole small file. Throws Error naming the file when it is missing or larger than `limit` bytes.
 std::string read_text_file(const std::filesystem::path& path, std::size_t limit = std::size_t(256) << 20);
 
+// A text that a person names to measure or calibrate on. Throws Error for what is no text in UTF-8: UTF-16,
+// or bytes that hold a 0. Single broken characters are left to the tokenizer.
+std::string read_corpus(const std::filesystem::path& path);
+
 } // namespace intarsia

@@ -8,6 +8,7 @@
 #include "core/checkpoint/gguf_parts.h"
 #include "core/checkpoint/gguf_tokenizer.h"
 #include "core/checkpoint/mapped_checkpoint.h"
+#include "core/text/utf8.h"
 
 namespace intarsia {
 namespace {
@@ -128,7 +129,7 @@ std::unique_ptr<Checkpoint> open_gguf_file(const fs::path& path) {
   GgufFiles bytes;
   for (const MappedFile& file : files) bytes.push_back(file.bytes());
   ModelConfig config = gguf_model_config(gguf, bytes);
-  if (config.name.empty()) config.name = path.stem().string();
+  if (config.name.empty()) config.name = to_valid_utf8(path.stem().string());
 
   std::vector<StoredTensor> tensors;
   const TensorNames names(gguf_architecture(gguf), config, gguf.origin());

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "core/base/error.h"
+#include "core/text/utf8.h"
 
 namespace intarsia {
 namespace {
@@ -38,7 +39,7 @@ std::uint64_t uniform_count(const Gguf& gguf, const std::string& key, std::uint6
 std::string name_of_model(const Gguf& gguf) {
   const GgufValue* name = gguf.find("general.name");
   const auto* text = name ? std::get_if<std::string>(name) : nullptr;
-  return text ? *text : std::string();
+  return text ? to_valid_utf8(*text) : std::string();
 }
 
 OrderedJson json_of(const GgufValue& value) {
@@ -227,8 +228,9 @@ bool gguf_has_usual_ids(const Gguf& gguf) {
 
 const Architecture& gguf_architecture(const Gguf& gguf) {
   const std::string& name = gguf.string("general.architecture");
-  const bool experts = gguf.count_or(name + ".expert_count", 0, 1u << 20, 0) > 0;
-  if (const Architecture* architecture = find_gguf_architecture(name, experts)) return *architecture;
+  const bool experts = gguf.count_or(name + ".expert_count", 0, 1u << 20, 0) > 0,
+             windows = gguf.number_or(name + ".attention.sliding_window", 0) > 0;
+  if (const Architecture* architecture = find_gguf_architecture(name, experts, windows)) return *architecture;
   throw Error(ErrorKind::unsupported, gguf.origin() + ": metadata \"general.architecture\" is \"" + name +
                                           "\", an architecture this program does not know; it knows " +
                                           known_gguf_architectures());
@@ -265,6 +267,8 @@ ModelConfig gguf_model_config(const Gguf& gguf, const GgufFiles& files) {
   for (const auto& [metadata, field] : architecture.metadata)
     if (const GgufValue* value = gguf.find(name + "." + std::string(metadata)))
       json[std::string(field)] = json_of(*value);
+  if (json.contains("sliding_window") && json["sliding_window"] == 0) // how llama.cpp says that there is none
+    json["sliding_window"] = nullptr;
   if (architecture.complete) architecture.complete(json);
   ModelConfig config = parse_model_config(Json(json), gguf.origin());
   if (gguf.count_or(key("attention.value_length"), 1, 4096, config.head_dim) != config.head_dim)

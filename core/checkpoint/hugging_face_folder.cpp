@@ -10,6 +10,7 @@
 #include "core/checkpoint/quantized_weights.h"
 #include "core/checkpoint/safetensors.h"
 #include "core/checkpoint/weight_files.h"
+#include "core/text/utf8.h"
 
 namespace intarsia {
 namespace {
@@ -53,7 +54,7 @@ struct FolderConfig {
 FolderConfig read_config(const fs::path& file, const std::string& fallback_name) {
   const Json json = read_json_file(file);
   ModelConfig config = parse_model_config(json, file.string());
-  if (config.name.empty()) config.name = fallback_name;
+  if (config.name.empty()) config.name = to_valid_utf8(fallback_name); // goes into JSON
   add_generation_config(file.parent_path(), config);
   return {std::move(config), quantization_of(json, file.parent_path())};
 }
@@ -101,8 +102,21 @@ FileTensors tensors_of(const std::vector<fs::path>& paths, std::vector<MappedFil
   return tensors;
 }
 
+// A model saved without its head, as those that make embeddings are, names its tensors without "model.".
+FileTensors with_model_prefix(FileTensors tensors) {
+  if (!tensors.contains("embed_tokens.weight")) return tensors;
+  FileTensors named;
+  for (auto& [name, tensor] : tensors) {
+    const bool inside =
+        name.starts_with("embed_tokens.") || name.starts_with("layers.") || name.starts_with("norm.");
+    named.emplace(inside ? "model." + name : name, std::move(tensor));
+  }
+  return named;
+}
+
 std::vector<StoredTensor> stored_tensors(const FolderConfig& config, FileTensors tensors) {
   std::vector<StoredTensor> stored;
+  tensors = with_model_prefix(std::move(tensors));
   const Architecture& architecture = *find_architecture(config.model.architecture);
   const LayerGraph graph = build_layer_graph(config.model);
   for (DecodedWeight& weight : take_quantized_weights(config.quantization, tensors)) {

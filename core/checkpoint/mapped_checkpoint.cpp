@@ -18,14 +18,29 @@ std::string shape_text(const std::vector<std::uint64_t>& shape) {
 
 const std::string embedding_tensor = "model.embed_tokens.weight", head_tensor = "lm_head.weight";
 
-// Tied models may store the shared matrix under the head's name only.
-void name_tied_embedding(const ModelConfig& config, std::vector<StoredTensor>& tensors) {
+// Whether two tensors surely hold the same: byte for byte, of one type.
+bool same_values(const StoredTensor& a, const StoredTensor& b, const std::vector<MappedFile>& files) {
+  if (a.decoder || b.decoder || a.info.dtype != b.info.dtype || a.info.bytes != b.info.bytes) return false;
+  const auto bytes_of = [&](const StoredTensor& tensor) {
+    return files[tensor.file].bytes().subspan(tensor.offset, tensor.info.bytes);
+  };
+  return std::ranges::equal(bytes_of(a), bytes_of(b));
+}
+
+// Tied models may store the shared matrix under the head's name only. Where both are there and differ, the
+// config is wrong about the tie: transformers and llama.cpp compute with both.
+void follow_the_files_head(ModelConfig& config, std::vector<StoredTensor>& tensors,
+                           const std::vector<MappedFile>& files) {
   if (!config.tied_embeddings) return;
   const auto named = [&](const std::string& name) {
     return std::find_if(tensors.begin(), tensors.end(), [&](const auto& t) { return t.info.name == name; });
   };
-  const auto head = named(head_tensor);
-  if (named(embedding_tensor) == tensors.end() && head != tensors.end()) head->info.name = embedding_tensor;
+  const auto head = named(head_tensor), embedding = named(embedding_tensor);
+  if (head == tensors.end()) return;
+  if (embedding == tensors.end())
+    head->info.name = embedding_tensor;
+  else
+    config.tied_embeddings = same_values(*head, *embedding, files);
 }
 
 // The number of a block's tensor; nullopt for others.
@@ -66,7 +81,7 @@ MappedCheckpoint::MappedCheckpoint(std::filesystem::path path, std::string kind,
     , config_(std::move(config))
     , files_(std::make_shared<const std::vector<MappedFile>>(std::move(files)))
     , stored_(std::move(tensors)) {
-  name_tied_embedding(config_, stored_);
+  follow_the_files_head(config_, stored_, *files_);
   std::sort(stored_.begin(), stored_.end(),
             [](const auto& a, const auto& b) { return a.info.name < b.info.name; });
   for (std::size_t i = 0; i < stored_.size(); ++i) {

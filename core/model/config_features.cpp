@@ -66,18 +66,21 @@ bool is_off(const Json& value, const Feature& feature) {
   return value.empty() || value == "";
 }
 
+void refuse(const JsonObject& config, const Feature& feature, const Architecture& architecture) {
+  const std::string field(feature.field);
+  if (!config.has(field) || is_off(config[field], feature) || reads_field(architecture, field)) return;
+  throw Error(ErrorKind::unsupported, config.origin() + ": field \"" + field + "\" is " +
+                                          config[field].dump().substr(0, 60) + ", which " +
+                                          std::string(architecture.model_types[0]) +
+                                          " models do not have here; the model would be computed wrongly");
+}
+
 } // namespace
 
 void refuse_unread_features(const JsonObject& config, const Architecture& architecture) {
-  for (const Feature& feature : features) {
-    const std::string field(feature.field);
-    if (!config.has(field) || is_off(config[field], feature)) continue;
-    if (std::ranges::find(architecture.fields, feature.field) != architecture.fields.end()) continue;
-    throw Error(ErrorKind::unsupported, config.origin() + ": field \"" + field + "\" is " +
-                                            config[field].dump().substr(0, 60) + ", which " +
-                                            std::string(architecture.model_types[0]) +
-                                            " models do not have here; the model would be computed wrongly");
-  }
+  for (const Feature& feature : features) refuse(config, feature, architecture);
+  if (config.has("rope_parameters")) // where transformers 5 has it
+    refuse(config.object("rope_parameters"), {"partial_rotary_factor", 1}, architecture);
 }
 
 } // namespace intarsia

@@ -62,8 +62,9 @@ void read_shape(const JsonObject& config, ModelConfig& model) {
                       ": fields \"head_dim\" and \"num_attention_heads\" give an attention that is too wide");
 }
 
-void read_activation(const JsonObject& config, ModelConfig& model) {
-  const std::string field = config.has("hidden_activation") ? "hidden_activation" : "hidden_act";
+void read_activation(const JsonObject& config, const Architecture& architecture, ModelConfig& model) {
+  const char* own = "hidden_activation"; // Gemma's
+  const std::string field = reads_field(architecture, own) && config.has(own) ? own : "hidden_act";
   const std::string activation = config.string_or(field, "silu");
   if (activation == "gelu_pytorch_tanh" || activation == "gelu_new")
     model.activation = Activation::gelu_tanh;
@@ -153,7 +154,7 @@ ModelConfig parse_model_config(const Json& json, const std::string& origin) {
   model.rms_epsilon = config.number_or("rms_norm_eps", 1e-6);
   if (model.rms_epsilon < 0) throw input_error(origin + ": field \"rms_norm_eps\" must not be negative");
   model.tied_embeddings = config.boolean_or("tie_word_embeddings", false);
-  read_activation(config, model);
+  read_activation(config, architecture, model);
   read_rotary_dim(config, model);
   read_rope(config, model);
   read_rope_divisors(config, model);

@@ -20,11 +20,12 @@ std::size_t original_positions(const JsonObject& config, const JsonObject& rope,
   return config.count_or(field, 1, max_context, model.max_positions);
 }
 
-void read_llama3(const JsonObject& rope, RopeScaling& scaling) {
+void read_llama3(const JsonObject& config, const JsonObject& rope, const ModelConfig& model,
+                 RopeScaling& scaling) {
   scaling.factor = rope.number("factor");
   scaling.low_frequency_factor = rope.number("low_freq_factor");
   scaling.high_frequency_factor = rope.number("high_freq_factor");
-  scaling.original_positions = rope.count("original_max_position_embeddings", 1, max_context);
+  scaling.original_positions = original_positions(config, rope, model);
   if (scaling.low_frequency_factor <= 0 || scaling.high_frequency_factor <= scaling.low_frequency_factor)
     throw input_error(rope.origin() + ": field \"high_freq_factor\" must be larger than \"low_freq_factor\"");
 }
@@ -95,7 +96,7 @@ void read_scaling(const JsonObject& config, const JsonObject& rope, ModelConfig&
     if (scaling.factor > 1) model.max_positions = std::size_t(std::min(stretched, double(max_context)));
   } else if (kind == "llama3") {
     scaling.kind = RopeScalingKind::llama3;
-    read_llama3(rope, scaling);
+    read_llama3(config, rope, model, scaling);
   } else if (kind == "yarn") {
     scaling.kind = RopeScalingKind::yarn;
     read_yarn(config, rope, model, scaling);
@@ -111,27 +112,29 @@ void read_scaling(const JsonObject& config, const JsonObject& rope, ModelConfig&
   check_positive(rope, "attention_factor", scaling.magnitude);
 }
 
-double local_theta(const JsonObject& rope) {
+double local_theta(const JsonObject& rope, double fallback) {
   if (const std::string kind = rope.string_or("rope_type", "default"); kind != "default")
     throw Error(ErrorKind::unsupported,
                 rope.origin() + ": RoPE scaling \"" + kind + "\" is not supported in windowed layers");
-  return rope.number_or("rope_theta", 10000);
+  return rope.number_or("rope_theta", fallback);
 }
 
 } // namespace
 
 void read_rope(const JsonObject& config, ModelConfig& model) {
-  const std::string field = config.has("rope_parameters") ? "rope_parameters" : "rope_scaling";
   model.rope_theta = config.number_or("rope_theta", 10000);
-  if (config.has(field)) {
+  // transformers lets the older field win: people add it to a config to stretch the context.
+  const bool older = config.has("rope_scaling") && !config["rope_scaling"].empty();
+  for (const char* field : {"rope_parameters", "rope_scaling"}) {
+    if (!config.has(field)) continue;
     JsonObject rope = config.object(field);
     if (rope.has("full_attention")) { // transformers 5, where windowed blocks have a base of their own
       if (rope.has("sliding_attention"))
-        model.local_rope_theta = local_theta(rope.object("sliding_attention"));
+        model.local_rope_theta = local_theta(rope.object("sliding_attention"), model.local_rope_theta);
       rope = rope.object("full_attention");
     }
     model.rope_theta = rope.number_or("rope_theta", model.rope_theta);
-    read_scaling(config, rope, model);
+    if (older == (field == std::string_view("rope_scaling"))) read_scaling(config, rope, model);
   }
   check_positive(config, "rope_theta", model.rope_theta);
 }

@@ -21,10 +21,12 @@ int known_id(const JsonObject& json, const TokenizerSpec& spec, std::int64_t id)
 // "single": [{"SpecialToken": {"id": "<s>"}}, {"Sequence": …}, …], whose ids "special_tokens" gives.
 void add_template(const JsonObject& json, const TokenizerSpec& spec, SpecialFrame& frame) {
   bool before = true;
+  std::size_t texts = 0;
   for (const Json& part : list_of(json, "single")) {
     const JsonObject piece(part, json.origin());
     if (piece.has("Sequence")) {
       before = false;
+      ++texts;
       continue;
     }
     const std::string name = piece.object("SpecialToken").string("id");
@@ -35,6 +37,10 @@ void add_template(const JsonObject& json, const TokenizerSpec& spec, SpecialFram
       (before ? frame.before : frame.behind).push_back(known_id(json, spec, id.get<std::int64_t>()));
     }
   }
+  if (texts != 1)
+    throw Error(ErrorKind::unsupported, json.origin() +
+                                            ": the post-processor's field \"single\" has the text " +
+                                            std::to_string(texts) + " times; once is supported");
 }
 
 // {"sep": ["</s>", 2], "cls": ["<s>", 0]}

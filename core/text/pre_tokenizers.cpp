@@ -82,6 +82,27 @@ class CharacterSplit : public PieceSplitter {
   SplitBehavior behavior_;
 };
 
+// Parts of so many characters.
+class FixedLength : public PieceSplitter {
+ public:
+  explicit FixedLength(const JsonObject& json)
+      : length_(json.count_or("length", 1, 1u << 20, 5)) {}
+
+ private:
+  std::vector<TextRange> parts(const std::string& text) const override {
+    std::vector<TextRange> parts;
+    std::size_t begin = 0, characters = 0;
+    for (std::size_t i = 0; i < text.size();) {
+      i += read_utf8(text, i).length;
+      if (++characters % length_ != 0 && i < text.size()) continue;
+      parts.push_back({begin, i});
+      begin = i;
+    }
+    return parts;
+  }
+  std::size_t length_;
+};
+
 class SequencePreTokenizer : public PreTokenizer {
  public:
   explicit SequencePreTokenizer(std::vector<Pointer> parts)
@@ -234,6 +255,7 @@ Pointer make_pre_tokenizer(const JsonObject& json) {
       {"WhitespaceSplit", make_whitespace_split},
       {"BertPreTokenizer", make_bert},
       {"CharDelimiterSplit", make_delimiter},
+      {"FixedLength", make<FixedLength>},
   };
   return maker_of(makers, json, "a pre-tokenizer")(json);
 }

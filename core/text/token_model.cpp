@@ -25,7 +25,8 @@ Vocabulary::Vocabulary(const TokenizerSpec& spec)
     if (token.empty()) continue; // a hole in the numbering
     if (!spec.outside_model.empty() && spec.outside_model[id]) continue;
     std::int32_t& slot = slots_[slot_of(token)];
-    if (slot < 0) slot = std::int32_t(id); // of twins the first counts
+    const bool last_counts = spec.model == TokenModelKind::unigram; // of twins; as tokenizers has it
+    if (slot < 0 || last_counts) slot = std::int32_t(id);
     if (const int byte = byte_of_token(token); byte >= 0 && byte_tokens_[std::size_t(byte)] < 0)
       byte_tokens_[std::size_t(byte)] = int(id);
   }

@@ -94,8 +94,9 @@ class Pipeline : public Tokenizer {
 
   std::string token_bytes(int id) const override {
     if (!valid(id)) return {};
+    if (!decoder_) return " " + text_of(id); // as in decode(), but for the first
     const bool plain = kinds_[std::size_t(id)] != Kind::model && !normalized_.contains(id);
-    return plain || !decoder_ ? text_of(id) : decoder_->piece(text_of(id));
+    return plain ? text_of(id) : decoder_->piece(text_of(id));
   }
 
   bool is_control(int id) const override { return valid(id) && kinds_[std::size_t(id)] == Kind::control; }
@@ -107,7 +108,10 @@ class Pipeline : public Tokenizer {
         tokens.push_back({text_of(id), kinds_[std::size_t(id)] != Kind::model});
     if (decoder_) decoder_->decode(tokens);
     std::string text;
-    for (const TokenText& token : tokens) text += token.text;
+    for (const TokenText& token : tokens) {
+      if (!decoder_ && !text.empty()) text += ' '; // tokenizers puts spaces between what nothing decodes
+      text += token.text;
+    }
     return text;
   }
 

@@ -100,6 +100,30 @@ void read_model(const JsonObject& root, TokenizerSpec& spec) {
   if (type != "Unigram" && model.has("unk_token")) spec.unknown = id_of(spec, model.string("unk_token"));
 }
 
+// The id that the model itself gives a text; -1 without.
+int id_in_model(const JsonObject& model, const std::string& text) {
+  const Json& vocabulary = model["vocab"];
+  if (vocabulary.is_object()) {
+    const auto found = vocabulary.find(text);
+    return found == vocabulary.end() ? -1 : found->get<int>();
+  }
+  const auto piece = std::find_if(vocabulary.rbegin(), vocabulary.rend(),
+                                  [&](const Json& entry) { return entry[0] == text; });
+  return piece == vocabulary.rend() ? -1 : int(vocabulary.rend() - piece) - 1;
+}
+
+// An added token that the model has too keeps the model's id, whatever the file states.
+AddedToken at_its_id_in_model(AddedToken token, const JsonObject& model, TokenizerSpec& spec) {
+  const int id = id_in_model(model, token.content);
+  if (id < 0 || id == token.id) return token;
+  spec.warnings.push_back(spec.origin + ": added token \"" + token.content + "\" has id " +
+                          std::to_string(token.id) + ", but the model's vocabulary gives it " +
+                          std::to_string(id) + ", which holds");
+  token.stated_id = token.id;
+  token.id = id;
+  return token;
+}
+
 // tokenizers gives an added token whose id another token of the model has the next free one.
 AddedToken at_free_id(AddedToken token, TokenizerSpec& spec) {
   const auto id = std::size_t(token.id);
@@ -143,7 +167,9 @@ TokenizerSpec parse_tokenizer_json(const Json& json, const std::string& origin) 
   if (root.has("added_tokens"))
     for (const Json& entry : root["added_tokens"]) {
       const JsonObject token(entry, origin + ": added_tokens");
-      place_added_token(spec, at_free_id(added_token_of(token, token.integer("id")), spec));
+      place_added_token(spec, at_free_id(at_its_id_in_model(added_token_of(token, token.integer("id")),
+                                                            root.object("model"), spec),
+                                         spec));
     }
   const auto stage = [&root](const char* field) {
     return root.has(field) ? root.object(field).json() : Json();

@@ -38,7 +38,7 @@ std::optional<CalibrationChoice> calibration_choice(const Calibration& calibrati
                       ": this model has no tokenizer to read it with; calibrate on the model's own text");
   Tokenizer::EncodeOptions options;
   options.add_special = false;
-  choice.text = tokenizer->encode(read_text_file(path), options);
+  choice.text = tokenizer->encode(read_corpus(path), options);
   choice.name = path.filename().string();
   if (choice.text.empty())
     throw input_error(path.string() + ": is empty; choose another text to calibrate on");

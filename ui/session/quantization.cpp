@@ -180,7 +180,7 @@ void Quantization::measure_quality(const RunningModel& quantized,
       }
     if (!original && !has_text) return [] {}; // nothing to measure on
     Quality quality = quality_of(quantized, original,
-                                 has_text ? evaluation_text(*opened->tokenizer, read_text_file(text))
+                                 has_text ? evaluation_text(*opened->tokenizer, read_corpus(text))
                                           : written_by(*original.model, opened->tokenizer.get(), control),
                                  control);
     if (has_text) quality.text = from_path(text);

@@ -30,7 +30,8 @@ struct Architecture {
   std::vector<std::string_view> model_types; // config.json's; the first is written
   std::string_view class_name;               // written into "architectures"
   std::string_view gguf;                     // general.architecture; empty: llama.cpp does not know it
-  bool gguf_experts = false; // whether a GGUF of this family has experts: families may share a gguf name
+  // Whether a GGUF of this family has experts, a sliding window: families may share a gguf name.
+  bool gguf_experts = false, gguf_windows = false;
 
   // config.json: values of fields that are missing (Hugging Face's defaults of this family, a JSON object),
   // and the fields that `read` takes beyond the common ones.
@@ -57,8 +58,11 @@ const BlockTensor* find_hugging_face_tensor(const Architecture& architecture, st
 
 // The family of a model_type; nullptr when unknown.
 const Architecture* find_architecture(std::string_view model_type);
-// Of a GGUF's general.architecture; nullptr when unknown. Of families that share one the first.
-const Architecture* find_gguf_architecture(std::string_view gguf, bool experts);
+// Of a GGUF's general.architecture; nullptr when unknown. Of families that share one the first that has
+// experts and windows as the file does, else the first.
+const Architecture* find_gguf_architecture(std::string_view gguf, bool experts, bool windows);
+// Whether the family reads this field of config.json, beyond the common ones.
+bool reads_field(const Architecture& architecture, std::string_view field);
 std::string known_model_types();        // for messages: "llama, mistral, …"
 std::string known_gguf_architectures(); // the same, as GGUF names them
 

@@ -44,4 +44,31 @@ void set_windows(const JsonObject& config, ModelConfig& model, std::size_t windo
     model.attention[block].window = blocks[block] ? window : 0;
 }
 
+void set_windows_with_own_rope(const JsonObject& config, ModelConfig& model,
+                               bool (*windowed)(const JsonObject&, std::size_t)) {
+  set_windows(config, model, 1, windowed);
+  const std::size_t window = window_of(config, model);
+  for (BlockAttention& block : model.attention)
+    if (block.window > 0) block = {window, RopeUse::local};
+}
+
+void read_gguf_windows(OrderedJson& config, std::uint64_t usual_pattern) {
+  const OrderedJson pattern = config.value("sliding_window_pattern", OrderedJson(usual_pattern));
+  config.erase("sliding_window_pattern");
+  const bool none = !config.contains("sliding_window") || config["sliding_window"].is_null();
+  config["layer_types"] = pattern; // refused with the field's name where it is neither a number nor a list
+  if (!pattern.is_array() && !pattern.is_number_integer()) return;
+  const auto windowed = [&](std::uint64_t block) {
+    if (pattern.is_array()) return pattern[block] != 0;
+    const auto n = pattern.get<std::uint64_t>();
+    return n == 0 || block % n + 1 < n;
+  };
+  OrderedJson types = OrderedJson::array();
+  const std::uint64_t count =
+      pattern.is_array() ? pattern.size() : config["num_hidden_layers"].get<std::uint64_t>();
+  for (std::uint64_t block = 0; block < count; ++block)
+    types.push_back(!none && windowed(block) ? "sliding_attention" : "full_attention");
+  config["layer_types"] = types;
+}
+
 } // namespace intarsia

@@ -36,6 +36,8 @@ void complete(OrderedJson& config) {
   const std::uint64_t hidden = config["hidden_size"], heads = config["num_attention_heads"];
   config["query_pre_attn_scalar"] =
       config["num_hidden_layers"] == 46 ? Json(hidden / heads) : Json(config["head_dim"]);
+  if (!config.contains("sliding_window")) config["sliding_window"] = 4096; // as llama.cpp has it
+  read_gguf_windows(config, 2);
 }
 
 } // namespace
@@ -48,12 +50,13 @@ const Architecture gemma2{
                     "max_position_embeddings": 8192, "tie_word_embeddings": true, "sliding_window": 4096,
                     "query_pre_attn_scalar": 256, "attn_logit_softcapping": 50.0,
                     "final_logit_softcapping": 30.0})",
-    .fields = {"query_pre_attn_scalar", "attn_logit_softcapping", "final_logit_softcapping", "sliding_window",
-               "layer_types"},
+    .fields = {"hidden_activation", "query_pre_attn_scalar", "attn_logit_softcapping",
+               "final_logit_softcapping", "sliding_window", "layer_types"},
     .read = read,
     .metadata = {{"attn_logit_softcapping", "attn_logit_softcapping"},
                  {"final_logit_softcapping", "final_logit_softcapping"},
-                 {"attention.sliding_window", "sliding_window"}},
+                 {"attention.sliding_window", "sliding_window"},
+                 {"attention.sliding_window_pattern", "sliding_window_pattern"}},
     .complete = complete,
     .tensors = {{"post_attention_norm", "post_attention_layernorm"},
                 {"ffn_norm", "pre_feedforward_layernorm"},

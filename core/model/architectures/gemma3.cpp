@@ -27,11 +27,7 @@ void read(const JsonObject& config, ModelConfig& model) {
     model.local_rope_theta = config.number_or("rope_local_base_freq", 10000);
   if (!(model.local_rope_theta > 0))
     throw input_error(config.origin() + ": field \"rope_local_base_freq\" must be larger than 0");
-  // Which blocks are windowed says which base they have, also where the context never fills the window.
-  set_windows(config, model, 1, five_of_six);
-  const std::size_t window = window_of(config, model);
-  for (BlockAttention& block : model.attention)
-    if (block.window > 0) block = {window, RopeUse::local};
+  set_windows_with_own_rope(config, model, five_of_six);
 }
 
 // llama.cpp knows the model by its number of blocks: the 27B scales queries by hidden / heads.
@@ -39,6 +35,7 @@ void complete(OrderedJson& config) {
   const std::uint64_t hidden = config["hidden_size"], heads = config["num_attention_heads"];
   config["query_pre_attn_scalar"] =
       config["num_hidden_layers"] == 62 ? Json(hidden / heads) : Json(config["head_dim"]);
+  read_gguf_windows(config, 6);
 }
 
 } // namespace
@@ -51,10 +48,11 @@ const Architecture gemma3{
                     "hidden_activation": "gelu_pytorch_tanh", "max_position_embeddings": 131072,
                     "tie_word_embeddings": true, "sliding_window": 4096, "query_pre_attn_scalar": 256,
                     "rope_theta": 1000000.0})",
-    .fields = {"query_pre_attn_scalar", "rope_local_base_freq", "sliding_window", "sliding_window_pattern",
-               "layer_types"},
+    .fields = {"hidden_activation", "query_pre_attn_scalar", "rope_local_base_freq", "sliding_window",
+               "sliding_window_pattern", "layer_types"},
     .read = read,
     .metadata = {{"attention.sliding_window", "sliding_window"},
+                 {"attention.sliding_window_pattern", "sliding_window_pattern"},
                  {"rope.freq_base_swa", "rope_local_base_freq"}},
     .complete = complete,
     .tensors = {{"post_attention_norm", "post_attention_layernorm"},

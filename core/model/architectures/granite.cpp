@@ -17,6 +17,8 @@ void read(const JsonObject& config, ModelConfig& model) {
   model.attention_scale = positive(config, "attention_multiplier");
   model.residual_multiplier = positive(config, "residual_multiplier");
   model.logit_multiplier = 1 / positive(config, "logits_scaling");
+  if (!config.boolean_or("rope_finetuned", true)) // llama.cpp's switch: no rotary embedding at all
+    model.attention.assign(model.blocks, {0, RopeUse::none});
 }
 
 } // namespace
@@ -25,12 +27,14 @@ const Architecture granite{
     .model_types = {"granite"},
     .class_name = "GraniteForCausalLM",
     .gguf = "granite",
-    .fields = {"embedding_multiplier", "attention_multiplier", "residual_multiplier", "logits_scaling"},
+    .fields = {"embedding_multiplier", "attention_multiplier", "residual_multiplier", "logits_scaling",
+               "rope_finetuned"},
     .read = read,
     .metadata = {{"embedding_scale", "embedding_multiplier"},
                  {"attention.scale", "attention_multiplier"},
                  {"residual_scale", "residual_multiplier"},
-                 {"logit_scale", "logits_scaling"}},
+                 {"logit_scale", "logits_scaling"},
+                 {"rope.scaling.finetuned", "rope_finetuned"}},
     .gguf_pairs_rows = true,
 };
 

@@ -69,14 +69,21 @@ const Architecture* find_architecture(std::string_view model_type) {
   return nullptr;
 }
 
-const Architecture* find_gguf_architecture(std::string_view gguf, bool experts) {
+const Architecture* find_gguf_architecture(std::string_view gguf, bool experts, bool windows) {
   const Architecture* found = nullptr;
+  std::size_t most = 0;
   for (const Architecture* architecture : known) {
     if (gguf.empty() || architecture->gguf != gguf) continue;
-    if (architecture->gguf_experts == experts) return architecture;
-    if (!found) found = architecture;
+    const std::size_t alike =
+        1 + 2 * (architecture->gguf_experts == experts) + std::size_t(architecture->gguf_windows == windows);
+    if (alike > most) found = architecture;
+    most = std::max(most, alike);
   }
   return found;
+}
+
+bool reads_field(const Architecture& architecture, std::string_view field) {
+  return std::ranges::find(architecture.fields, field) != architecture.fields.end();
 }
 
 std::string known_model_types() {

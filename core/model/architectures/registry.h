@@ -14,6 +14,7 @@
   FAMILY(phi3)                                                                                               \
   FAMILY(smollm3)                                                                                            \
   FAMILY(olmo2)                                                                                              \
+  FAMILY(olmo3)                                                                                              \
   FAMILY(granite)                                                                                            \
   FAMILY(mixtral)                                                                                            \
   FAMILY(qwen3_moe)

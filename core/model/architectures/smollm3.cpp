@@ -8,8 +8,6 @@
 namespace intarsia::architectures {
 namespace {
 
-bool no_block(const JsonObject&, std::size_t) { return false; }
-
 // "no_rope_layers" has a 1, despite its name, where the block is rotated.
 std::vector<bool> rotated_blocks(const JsonObject& config, const ModelConfig& model) {
   std::vector<bool> rotated(model.blocks);
@@ -30,6 +28,12 @@ std::vector<bool> rotated_blocks(const JsonObject& config, const ModelConfig& mo
   return rotated;
 }
 
+// transformers lets the window, where a config turns it on, fall on the blocks that are not rotated.
+bool unrotated_block(const JsonObject& config, std::size_t block) {
+  if (config.has("no_rope_layers")) return config["no_rope_layers"][block] == 0;
+  return (block + 1) % config.count_or("no_rope_layer_interval", 1, max_blocks, 4) == 0;
+}
+
 void read(const JsonObject& config, ModelConfig& model) {
   const auto rotated = rotated_blocks(config, model);
   model.attention.resize(model.blocks);
@@ -37,7 +41,7 @@ void read(const JsonObject& config, ModelConfig& model) {
     model.attention[block].rope = rotated[block] ? RopeUse::global : RopeUse::none;
   if (!config.boolean_or("use_sliding_window", false)) return;
   if (const std::size_t window = window_of(config, model); window > 0)
-    set_windows(config, model, window, no_block);
+    set_windows(config, model, window, unrotated_block);
 }
 
 } // namespace

@@ -348,6 +348,17 @@ class TestFilesPeopleHave : public QObject {
       QVERIFY2(warnings.filter(what).size() == 1, what);
   }
 
+  void without_a_decoder_tokens_are_words() { // as tokenizers joins them
+    const fs::path folder = new_folder();
+    test::write_file(
+        folder / "tokenizer.json",
+        "{\"added_tokens\":[],\"pre_tokenizer\":{\"type\":\"WhitespaceSplit\"},\"model\":{\"type\":"
+        "\"WordLevel\",\"unk_token\":\"a\",\"vocab\":{\"a\":0,\"b\":1}}}");
+    const auto tokenizer = make_tokenizer(read_tokenizer(folder));
+    QCOMPARE(tokenizer->decode(tokenizer->encode("b  a b"), false), "b a b"s);
+    QCOMPARE(tokenizer->token_bytes(1), " b"s);
+  }
+
   // As tokenizers: no token for what is unknown is an error where something is unknown.
   void unknown_characters_need_a_token() {
     for (const char* model : {"{\"type\":\"Unigram\",\"unk_id\":null,\"vocab\":[[\"a\",0.0]]}",

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
+#include <QTemporaryDir>
 #include <cmath>
 
 #include "core/artifact/open_model.h"
 #include "core/base/error.h"
+#include "core/base/mapped_file.h"
 #include "core/evaluation/evaluation.h"
 #include "tests/support/one_document.h"
 #include "tests/support/test_support.h"
@@ -148,6 +150,18 @@ class TestEvaluation : public QObject {
     QVERIFY(test::error_of([&] {
               divergence(*broken, *model_, plain(-1), {16, 0}, {});
             }).find("not finite") != std::string::npos);
+  }
+
+  void what_is_no_text_is_refused() {
+    QTemporaryDir dir;
+    const std::filesystem::path file = std::filesystem::path(dir.path().toStdString()) / "text.txt";
+    const auto sentence = [&](const std::string& bytes) {
+      test::write_file(file, bytes);
+      return test::error_of([&] { read_corpus(file); });
+    };
+    QCOMPARE(sentence("caf\xC3\xA9 and a broken \xFF"), std::string());
+    QVERIFY(sentence("\xFF\xFEh\0i\0").find("is UTF-16 text") != std::string::npos);
+    QVERIFY(sentence(std::string("h\0i\0", 4)).find("its byte 1 is 0") != std::string::npos);
   }
 
   void misuse_and_cancelling_are_said() {

@@ -73,6 +73,36 @@ class TestModelConfig : public QObject {
     }
   }
 
+  // People add rope_scaling to a config that transformers 5 wrote, to stretch the context.
+  void rope_scaling_wins_over_rope_parameters() {
+    Json json = small_config();
+    json["rope_parameters"] = {{"rope_type", "default"}, {"rope_theta", 5e5}};
+    json["rope_scaling"] = {{"type", "linear"}, {"factor", 4}};
+    ModelConfig config = parse_model_config(json, "config.json");
+    QVERIFY(config.rope_scaling.kind == RopeScalingKind::linear && config.rope_scaling.factor == 4);
+    QCOMPARE(config.rope_theta, 5e5);
+    json["rope_scaling"] = Json::object();
+    config = parse_model_config(json, "config.json");
+    QVERIFY(config.rope_scaling.kind == RopeScalingKind::none && config.rope_theta == 5e5);
+    const char* llama3 = R"({"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0,
+                             "high_freq_factor": 4.0})";
+    QCOMPARE(with("rope_scaling", llama3).rope_scaling.original_positions, std::size_t(2048));
+  }
+
+  void fields_of_other_families_are_not_read() {
+    QVERIFY(with("hidden_activation", "\"gelu_pytorch_tanh\"").activation == Activation::silu);
+    const std::string sentence = test::error_of(
+        [] { with("rope_parameters", R"({"rope_type": "default", "partial_rotary_factor": 0.5})"); });
+    QVERIFY(sentence.find("rope_parameters: field \"partial_rotary_factor\"") != std::string::npos);
+    Json granite = small_config();
+    granite["model_type"] = "granite";
+    QVERIFY(parse_model_config(granite, "config.json").attention_of(1).rope == RopeUse::global);
+    granite["rope_finetuned"] = false; // as llama.cpp says that nothing is rotated
+    const ModelConfig config = parse_model_config(granite, "config.json");
+    QVERIFY(config.attention_of(1).rope == RopeUse::none);
+    QVERIFY(parse_model_config(Json(to_json(config)), "written").attention_of(1).rope == RopeUse::none);
+  }
+
   void sliding_windows_are_read_as_their_family_means_them() {
     const auto read = [](const char* type, const Json& fields) {
       Json json = small_config();

@@ -53,6 +53,8 @@ def models():
         # As llama.cpp takes every Gemma 3 to be: five windowed blocks to one, queries scaled by the head's size.
         "gemma3-six": hf.Gemma3TextConfig(**shape(num_hidden_layers=6), head_dim=8, query_pre_attn_scalar=8,
                                           sliding_window=6),
+        "gemma3-list": hf.Gemma3TextConfig(**SHAPE, head_dim=8, query_pre_attn_scalar=8, sliding_window=6,
+                                           layer_types=WINDOWS),
         "phi3": hf.Phi3Config(**SHAPE, sliding_window=7),
         "phi3-short": hf.Phi3Config(**SHAPE, original_max_position_embeddings=128,
                                     rope_parameters=rope(rope_type="longrope", **FACTORS)),
@@ -61,7 +63,11 @@ def models():
         "phi4-mini": hf.Phi3Config(**shape(num_attention_heads=2, num_key_value_heads=1), tie_word_embeddings=True,
                                    rope_parameters=rope(rope_type="default", partial_rotary_factor=0.75)),
         "smollm3": hf.SmolLM3Config(**SHAPE, no_rope_layers=[1, 0, 1], use_sliding_window=False),
+        "smollm3-window": hf.SmolLM3Config(**SHAPE, no_rope_layers=[1, 0, 1], use_sliding_window=True, sliding_window=5),
         "olmo2": hf.Olmo2Config(**SHAPE),
+        "olmo3": hf.Olmo3Config(**shape(num_hidden_layers=4), sliding_window=6, rope_parameters={
+            "full_attention": rope(rope_type="yarn", factor=4.0, original_max_position_embeddings=64),
+            "sliding_attention": rope(rope_type="default")}),
         "mixtral": hf.MixtralConfig(**shape(num_hidden_layers=2), num_local_experts=4, num_experts_per_tok=2),
         "qwen3-moe": hf.Qwen3MoeConfig(**shape(num_hidden_layers=2), head_dim=8, num_experts=6,
                                        num_experts_per_tok=2, moe_intermediate_size=24, norm_topk_prob=True),
@@ -105,7 +111,7 @@ def randomize(model, seed):
 
 # GGUF: llama.cpp's names of what is not the same everywhere, and the metadata that it reads.
 GGUF_ARCHITECTURES = {"llama": "llama", "mistral": "llama", "qwen2": "qwen2", "qwen3": "qwen3", "gemma2": "gemma2",
-                      "gemma3_text": "gemma3", "phi3": "phi3", "smollm3": "smollm3", "olmo2": "olmo2",
+                      "gemma3_text": "gemma3", "phi3": "phi3", "smollm3": "smollm3", "olmo2": "olmo2", "olmo3": "olmo2",
                       "granite": "granite", "mixtral": "llama", "qwen3_moe": "qwen3moe"}
 INTERLEAVED = {"llama", "smollm3", "granite"}
 NAMES = {"input_layernorm": "attn_norm", "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k",
@@ -147,7 +153,7 @@ def interleave(rows, heads):
     return rows.reshape(heads, 2, rows.shape[0] // heads // 2, *rows.shape[1:]).swapaxes(1, 2).reshape(rows.shape)
 
 
-def write_gguf(config, tensors, path):
+def write_gguf(name, config, tensors, path):
     architecture = GGUF_ARCHITECTURES[config.model_type]
     writer = gguf.GGUFWriter(path, architecture)
     head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
@@ -164,6 +170,8 @@ def write_gguf(config, tensors, path):
     add_rope(writer, config, head_dim)
     if getattr(config, "sliding_window", None) and architecture not in ("llama", "qwen2"):
         writer.add_sliding_window(config.sliding_window)
+        if config.model_type in ("gemma2", "gemma3_text", "olmo3") and name != "gemma3-six":
+            writer.add_sliding_window_pattern([kind == "sliding_attention" for kind in config.layer_types])
     if architecture == "gemma2":
         writer.add_attn_logit_softcapping(config.attn_logit_softcapping)
         writer.add_final_logit_softcapping(config.final_logit_softcapping)
@@ -248,9 +256,9 @@ def write(name, config, count):
     if not by_length:
         golden |= {"prompt": tokens_for(config.vocab_size, 8), "greedy": continued}
     (folder / "golden.json").write_text(json.dumps(golden) + "\n")
-    llama_cpp_knows = not (name in ("llama-dynamic", "mistral", "qwen2-window", "smollm3", "qwen3-moe-mixed", "gemma3"))
+    llama_cpp_knows = not (name in ("llama-dynamic", "mistral", "qwen2-window", "smollm3", "smollm3-window", "qwen3-moe-mixed", "gemma3"))
     if llama_cpp_knows:
-        write_gguf(config, stored, folder / "model.gguf")
+        write_gguf(name, config, stored, folder / "model.gguf")
     print(f"{name}: seed {seed}, smallest lead of a greedy choice {least:.3f}")
 
 
