@@ -228,8 +228,10 @@ bool gguf_has_usual_ids(const Gguf& gguf) {
 
 const Architecture& gguf_architecture(const Gguf& gguf) {
   const std::string& name = gguf.string("general.architecture");
-  const bool experts = gguf.count_or(name + ".expert_count", 0, 1u << 20, 0) > 0,
-             windows = gguf.number_or(name + ".attention.sliding_window", 0) > 0;
+  const bool experts = gguf.count_or(name + ".expert_count", 0, 1u << 20, 0) > 0;
+  const GgufValue* window = gguf.find(name + ".attention.sliding_window");
+  const auto* width = window ? std::get_if<std::int64_t>(window) : nullptr;
+  const bool windows = width && *width > 0;
   if (const Architecture* architecture = find_gguf_architecture(name, experts, windows)) return *architecture;
   throw Error(ErrorKind::unsupported, gguf.origin() + ": metadata \"general.architecture\" is \"" + name +
                                           "\", an architecture this program does not know; it knows " +

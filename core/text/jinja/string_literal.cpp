@@ -37,6 +37,8 @@ class Literal {
       --at_;
       const auto end = text_.find_first_not_of("01234567", at_);
       append(code(std::min<std::size_t>(3, std::min(end, text_.size()) - at_), 8));
+    } else if (c == 'N') { // a character by its name in Unicode, which is not known here
+      valid_ = false;
     } else if (c != '\n') { // a line end behind a backslash is left out
       out_ += '\\';
       out_ += c;
