@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cmath>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -143,7 +144,12 @@ class QuantizeRun {
 
   void write_floats() {
     const LayerGraph& graph = checkpoint_.graph();
-    const auto copy = [&](const std::string& name) { write_whole<float>(name, checkpoint_.read(name)); };
+    const auto copy = [&](const std::string& name) {
+      const std::vector<float> values = checkpoint_.read(name);
+      const auto damaged = std::ranges::find_if_not(values, [](float value) { return std::isfinite(value); });
+      if (damaged != values.end()) throw non_finite_weight(name, std::size_t(damaged - values.begin()));
+      write_whole<float>(name, values);
+    };
     for (const NormLayer& norm : graph.norms) copy(norm.name + ".weight");
     for (const LinearLayer& layer : graph.linears)
       if (layer.bias) copy(layer.name + ".bias");
@@ -165,6 +171,14 @@ class QuantizeRun {
       halves.resize(values.size());
       checkpoint_.read_rows(name, first, count, values);
       std::transform(values.begin(), values.end(), halves.begin(), float_to_half);
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        if ((halves[i] & 0x7C00) != 0x7C00) continue; // the exponent of NaN and infinity
+        const std::size_t index = first * columns + i;
+        if (!std::isfinite(values[i])) throw non_finite_weight(layer.name, index);
+        throw input_error("layer " + layer.name + ": weight " + std::to_string(index) + " is " +
+                          std::to_string(values[i]) +
+                          ", more than f16 holds; pin the layer to a quantizer, whose codes have scales");
+      }
       file_.write(name, std::as_bytes(std::span(halves)));
     }
     file_.finish(name);

@@ -22,6 +22,7 @@ constexpr std::array<DType, 16> container_types{
     DType::boolean, DType::f8_e4m3, DType::f8_e5m2, DType::f8_e8m0};
 
 DType parse_dtype(const std::string& text, const std::string& where) {
+  if (text == "C64") return DType::u64; // tables of rotations: as large, and as little a weight
   for (const DType dtype : container_types)
     if (dtype_name(dtype) == text) return dtype;
   throw Error(ErrorKind::unsupported, where + ": type \"" + text + "\" is not supported");

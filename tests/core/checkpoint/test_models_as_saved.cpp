@@ -4,8 +4,10 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 
 #include "core/artifact/open_model.h"
+#include "core/artifact/quantize_job.h"
 #include "core/base/json.h"
 #include "core/base/mapped_file.h"
 #include "core/checkpoint/checkpoint.h"
@@ -39,6 +41,16 @@ class TestModelsAsSaved : public QObject {
   }
 
  private slots:
+  // Sets one number of a tensor in F32.
+  static void damage(const fs::path& folder, const std::string& tensor, std::size_t index, float value) {
+    std::string bytes = read_bytes(folder / "model.safetensors");
+    std::uint64_t length = 0;
+    std::memcpy(&length, bytes.data(), 8);
+    const std::size_t begin = Json::parse(bytes.substr(8, length))[tensor]["data_offsets"][0];
+    std::memcpy(bytes.data() + 8 + length + begin + 4 * index, &value, 4);
+    test::write_file(folder / "model.safetensors", bytes);
+  }
+
   // What transformers and llama.cpp compute: the file decides about the head where the config is wrong.
   void a_head_that_differs_from_the_embedding_is_used() {
     const auto open = [&](float last) {
@@ -99,6 +111,36 @@ class TestModelsAsSaved : public QObject {
     fs::create_symlink("loop", loop);
     const std::string sentence = test::error_of([&] { open_model(loop); });
     QVERIFY2(sentence.find("is a link to a file that is not there") != std::string::npos, sentence.c_str());
+  }
+
+  // An artifact of it could not answer.
+  void what_f16_cannot_hold_is_not_quantized_data() {
+    QTest::addColumn<QString>("tensor");
+    QTest::addColumn<float>("value");
+    QTest::addColumn<QString>("sentence");
+    const float nan = std::numeric_limits<float>::quiet_NaN(), inf = std::numeric_limits<float>::infinity();
+    QTest::newRow("norm, NaN") << "model.norm.weight" << nan << "not a finite number";
+    QTest::newRow("block's norm, infinite")
+        << "model.layers.0.input_layernorm.weight" << inf << "not a finite number";
+    QTest::newRow("embedding, NaN") << "model.embed_tokens.weight" << nan << "not a finite number";
+    QTest::newRow("embedding, 70000") << "model.embed_tokens.weight" << 70000.f << "more than f16 holds";
+    QTest::newRow("embedding, 65504") << "model.embed_tokens.weight" << 65504.f << "";
+  }
+  void what_f16_cannot_hold_is_not_quantized() {
+    QFETCH(QString, tensor);
+    QFETCH(float, value);
+    QFETCH(QString, sentence);
+    const fs::path folder = new_folder();
+    test::write_tiny_model(folder);
+    damage(folder, tensor.toStdString(), 3, value);
+    const auto checkpoint = open_checkpoint(folder);
+    const std::string said = test::error_of(
+        [&] { quantize_model(*checkpoint, test::mixed_plan(checkpoint->graph()), folder / "out", {}, {}); });
+    QCOMPARE(said.empty(), sentence.isEmpty());
+    QVERIFY2(QString::fromStdString(said).contains(sentence), said.c_str());
+    const std::string layer = tensor.toStdString().substr(0, tensor.toStdString().find(".weight"));
+    QVERIFY(sentence.isEmpty() || said.find(layer) != std::string::npos);
+    QVERIFY(fs::exists(folder / "out") == sentence.isEmpty());
   }
 
   // llama.cpp's converter writes 0 for Phi-4, which has no window.
