@@ -132,7 +132,7 @@ class CudaBackend : public DeviceBackend {
     return {overhead_of(index), use.peak(), device.memory_free, device.memory_total};
   }
 
-  void note_memory() noexcept override {
+  void record_peak_memory() noexcept override {
     for (auto& [index, use] : uses_) use.note();
   }
 

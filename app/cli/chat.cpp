@@ -77,7 +77,7 @@ void converse(Conversation& conversation, ReplyOptions reply) {
     }
     print_piece("\n");
     tell_of_context(conversation, result, told_of);
-    ++reply.sampling.seed; // the next answer draws afresh
+    ++reply.sampling.seed; // the next response has random numbers of its own
     if (result.reason == StopReason::stopped && !go_on_after_stop()) break;
   }
   if (terminal) std::fputs("\n", stderr);
@@ -116,7 +116,7 @@ void run(const Options& options) {
   if (options.json()) {
     OrderedJson json = to_json(*prompt, result);
     if (!result.stop_text.empty()) json["stop_text"] = result.stop_text;
-    if (reply.log_probabilities) json["log_probabilities"] = probabilities_json(result.drawn, tokenizer);
+    if (reply.log_probabilities) json["log_probabilities"] = probabilities_json(result.sampled, tokenizer);
     json["memory"] = memory_json(target, std::array<const OpenedModel*, 1>{&model}, context,
                                  predicted_or_null(model, context));
     print_json(json);

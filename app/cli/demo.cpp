@@ -88,7 +88,7 @@ class Demo {
                               default_context(quantized.model), "");
     SamplingSettings greedy;
     greedy.temperature = 0;
-    return conversation.reply(question, 96, greedy, nullptr, make_control("").stop).text;
+    return conversation.reply(question, {96, greedy}, nullptr, make_control("").stop).text;
   }
 
   double evaluate(LanguageModel& model) {

@@ -33,8 +33,8 @@ OrderedJson to_json(const TokenProbability& token, const Tokenizer& tokenizer) {
 std::vector<OptionSpec> sampling_options() {
   return {{"--max-tokens", "N", "tokens of an answer at most (default 256)"},
           {"--temperature", "X", "0 always takes the likeliest token (default 0.7)"},
-          {"--top-p", "X", "draw from the likeliest tokens that hold this probability (default 0.95)"},
-          {"--top-k", "N", "draw from the N likeliest tokens (default 0: all)"},
+          {"--top-p", "X", "sample from the likeliest tokens that hold this probability (default 0.95)"},
+          {"--top-k", "N", "sample from the N likeliest tokens (default 0: all)"},
           {"--min-p", "X", "leave out what is less likely than X times the likeliest (default 0)"},
           {"--typical-p", "X", "locally typical sampling of this probability (default 1: off)"},
           {"--repetition-penalty", "X", "divides logits of tokens that came before (default 1: off)"},
@@ -91,10 +91,10 @@ ReplyOptions reply_options(const Options& options) {
   return reply;
 }
 
-OrderedJson probabilities_json(const std::vector<DrawnToken>& drawn, const Tokenizer& tokenizer) {
+OrderedJson probabilities_json(const std::vector<SampledToken>& sampled, const Tokenizer& tokenizer) {
   OrderedJson list = OrderedJson::array();
-  for (const DrawnToken& token : drawn) {
-    OrderedJson entry = to_json(token.drawn, tokenizer);
+  for (const SampledToken& token : sampled) {
+    OrderedJson entry = to_json(token.sampled, tokenizer);
     entry["top"] = OrderedJson::array();
     for (const TokenProbability& other : token.top) entry["top"].push_back(to_json(other, tokenizer));
     list.push_back(std::move(entry));

@@ -54,7 +54,7 @@ DevicesReply list_devices(bool measure) {
 }
 
 void note_device_memory() noexcept {
-  for (const auto& backend : backends()) backend->note_memory();
+  for (const auto& backend : backends()) backend->record_peak_memory();
 }
 
 bool a_device_is_lost() noexcept {

@@ -46,7 +46,7 @@ JobResult run(const JsonObject& request, JobContext& context) {
   GenerationRequest generation;
   generation.prompt = tokens_from(request, "prompt", vocabulary);
   generation.max_tokens = request.count("max_tokens", 1, std::size_t(1) << 24);
-  // A stop token may lie outside the vocabulary that a model computes: it is never drawn.
+  // A stop token may lie outside the vocabulary that a model computes: it is never sampled.
   if (request.has("stop_tokens")) generation.stop_tokens = tokens_from(request, "stop_tokens", INT32_MAX);
   if (request.has("stop_texts")) generation.stop_texts = strings_from(request, "stop_texts");
   if (request.has("log_probabilities"))

@@ -9,11 +9,11 @@
 namespace intarsia::worker {
 namespace {
 
-template <typename Kept>
-auto find(std::map<std::uint64_t, Kept>& kept, const JsonObject& request, const std::string& field) {
-  const std::uint64_t handle = request.count(field, 1, largest_request_id);
-  const auto found = kept.find(handle);
-  if (found == kept.end())
+template <typename Entry>
+auto find(std::map<std::uint64_t, Entry>& entries, const JsonObject& request, const std::string& field) {
+  const std::uint64_t handle = request.count(field, 1, max_request_id);
+  const auto found = entries.find(handle);
+  if (found == entries.end())
     throw Error(ErrorKind::usage, "there is no " + field + " " + std::to_string(handle) + " here");
   return found;
 }

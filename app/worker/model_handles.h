@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
-// What the worker keeps between requests, under numbers that are never used again.
+// Models and sequences that the worker holds between requests, by handles that are never reused.
 #pragma once
 
 #include <cstdint>

@@ -12,8 +12,7 @@ namespace {
 JobResult open(const JsonObject& request, JobContext& context) {
   LoadedModel& loaded = context.models.model(request, "model");
   const std::size_t capacity = request.count("capacity", 1, largest_capacity);
-  OpenSequence opened{
-      request.count("model", 1, largest_request_id), loaded.model->new_sequence(capacity), {}};
+  OpenSequence opened{request.count("model", 1, max_request_id), loaded.model->new_sequence(capacity), {}};
   return {{{"sequence", context.models.add(std::move(opened))}}, {}};
 }
 
@@ -24,7 +23,7 @@ JobResult forward(const JsonObject& request, JobContext& context) {
   if (tokens.empty()) throw Error(ErrorKind::usage, "the request: field \"tokens\" is empty");
   const bool last_only = request.boolean_or("last_only", true);
   const std::size_t rows = last_only ? 1 : tokens.size();
-  if (rows > largest_worker_payload / sizeof(float) / vocabulary)
+  if (rows > max_worker_payload_bytes / sizeof(float) / vocabulary)
     throw Error(ErrorKind::usage, "logits of " + std::to_string(rows) +
                                       " tokens are too much for one answer: ask for fewer at once");
   opened.cut(length_from(request, opened));

@@ -55,7 +55,7 @@ Service::~Service() {
 }
 
 void Service::serve(int input) {
-  FrameBuffer frames(longest_worker_line);
+  FrameBuffer frames(max_worker_line_bytes);
   char buffer[1 << 16];
   for (;;) {
     const ssize_t size = ::read(input, buffer, sizeof buffer);
@@ -64,8 +64,9 @@ void Service::serve(int input) {
     frames.push({buffer, std::size_t(size)});
     while (const auto line = frames.next_line()) {
       if (line->too_long)
-        output_.send(error_line(nullptr, ErrorKind::input,
-                                "the line is longer than " + std::to_string(longest_worker_line) + " bytes"));
+        output_.send(
+            error_line(nullptr, ErrorKind::input,
+                       "the line is longer than " + std::to_string(max_worker_line_bytes) + " bytes"));
       else if (!line->text.empty())
         take(line->text);
     }
@@ -77,7 +78,7 @@ void Service::take(const std::string& line) {
   try {
     const Json json = parse_json(line, "the request");
     const JsonObject request(json, "the request");
-    const std::uint64_t number = request.count("id", 0, largest_request_id);
+    const std::uint64_t number = request.count("id", 0, max_request_id);
     id = number;
     accept(request, number);
   } catch (...) {
@@ -89,7 +90,7 @@ void Service::accept(const JsonObject& request, std::uint64_t id) {
   const std::string verb = request.string("do");
   if (verb == "cancel") {
     refuse_unknown_fields(request, verb, {"job"});
-    const bool found = cancel(request.count("job", 0, largest_request_id));
+    const bool found = cancel(request.count("job", 0, max_request_id));
     return output_.send({{"id", id}, {"result", {{"found", found}}}});
   }
   const auto job = jobs_.find(verb);

@@ -30,7 +30,7 @@ struct Allocator::Impl {
   }
 
   ModelMemory fixed(std::size_t context) const {
-    return problem.memory->beside({problem.config, problem.graph, context, problem.kv_cache}, planned);
+    return problem.memory->predict_fixed({problem.config, problem.graph, context, problem.kv_cache}, planned);
   }
   double fixed_bytes(std::size_t context) const { return double(fixed(context).total()); }
 

@@ -5,8 +5,8 @@ namespace intarsia {
 
 ModelMemory plan_memory(const MemoryModel& memory, const ModelConfig& config, const LayerGraph& graph,
                         const Plan& plan, std::size_t context) {
-  return memory.with({config, graph, context, plan.budgets.kv_cache},
-                     [&](const LinearLayer& layer) { return plan.quantizer_of(layer); });
+  return memory.predict({config, graph, context, plan.budgets.kv_cache},
+                        [&](const LinearLayer& layer) { return plan.quantizer_of(layer); });
 }
 
 } // namespace intarsia

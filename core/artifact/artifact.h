@@ -13,7 +13,7 @@
 
 namespace intarsia {
 
-bool is_artifact(const std::filesystem::path& path);
+bool is_artifact(const std::filesystem::path& path); // a folder with an artifact's manifest
 
 class Artifact : public WeightSource {
  public:
@@ -22,12 +22,15 @@ class Artifact : public WeightSource {
   virtual const std::filesystem::path& path() const = 0;
   virtual std::uint64_t linear_bytes() const = 0; // codes and row scales of the blocks' linears
   virtual std::uint64_t file_bytes() const = 0;   // of everything in the folder
-  virtual double layer_distortion(std::string_view name) const = 0; // as measured when it was made
-  // Reads everything and compares checksums. Throws Error naming the tensor that differs.
+  // |Q - W|^2 / |W|^2 of a linear layer, measured when it was quantized.
+  virtual double layer_distortion(std::string_view name) const = 0;
+  // Reads every tensor and compares its checksum. Throws Error{input} naming the tensor that differs.
+  // Progress is in tensors.
   virtual void verify(const JobControl& control) const = 0;
 };
 
-// Memory-mapped; every length is checked at opening, checksums by verify().
+// Memory-maps the files and checks every length and shape; checksums are checked by verify(). Throws Error
+// naming the file and the field or tensor.
 std::unique_ptr<Artifact> open_artifact(const std::filesystem::path& path);
 
 } // namespace intarsia

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
-// Where every tensor of an artifact lies, known before anything is quantized
-// (resources/help/artifact-format.md).
+// The layout of an artifact's model.safetensors, which follows from graph and plan before anything is
+// quantized (resources/help/artifact-format.md).
 #pragma once
 
 #include <cstdint>
@@ -24,20 +24,20 @@ struct ArtifactTensor {
 };
 
 struct ArtifactLayout {
-  std::string header; // the first bytes of the file: length and JSON
+  std::string header; // the first bytes of the file: header length and JSON
   std::vector<ArtifactTensor> tensors;
   std::uint64_t file_bytes = 0;
 
-  const ArtifactTensor& find(const std::string& name) const; // throws Error{internal} when unknown
+  const ArtifactTensor& find(const std::string& name) const; // throws Error{internal} for an unknown name
 };
 
 ArtifactLayout artifact_layout(const LayerGraph& graph, const Plan& plan);
 
-// Names of a linear's tensors and of the signs its input is rotated with.
-std::string weight_name(const LinearLayer& layer);     // "….weight": a layer left in f16
+// Names of a layer's tensors.
+std::string weight_name(const LinearLayer& layer);     // "….weight": a layer in f16
 std::string codes_name(const LinearLayer& layer);      // "….codes"
 std::string row_scales_name(const LinearLayer& layer); // "….row_scales"
-std::string signs_name(const LinearLayer& layer);      // "<input>.signs"
+std::string signs_name(const LinearLayer& layer);      // "<input>.signs": signs of the rotation of its input
 std::string codebook_name(QuantizerId id);             // "codebook.vq-2.5"
 
 } // namespace intarsia

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
-// Opens whatever MODEL names on the command line: a checkpoint or an artifact, ready to run.
+// Opens a checkpoint or an artifact with its tokenizer, ready to be loaded on a device.
 #pragma once
 
 #include <filesystem>
@@ -14,29 +14,29 @@
 namespace intarsia {
 
 struct OpenedModel {
-  std::unique_ptr<Checkpoint> checkpoint; // one of the two is set
+  // One of the two is set.
+  std::unique_ptr<Checkpoint> checkpoint;
   std::unique_ptr<Artifact> artifact;
-  std::unique_ptr<WeightSource> dense;  // over `checkpoint`
-  std::unique_ptr<Tokenizer> tokenizer; // may be null
-  std::optional<KvPrecision> kv_cache;  // chosen for running it, whatever its plan says
+  std::unique_ptr<WeightSource> dense;  // reads `checkpoint`; null for an artifact or a bare config.json
+  std::unique_ptr<Tokenizer> tokenizer; // null where the files have none
+  std::optional<KvPrecision> kv_cache;  // set by the user; overrides the plan's
 
   const WeightSource& weights() const; // throws Error{input} for a bare config.json
   const ModelConfig& config() const;
   const LayerGraph& graph() const;
 };
 
-// Tokens of context to run a model with when nobody says otherwise: what its plan kept memory for, else 4096,
-// never more than the model allows.
+// Default context in tokens: that of the artifact's plan, else 4096, at most the model's maximum.
 std::size_t default_context(const OpenedModel& model);
 
+// Throws Error naming the file, and the field or tensor.
 OpenedModel open_model(const std::filesystem::path& path);
 
-// How the CPU holds it: an artifact's own halves stay halves, and its KV cache is the plan's; a checkpoint is
-// run in f32.
+// Number formats on the CPU: an artifact has dense weights in f16 and the KV cache of its plan; a checkpoint
+// is run in f32; OpenedModel::kv_cache overrides.
 CpuOptions cpu_options(const OpenedModel& model);
 
-// The model that comes with Intarsia: resources/demo-model, found as every resource is
-// (core/base/resources.h).
+// Path of the model that is installed with Intarsia, resources/demo-model (core/base/resources.h).
 std::filesystem::path built_in_model();
 
 } // namespace intarsia

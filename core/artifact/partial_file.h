@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
-// The model.safetensors of an artifact in the making: written out of order, with a journal of finished
-// tensors beside it, so that an interrupted run can be taken up again.
+// The model.safetensors of an artifact that is being written, tensor by tensor in any order, with a journal
+// of finished tensors in the same folder, by which an interrupted run can be resumed.
 #pragma once
 
 #include <cstdint>
@@ -19,28 +19,30 @@ namespace intarsia {
 
 class PartialFile {
  public:
-  // Locks the folder for this run, then creates the file at its full size (or, to resume, opens what an
-  // earlier run of the same identity and layout left). Anything else in the folder is removed on a fresh
-  // start. Throws Error{resource} when another run holds the folder or the disk cannot hold the file.
+  // Locks the folder, then creates the file at its full size, or with `resume` opens that of an earlier run
+  // with the same `identity` (a text that identifies plan, model and options) and layout. Without one to
+  // resume, everything else in the folder is removed. Throws Error{resource} when another process has locked
+  // the folder or the disk is too full.
   PartialFile(const std::filesystem::path& folder, const ArtifactLayout& layout, const std::string& identity,
               bool resume);
   ~PartialFile();
   PartialFile(const PartialFile&) = delete;
   PartialFile& operator=(const PartialFile&) = delete;
 
-  // True when an earlier run finished the tensor and its bytes still have the checksum written down then.
+  // Whether the tensor is finished, by this run or by an earlier one whose bytes still have the journal's
+  // checksum.
   bool finished(const std::string& name) const { return checksums_.contains(name); }
   bool has_distortion(const std::string& layer) const { return distortions_.contains(layer); }
-  // As noted by this or an earlier run; 0 or nothing when none was.
+  // As recorded by this or an earlier run; 0 or nullopt when none was recorded.
   double distortion(const std::string& layer) const;
   std::optional<double> proxy_loss(const std::string& layer) const;
 
-  // A tensor in parts: write them in order, then finish.
+  // Writes a tensor in consecutive parts; finish() adds it to the journal. One tensor at a time.
   void write(const std::string& name, std::span<const std::byte> bytes);
   void finish(const std::string& name);
   void note_distortion(const std::string& layer, double distortion, std::optional<double> proxy_loss);
 
-  void sync(); // everything written is on the disk
+  void sync(); // returns when everything written is on the disk
 
   const std::map<std::string, std::uint32_t>& checksums() const { return checksums_; }
 
@@ -59,11 +61,11 @@ class PartialFile {
   std::map<std::string, double> distortions_, proxy_losses_;
   std::string current_;
   std::uint64_t position_ = 0;
-  std::uint32_t running_ = 0; // checksum of what was written of the current tensor
+  std::uint32_t running_ = 0; // CRC-32 of the current tensor's bytes so far
 };
 
-// The journal's name in the folder. It stays until the folder has its final name, so that a run killed at any
-// moment can be resumed.
+// The journal's file name. It is removed after the folder was renamed to its final name, so that a run that
+// is killed at any time can be resumed.
 constexpr const char* journal_name = "journal";
 
 // Throws Error{resource} when the disk that holds `folder` has fewer bytes free.

@@ -76,9 +76,9 @@ void add_block_tensor(StoredTensor tensor, const BlockTensorName& name, const Bl
     to.push_back(std::move(tensor));
     return;
   }
-  constexpr std::uint64_t most_experts = 4096;
+  constexpr std::uint64_t max_experts = 4096;
   const std::uint64_t experts =
-      tensor.info.shape.size() == 3 ? std::min(tensor.info.shape[0], most_experts) : 0;
+      tensor.info.shape.size() == 3 ? std::min(tensor.info.shape[0], max_experts) : 0;
   const auto parts = parts_of(prefix, name.part, kind, graph, experts);
   const bool flat = unstack(tensor.info.shape);
   const std::uint64_t columns = tensor.info.shape.size() == 2 ? tensor.info.shape[1] : 1;

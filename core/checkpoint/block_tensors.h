@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
-// A file's tensors under this program's names, as its family stores them (core/model/architectures).
+// Maps a block's tensors in a file to Hugging Face names, by the table of its model family
+// (core/model/architectures).
 #pragma once
 
 #include <optional>
@@ -14,12 +15,13 @@ namespace intarsia {
 
 // "blk.3.ffn_down.weight" with prefix "blk.": {"3", "ffn_down", ".weight"}; nullopt for other names.
 struct BlockTensorName {
-  std::string_view block, part, suffix;
+  std::string_view block, part, suffix; // views into the name
 };
 std::optional<BlockTensorName> split_block_name(std::string_view name, std::string_view prefix);
 
-// Adds a block's tensor under the names of what it holds: under one name as it is, or cut by rows in parts of
-// the sizes that the graph says. Throws Error naming the tensor when its rows are not theirs.
+// Appends a block's tensor to `to` under its Hugging Face name. A tensor that holds several layers
+// (kind.holds; q, k and v, or all experts) is split by rows into one entry per layer, with row counts from
+// the graph. Throws Error{input} naming the tensor when the row counts do not add up.
 void add_block_tensor(StoredTensor tensor, const BlockTensorName& name, const BlockTensor& kind,
                       const LayerGraph& graph, std::vector<StoredTensor>& to);
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
-// Open any model: a Hugging Face folder (one or many .safetensors), a .safetensors file (config.json beside
-// it), a .gguf, or a bare config.json (no weights). Files are memory-mapped; every length, offset, shape and
-// count is checked before use. Tensor names are Hugging Face's, whatever the file.
+// A model's files opened for reading: a Hugging Face folder (one or several .safetensors), a .safetensors
+// file with a config.json beside it, a .gguf, or a config.json alone (no weights). Files are memory-mapped;
+// every length, offset, shape and count is checked before use. Tensors have Hugging Face names, whatever the
+// format.
 #pragma once
 
 #include <cstddef>
@@ -27,9 +28,9 @@ struct TensorInfo {
   DType dtype;
   std::vector<std::uint64_t> shape; // row-major, outermost first
   std::uint64_t bytes;              // as stored
-  std::string file;                 // file it lives in, and its name there when that differs
+  std::string file;                 // path of the file that holds it
 
-  std::uint64_t elements() const;
+  std::uint64_t elements() const; // product of the shape
 };
 
 class Checkpoint {
@@ -40,28 +41,33 @@ class Checkpoint {
   virtual const LayerGraph& graph() const = 0;
   virtual const std::vector<TensorInfo>& tensors() const = 0; // sorted by name; empty for a bare config.json
   bool has_weights() const { return !tensors().empty(); }
-  const TensorInfo* find(std::string_view name) const;
+  const TensorInfo* find(std::string_view name) const; // null when missing
   // The tensor, or an Error naming the file and the tensor when it is missing or has another shape.
   const TensorInfo& require(std::string_view name, const std::vector<std::uint64_t>& shape) const;
 
   // Rows [first, first + count) of a tensor of shape [rows, columns] (a vector counts as one row) as f32;
-  // out.size() = count * columns. GGUF's permuted q and k rows come back in Hugging Face's order.
+  // out.size() = count * columns. Rows of q and k that a GGUF stores permuted are returned in Hugging Face's
+  // order. Throws Error{input} for a missing or damaged tensor, Error{internal} for rows out of range.
   virtual void read_rows(std::string_view name, std::size_t first, std::size_t count,
                          std::span<float> out) const = 0;
   std::vector<float> read(std::string_view name) const; // all of it
 
-  // A matrix where it lies in its file, for who multiplies from there; nullopt where it can't be used so.
+  // The matrix in its mapped file, to multiply from there; nullopt where it is not stored as rows of one
+  // type.
   virtual std::optional<StoredRows> stored_rows(std::string_view) const { return std::nullopt; }
 
-  // The model's tokenizer; nullopt when the files have none. Checked against the vocabulary of the config.
+  // The model's tokenizer, read from the files at every call (a GGUF's takes about 10 MB that nothing else
+  // needs); nullopt when the files have none. Throws Error{input} when it has more tokens than the model has
+  // rows.
   virtual std::optional<TokenizerSpec> tokenizer() const = 0;
   virtual const std::filesystem::path& path() const = 0;
   // "Hugging Face folder", "GGUF v3", …
   virtual std::string kind() const = 0;
 };
 
-// Checks that every tensor the layer graph needs is there in its shape (unless it is a bare config.json): a
-// checkpoint that opens can be run. Throws Error naming the file and the field or tensor.
+// Checks that every tensor that the layer graph needs is present in its shape (unless it is a bare
+// config.json), so that a checkpoint that opens can be run. Throws Error{input|unsupported|resource} naming
+// the file and the field or tensor.
 std::unique_ptr<Checkpoint> open_checkpoint(const std::filesystem::path& path);
 
 } // namespace intarsia

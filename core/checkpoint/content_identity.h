@@ -7,8 +7,9 @@
 
 namespace intarsia {
 
-// Tells models apart without reading all of them: a checksum of the configuration and the tensors' names and
-// sizes, and one of the first row of each, as a sample of what is in them. Letters, digits and a hyphen.
+// A short identifier of a model's content, for the names of cached results: a CRC-32 of the configuration and
+// of the tensors' names and sizes, and one of the first row of each tensor; two models that differ in later
+// rows only have the same. "0f3a99c1-77e0b2d4".
 std::string content_identity(const Checkpoint& checkpoint);
 
 } // namespace intarsia

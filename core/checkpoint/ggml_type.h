@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
-// Types of a GGUF's tensors by number (ggml.h, enum ggml_type).
+// Tensor types of GGUF by their number (ggml.h, enum ggml_type).
 #pragma once
 
 #include <cstdint>
@@ -11,9 +11,9 @@
 namespace intarsia {
 
 struct GgmlType {
-  std::string_view name;
+  std::string_view name; // as llama.cpp writes it: "Q4_K"
   std::optional<DType>
-      dtype; // nullopt: cannot be decoded here; 4, 5, 31 to 33 and 36 to 38 are no longer in use
+      dtype; // nullopt: cannot be decoded here; 4, 5, 31 to 33 and 36 to 38 were removed from ggml
 };
 std::optional<GgmlType> ggml_type(std::uint32_t number); // nullopt: no such type
 

@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::uint32_t magic = 0x46554747; // "GGUF"
 constexpr std::uint64_t longest_name = 65535, longest_string = std::uint64_t(64) << 20;
-constexpr std::uint32_t most_dimensions = 4;
+constexpr std::uint32_t max_dimensions = 4;
 constexpr int deepest_array = 8;
 
 // Value types of the format, by number.
@@ -177,7 +177,7 @@ RawTensor read_tensor(Reader& reader) {
   raw.tensor.name = reader.text(longest_name);
   const std::string where = reader.origin() + ": tensor \"" + raw.tensor.name + "\"";
   const auto dimensions = reader.number<std::uint32_t>();
-  if (dimensions == 0 || dimensions > most_dimensions)
+  if (dimensions == 0 || dimensions > max_dimensions)
     throw input_error(where + ": has " + std::to_string(dimensions) + " dimensions, not 1 to 4");
   std::optional<std::uint64_t> elements = 1;
   for (std::uint32_t i = 0; i < dimensions; ++i) {
@@ -253,8 +253,8 @@ Gguf::Gguf(std::span<const std::byte> file, std::string origin)
   version_ = reader.number<std::uint32_t>();
   check_version(version_, origin_);
   const auto tensor_count = reader.number<std::uint64_t>(), key_count = reader.number<std::uint64_t>();
-  constexpr std::uint64_t least_key_bytes = 13, least_tensor_bytes = 32;
-  if (key_count > reader.left() / least_key_bytes || tensor_count > reader.left() / least_tensor_bytes)
+  constexpr std::uint64_t min_key_bytes = 13, min_tensor_bytes = 32;
+  if (key_count > reader.left() / min_key_bytes || tensor_count > reader.left() / min_tensor_bytes)
     throw input_error(origin_ + ": claims " + std::to_string(tensor_count) + " tensors and " +
                       std::to_string(key_count) + " metadata keys, more than the file holds");
   for (std::uint64_t i = 0; i < key_count; ++i) {
@@ -323,34 +323,12 @@ const T& Gguf::typed(const std::string& key, const char* kind) const {
 }
 
 const std::string& Gguf::string(const std::string& key) const { return typed<std::string>(key, "string"); }
-bool Gguf::boolean(const std::string& key) const {
-  if (const auto* integer = std::get_if<std::int64_t>(&value(key)))
-    return *integer != 0; // some writers' 0 and 1
-  return typed<bool>(key, "truth value");
-}
-const std::vector<std::string>& Gguf::strings(const std::string& key) const {
-  return typed<std::vector<std::string>>(key, "list of strings");
-}
-const std::vector<std::int64_t>& Gguf::integers(const std::string& key) const {
-  return typed<std::vector<std::int64_t>>(key, "list of integers");
-}
-const std::vector<double>& Gguf::numbers(const std::string& key) const {
-  return typed<std::vector<double>>(key, "list of numbers");
-}
-
 std::uint64_t Gguf::count(const std::string& key, std::uint64_t low, std::uint64_t high) const {
   const auto number = typed<std::int64_t>(key, "integer");
   if (number < 0 || std::uint64_t(number) < low || std::uint64_t(number) > high)
     throw input_error(origin_ + ": metadata \"" + key + "\" is " + std::to_string(number) + ", not between " +
                       std::to_string(low) + " and " + std::to_string(high));
   return std::uint64_t(number);
-}
-
-double Gguf::number(const std::string& key) const {
-  if (const auto* integer = std::get_if<std::int64_t>(&value(key))) return double(*integer);
-  const double number = typed<double>(key, "number");
-  if (!std::isfinite(number)) throw input_error(origin_ + ": metadata \"" + key + "\" is not finite");
-  return number;
 }
 
 std::string Gguf::string_or(const std::string& key, const std::string& fallback) const {
@@ -361,10 +339,17 @@ std::uint64_t Gguf::count_or(const std::string& key, std::uint64_t low, std::uin
   return has(key) ? count(key, low, high) : fallback;
 }
 double Gguf::number_or(const std::string& key, double fallback) const {
-  return has(key) ? number(key) : fallback;
+  if (!has(key)) return fallback;
+  if (const auto* integer = std::get_if<std::int64_t>(&value(key))) return double(*integer);
+  const double number = typed<double>(key, "number");
+  if (!std::isfinite(number)) throw input_error(origin_ + ": metadata \"" + key + "\" is not finite");
+  return number;
 }
 bool Gguf::boolean_or(const std::string& key, bool fallback) const {
-  return has(key) ? boolean(key) : fallback;
+  if (!has(key)) return fallback;
+  if (const auto* integer = std::get_if<std::int64_t>(&value(key)))
+    return *integer != 0; // as some writers store it
+  return typed<bool>(key, "truth value");
 }
 
 } // namespace intarsia

@@ -11,7 +11,7 @@
 namespace intarsia {
 namespace {
 
-constexpr std::uint64_t most_positions = 1u << 28;
+constexpr std::uint64_t max_positions = 1u << 28;
 
 std::size_t vocabulary_size(const Gguf& gguf, const std::string& architecture) {
   const GgufTensor* embedding = gguf.find_tensor("token_embd.weight");
@@ -132,7 +132,7 @@ class RopeMetadata {
       scaling["attention_factor"] = attention * (factor() > 1 ? 1 + 0.1 * std::log(factor()) : 1);
     if (gguf_.has(key("original_context_length")))
       scaling["original_max_position_embeddings"] =
-          gguf_.count(key("original_context_length"), 1, most_positions);
+          gguf_.count(key("original_context_length"), 1, max_positions);
     return scaling;
   }
 
@@ -148,7 +148,7 @@ class RopeMetadata {
     }
     if (gguf_.has(key("original_context_length")))
       scaling["original_max_position_embeddings"] =
-          gguf_.count(key("original_context_length"), 1, most_positions);
+          gguf_.count(key("original_context_length"), 1, max_positions);
     return scaling;
   }
 

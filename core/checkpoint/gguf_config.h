@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
-// What a GGUF says of the model, in this program's terms.
+// Reads a ModelConfig from the metadata of a GGUF.
 #pragma once
 
 #include <cstddef>
@@ -12,14 +12,16 @@
 
 namespace intarsia {
 
-// Throws Error{unsupported} with the list of known ones for an unknown general.architecture.
+// The model family by general.architecture. Throws Error{unsupported} that lists the known ones for any
+// other.
 const Architecture& gguf_architecture(const Gguf& gguf);
-// Whether llama.cpp takes 0, 1 and 2 for the unknown, begin and end token where the file names none that
-// exists.
+// Whether llama.cpp assumes tokens 0, 1 and 2 to be the unknown, begin and end token where the metadata does
+// not name them, as for SentencePiece vocabularies.
 bool gguf_has_usual_ids(const Gguf& gguf);
-// All bytes of each of the model's files.
+// The content of each of the model's files, in the order of GgufTensor::file.
 using GgufFiles = std::vector<std::span<const std::byte>>;
-// `files`: for the tensors that are no weights (factors of the rotary embedding's frequencies).
+// `files`: to read tensors that belong to the configuration (divisors of the rotary embedding's frequencies).
+// Throws Error{input|unsupported} naming the key.
 ModelConfig gguf_model_config(const Gguf& gguf, const GgufFiles& files);
 
 } // namespace intarsia

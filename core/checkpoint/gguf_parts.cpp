@@ -12,11 +12,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uint64_t most_parts = 4096;
+constexpr std::uint64_t max_parts = 4096;
 
 void check_part(const Gguf& part, std::uint64_t index, std::uint64_t count) {
-  if (part.count_or("split.count", 0, most_parts, 0) != count ||
-      part.count_or("split.no", 0, most_parts, 0) != index)
+  if (part.count_or("split.count", 0, max_parts, 0) != count ||
+      part.count_or("split.no", 0, max_parts, 0) != index)
     throw input_error(part.origin() +
                       fmt::format(": is not part {} of {}, as its name says; the parts belong to "
                                   "different models or were renamed",
@@ -28,7 +28,7 @@ void check_part(const Gguf& part, std::uint64_t index, std::uint64_t count) {
 GgufParts open_gguf_parts(const fs::path& file) {
   MappedFile named(file);
   Gguf gguf(named.bytes(), file.string());
-  const std::uint64_t count = gguf.count_or("split.count", 0, most_parts, 0);
+  const std::uint64_t count = gguf.count_or("split.count", 0, max_parts, 0);
   std::vector<MappedFile> files;
   if (count < 2) {
     files.push_back(std::move(named));
@@ -40,7 +40,7 @@ GgufParts open_gguf_parts(const fs::path& file) {
         file.string() +
         fmt::format(": is part {} of a model in {} files, and the others cannot be found; name them "
                     "MODEL-00001-of-{:05}.gguf and so on in one folder",
-                    gguf.count_or("split.no", 0, most_parts, 0) + 1, count, count));
+                    gguf.count_or("split.no", 0, max_parts, 0) + 1, count, count));
   name->count = count;
   std::optional<Gguf> whole;
   for (std::uint64_t i = 0; i < count; ++i) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
-// A GGUF that llama-gguf-split has cut in several files: model-00001-of-00003.gguf and so on.
+// A GGUF model in one file, or split by llama-gguf-split into several: model-00001-of-00003.gguf and so on.
 #pragma once
 
 #include <filesystem>
@@ -15,8 +15,8 @@ struct GgufParts {
   std::vector<MappedFile> files;
 };
 
-// Opens a GGUF with all its parts, whichever of them is named. Throws Error naming the part that is missing,
-// belongs to another model, or cannot be found because the files have other names.
+// Opens a GGUF with all its parts, given any of them. Throws Error naming the part that is missing, belongs
+// to another model, or cannot be found because the files were renamed.
 GgufParts open_gguf_parts(const std::filesystem::path& file);
 
 } // namespace intarsia

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
-// What a GGUF's metadata says of the tokenizer, in this program's terms.
+// Reads a TokenizerSpec from the metadata of a GGUF (llama.cpp, llama-vocab.cpp).
 #pragma once
 
 #include "core/checkpoint/gguf.h"
@@ -7,7 +7,8 @@
 
 namespace intarsia {
 
-// Throws Error{unsupported} for a tokenizer model other than "gpt2" and "llama".
+// tokenizer.ggml.model: "gpt2" (byte-level BPE) or "llama" (SentencePiece). Throws Error{unsupported} for any
+// other, Error{input} naming a key that is missing or inconsistent.
 TokenizerSpec gguf_tokenizer(const Gguf& gguf);
 
 } // namespace intarsia

@@ -7,11 +7,12 @@
 
 namespace intarsia {
 
-// The snapshot that a cached repository's folder stands for: the one that refs/main names, else the newest.
-// `folder` itself when it is no such repository. Throws Error when it has no snapshot.
+// The snapshot in the folder of a cached repository: the one that refs/main names, else the newest. `folder`
+// itself when it is not such a repository. Throws Error{input} when the repository has no snapshot.
 std::filesystem::path snapshot_of(const std::filesystem::path& folder);
 
-// A snapshot's name for a blob, so that what belongs to it lies beside it; `file` itself for any other.
+// The path in a snapshot that links to a blob, beside which the model's other files are; `file` itself when
+// it is not a blob.
 std::filesystem::path named_blob(const std::filesystem::path& file);
 
 } // namespace intarsia

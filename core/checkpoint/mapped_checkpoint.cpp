@@ -91,12 +91,12 @@ MappedCheckpoint::MappedCheckpoint(std::filesystem::path path, std::string kind,
                         "\"; keep one set of weights");
     infos_.push_back(stored_[i].info);
   }
-  if (!infos_.empty()) follow_the_files_biases();
+  if (!infos_.empty()) set_biases_from_tensors();
   graph_ = build_layer_graph(config_);
   if (!infos_.empty()) check_needed_tensors();
 }
 
-void MappedCheckpoint::follow_the_files_biases() {
+void MappedCheckpoint::set_biases_from_tensors() {
   const bool q = find("model.layers.0.self_attn.q_proj.bias"),
              o = find("model.layers.0.self_attn.o_proj.bias");
   config_.attention_bias = q && o;

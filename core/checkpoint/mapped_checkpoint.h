@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
-// A checkpoint over memory-mapped files, whatever their container.
+// A checkpoint over memory-mapped files, for every file format: the formats' readers list StoredTensors.
 #pragma once
 
 #include <map>
@@ -17,17 +17,19 @@ struct StoredTensor {
   TensorInfo info;
   std::size_t file = 0;           // index of the mapped file
   std::uint64_t offset = 0;       // of the first byte in it
-  std::size_t permuted_heads = 0; // rows interleaved per head as in llama.cpp's files; 0: as they are
-  float added = 0;                // to every value: a norm's gain may be stored without its 1
-  std::string stored_name = {};   // in the file, where that differs
-  // Rows from first_row on of a weight that is stored in several tensors; file and offset then mean nothing.
+  std::size_t permuted_heads = 0; // see StoredRows
+  float added = 0;                // added to every value: 1 where a norm's gain is stored as gain - 1
+  std::string stored_name = {};   // name in the file; empty: info.name
+  // Set for a weight that several tensors encode (quantized_weights.h): its rows are the decoder's from
+  // first_row on; file and offset are then unused.
   std::shared_ptr<const RowDecoder> decoder = nullptr;
   std::uint64_t first_row = 0;
 };
 
 class MappedCheckpoint : public Checkpoint {
  public:
-  // Checks that every tensor the config's graph needs is there in its shape; a bare config has no files.
+  // `path`: of the folder or file that was opened; `kind`: its format, for people. Checks that every tensor
+  // that the config's graph needs is present in its shape; without files (a bare config) nothing is checked.
   MappedCheckpoint(std::filesystem::path path, std::string kind, ModelConfig config,
                    std::vector<MappedFile> files, std::vector<StoredTensor> tensors);
 
@@ -41,7 +43,7 @@ class MappedCheckpoint : public Checkpoint {
   std::string kind() const override { return kind_; }
 
  private:
-  void follow_the_files_biases();
+  void set_biases_from_tensors();
   void check_needed_tensors() const;
   void refuse_unused_tensors(const std::set<std::string>& needed) const;
   const StoredTensor& stored(std::string_view name) const;
@@ -50,15 +52,15 @@ class MappedCheckpoint : public Checkpoint {
   std::string kind_;
   ModelConfig config_;
   LayerGraph graph_;
-  std::shared_ptr<const std::vector<MappedFile>> files_; // shared with what multiplies from them
+  std::shared_ptr<const std::vector<MappedFile>> files_; // shared with StoredRows::owner
   std::vector<StoredTensor> stored_;                     // sorted by name
   std::vector<TensorInfo> infos_;                        // the same order
 };
 
-// Adds the name to a tokenizer's check: more tokens than the model has rows is an error naming both.
+// Throws Error{input} naming the tokenizer's file when it has more tokens than the model has rows.
 void check_vocabulary(TokenizerSpec& tokenizer, const ModelConfig& config);
 
-// One per container; open_checkpoint() picks.
+// One function per format; open_checkpoint() selects.
 std::unique_ptr<Checkpoint> open_hugging_face_folder(const std::filesystem::path& folder);
 std::unique_ptr<Checkpoint> open_safetensors_file(const std::filesystem::path& file);
 std::unique_ptr<Checkpoint> open_bare_config(const std::filesystem::path& file);

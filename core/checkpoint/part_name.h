@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
-// Names of a model's parts: model-00002-of-00003.safetensors, or .gguf.
+// File names of models in several files: model-00002-of-00003.safetensors, or .gguf.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,8 @@ struct PartName {
   std::uint64_t number = 0, count = 0; // counted from 1, as in the name
 };
 
-std::optional<PartName> part_name(const std::filesystem::path& file); // nullopt: not named so
+std::optional<PartName> part_name(const std::filesystem::path& file); // nullopt for other names
+// Path of part `number` of the same model.
 std::filesystem::path part_path(const std::filesystem::path& folder, const PartName& name,
                                 std::uint64_t number);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
-// Shared by the readers of quantized checkpoints: the tensors of a weight, and numbers out of them.
+// Access to the tensors that encode one quantized weight, shared by the readers of all schemes.
 #pragma once
 
 #include <initializer_list>
@@ -12,10 +12,10 @@
 
 namespace intarsia {
 
-// A vector or matrix of floating-point numbers where it lies in its file.
+// Reads numbers of a floating-point tensor in its mapped file, by their row-major index.
 class FloatView {
  public:
-  FloatView(const FileTensor& tensor, const std::string& name); // throws for other types
+  FloatView(const FileTensor& tensor, const std::string& name); // throws Error{input} for other types
   float at(std::uint64_t i) const;
   std::uint64_t size() const { return size_; }
 
@@ -25,11 +25,11 @@ class FloatView {
   std::uint64_t size_;
 };
 
-// 32-bit words, or smaller integers, at any alignment.
+// The i-th little-endian 32-bit word of `bytes`, at any alignment.
 std::uint32_t word_at(std::span<const std::byte> bytes, std::uint64_t i);
 
-// The tensors of one weight, all named `prefix` + something; they are taken out of the checkpoint's at the
-// end.
+// The tensors of one weight, all named prefix + suffix; take() removes those that were used from the
+// checkpoint's list.
 class WeightParts {
  public:
   WeightParts(FileTensors& all, std::string prefix)
@@ -43,7 +43,8 @@ class WeightParts {
   [[noreturn]] void refuse(std::string_view suffix, const std::string& what) const; // "FILE: tensor …: what"
   const std::string& prefix() const { return prefix_; }
 
-  // The finished weight; what was looked up and `also` leave the checkpoint's tensors.
+  // The decoded weight. Removes the tensors that were looked up, and those of the suffixes in `also`, from
+  // the checkpoint's list.
   DecodedWeight take(std::shared_ptr<const RowDecoder> decoder,
                      std::initializer_list<std::string_view> also = {});
 
@@ -53,7 +54,7 @@ class WeightParts {
   std::vector<std::string> used_;
 };
 
-// One reader per scheme.
+// One reader per scheme (quantized_weights.h). `scheme`: of quantization_of(). Throw Error naming the tensor.
 DecodedWeight read_gptq(WeightParts parts, const JsonObject& scheme);
 DecodedWeight read_awq(WeightParts parts, const JsonObject& scheme);
 DecodedWeight read_scaled(WeightParts parts, const Json& scheme); // 8-bit floats or integers times scales

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
-// Checkpoints that were quantized by other programs, read as the weights that they stand for: FP8 (per
-// tensor, row or block), GPTQ, AWQ, compressed-tensors, bitsandbytes. Other schemes are refused by name.
+// Reads checkpoints that other programs have quantized, as decoded weights: FP8 (scales per tensor, row or
+// block), GPTQ, AWQ, compressed-tensors, bitsandbytes. Other schemes are an error that names them.
 #pragma once
 
 #include <filesystem>
@@ -27,16 +27,18 @@ using FileTensors = std::map<std::string, FileTensor>;
 struct DecodedWeight {
   std::string name; // "model.layers.0.mlp.up_proj.weight"
   std::shared_ptr<const RowDecoder> decoder;
-  std::uint64_t bytes = 0; // of all that it is stored in
-  std::string origin;
+  std::uint64_t bytes = 0; // of all tensors that encode it
+  std::string origin;      // the file's name
 };
 
-// config.json's "quantization_config", or what a file of its own beside it says instead; null when there is
-// none. Throws Error{unsupported} naming a scheme that is not read here.
+// "quantization_config" of config.json, or the same from quantize_config.json or quant_config.json in
+// `folder`; null when the model is not quantized. Throws Error{unsupported} naming a scheme that cannot be
+// read.
 Json quantization_of(const Json& config, const std::filesystem::path& folder);
 
-// Takes out of `tensors` what quantized weights are stored in. `scheme`: quantization_of(). Throws Error
-// naming the tensor when its parts are missing or do not fit each other.
+// Removes from `tensors` those that encode quantized weights and returns the weights. `scheme`: of
+// quantization_of(). Throws Error{input} naming the tensor when parts are missing or have inconsistent
+// shapes.
 std::vector<DecodedWeight> take_quantized_weights(const Json& scheme, FileTensors& tensors);
 
 } // namespace intarsia

@@ -14,7 +14,7 @@ namespace intarsia {
 namespace {
 
 constexpr std::uint64_t longest_header = 100'000'000; // the reference implementation's own limit
-constexpr std::size_t most_dimensions = 8;
+constexpr std::size_t max_dimensions = 8;
 
 constexpr std::array<DType, 16> container_types{
     DType::f64,     DType::f32,     DType::f16,     DType::bf16,   DType::i8,  DType::i16,
@@ -44,7 +44,7 @@ SafetensorsEntry parse_entry(const std::string& name, const Json& json, std::uin
   const std::string where = origin + ": tensor \"" + name + "\"";
   const JsonObject fields(json, where);
   SafetensorsEntry entry{name, parse_dtype(fields.string("dtype"), where),
-                         parse_counts(fields["shape"], where + ": field \"shape\"", most_dimensions), 0, 0};
+                         parse_counts(fields["shape"], where + ": field \"shape\"", max_dimensions), 0, 0};
   const auto offsets = parse_counts(fields["data_offsets"], where + ": field \"data_offsets\"", 2);
   if (offsets.size() != 2 || offsets[0] > offsets[1] || offsets[1] > data_bytes)
     throw input_error(where + ": data_offsets lie outside the file's " + std::to_string(data_bytes) +

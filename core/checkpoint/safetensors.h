@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
-// The safetensors container: 8 bytes header length, a JSON header, tensor data without holes.
+// The safetensors format (github.com/huggingface/safetensors): 8 bytes header length, a JSON header, and the
+// tensors' data without gaps.
 #pragma once
 
 #include <cstddef>
@@ -16,17 +17,17 @@ namespace intarsia {
 struct SafetensorsEntry {
   std::string name;
   DType dtype;
-  std::vector<std::uint64_t> shape;
+  std::vector<std::uint64_t> shape; // row-major, outermost first
   std::uint64_t begin = 0, end = 0; // bytes from the start of the file
 };
 
 struct SafetensorsHeader {
-  std::vector<SafetensorsEntry> tensors; // in order of data
-  std::map<std::string, std::string> metadata;
+  std::vector<SafetensorsEntry> tensors;       // in the order of their data
+  std::map<std::string, std::string> metadata; // "__metadata__"
 };
 
-// Checks everything: header length, JSON, types, shapes, offsets, overlaps, holes. Throws
-// Error{input|unsupported} naming `origin` and the tensor.
+// `file`: the whole file; `origin`: its name for errors. Checks header length, JSON, types, shapes, offsets,
+// overlaps and gaps. Throws Error{input|unsupported} naming the tensor.
 SafetensorsHeader parse_safetensors(std::span<const std::byte> file, const std::string& origin);
 
 std::string

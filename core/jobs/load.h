@@ -8,12 +8,13 @@
 
 namespace intarsia {
 
-// Loads the model to run sequences of `context` tokens. Throws Error{resource} with the amounts where memory
-// does not suffice, before any is taken; Error{unsupported} for a KV cache that the device cannot hold.
+// Loads the model on the target to run sequences of up to `context` tokens. Throws Error{resource} with the
+// amounts where memory does not suffice, before any is allocated; Error{unsupported} for a KV cache precision
+// that the device does not have; Error{input} for a model without weights. Progress is in layers.
 std::unique_ptr<LanguageModel> load(const ExecutionTarget& target, const OpenedModel& model,
                                     std::size_t context, const JobControl& control);
 
-// False: the worker that held it has ended, and it must be loaded again.
+// False when the worker that held the model has ended; it has to be loaded again.
 bool is_alive(const LanguageModel& model);
 
 } // namespace intarsia

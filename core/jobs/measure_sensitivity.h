@@ -15,11 +15,15 @@ namespace intarsia {
 // Called from the job's thread; both may be empty.
 struct SensitivityEvents {
   std::function<void(std::shared_ptr<LanguageModel>)>
-      on_loaded; // the original, where it is loaded in this process: it may be used further
-  std::function<bool(const Sensitivity& so_far)> on_estimate; // false: it is good enough
+      on_loaded; // called with the original model where it was loaded in this process, so that it can be
+                 // reused
+  std::function<bool(const Sensitivity& so_far)>
+      on_estimate; // each intermediate estimate; return false to stop
 };
 
-// estimate_sensitivity() where the target is. Throws Error{input} for a model without weights.
+// estimate_sensitivity() (core/sensitivity/sensitivity.h) on the target. `text_tokens`: the text to measure
+// on; empty: texts sampled from the model. Throws Error{input} for a model without weights, Error{cancelled}
+// on stop.
 Sensitivity measure_sensitivity(const ExecutionTarget& target, const OpenedModel& model,
                                 std::span<const int> text_tokens, const SensitivityOptions& options,
                                 const JobControl& control, const SensitivityEvents& events = {});

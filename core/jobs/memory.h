@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
-// What models take of a target's memory, expected and measured.
+// Memory that models take on an execution target, predicted and measured, in bytes.
 #pragma once
 
 #include <optional>
@@ -11,18 +11,20 @@
 
 namespace intarsia {
 
-// Of the target's backend. On a GPU a worker is asked what the backend itself takes, which takes a second.
+// The memory model of the target's backend. On a GPU the backend's own memory is measured in a worker, which
+// takes about a second.
 std::shared_ptr<const MemoryModel> memory_of(const ExecutionTarget& target);
 
-// Bytes that these models, each with a sequence of so many tokens, take of a GPU; nothing for the CPU.
+// Device memory that these models take together on a GPU, each with a sequence of `context` tokens; nullopt
+// for the CPU.
 std::optional<std::uint64_t> predicted_memory(const ExecutionTarget& target,
                                               std::span<const OpenedModel* const> models,
                                               std::size_t context);
-// Bytes that the model takes when it runs on the CPU: of an artifact everything with a sequence of so many
-// tokens; of a checkpoint its weights in f32.
+// Memory that the model takes on the CPU: for an artifact with a sequence of `context` tokens; for a
+// checkpoint of its weights in f32 alone.
 std::uint64_t cpu_memory_needed(const OpenedModel& model, std::size_t context);
 
-// The most bytes of the target's memory that were taken so far, by its models and by what runs them.
+// The peak memory of the process that computes so far: resident memory on the CPU, device memory on a GPU.
 std::uint64_t peak_memory(const ExecutionTarget& target);
 
 } // namespace intarsia

@@ -8,8 +8,8 @@
 
 namespace intarsia {
 
-// The latencies of the model's shapes on the target. `options` are the CPU's; their context is cut to what
-// the model has positions for.
+// Measures the latencies of the model's layer shapes on the target. `options` apply to the CPU only; their
+// context is limited to the model's maximum.
 LatencyTable measure_latency(const ExecutionTarget& target, const OpenedModel& model, ProfileOptions options,
                              const JobControl& control);
 

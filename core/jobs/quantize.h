@@ -7,8 +7,8 @@
 
 namespace intarsia {
 
-// quantize_model() where the target is. Of the options, `encode`, `load` and `memory` are the target's own.
-// Throws Error{usage} where the model is quantized already.
+// quantize_model() (core/artifact/quantize_job.h) on the target, which sets the options `encode`, `load` and
+// `memory`. Throws Error{usage} where the model is an artifact.
 void quantize(const ExecutionTarget& target, const OpenedModel& model, const Plan& plan,
               const std::filesystem::path& out, const QuantizeOptions& options, const JobControl& control);
 

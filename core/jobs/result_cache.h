@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
-// Results that take long and belong to something that is the same next time, each in a file of its own. The
-// three caches below differ in what a result belongs to; another of that has another file.
+// Caches of measurements in files, one file per result. The three caches below differ in the key of a result
+// (a model and options; a model and a device; a device), from which the file's name is made.
 #pragma once
 
 #include <filesystem>
@@ -18,55 +18,57 @@
 
 namespace intarsia {
 
-// The files that a result may lie in.
+// The files in which one result may be stored.
 class ResultCache {
  public:
-  // `writable` in the order of preference; `read_only` are looked at first. No file at all is no error.
+  // `writable`: in order of preference; `read_only`: searched before them. Files need not exist.
   explicit ResultCache(std::vector<std::filesystem::path> writable,
                        std::vector<std::filesystem::path> read_only = {})
       : writable_(std::move(writable))
       , read_only_(std::move(read_only)) {}
 
-  // Of the first file that `read` does not throw for: one that is damaged is made again.
+  // The result of the first file that `read` can read; damaged files are skipped. nullopt: the result has to
+  // be measured.
   template <typename Result>
   std::optional<Result> find(const std::function<Result(const std::filesystem::path&)>& read) const {
-    for (const auto* places : {&read_only_, &writable_})
-      for (const std::filesystem::path& place : *places) try {
-          if (std::filesystem::exists(place)) return read(place);
+    for (const auto* paths : {&read_only_, &writable_})
+      for (const std::filesystem::path& file : *paths) try {
+          if (std::filesystem::exists(file)) return read(file);
         } catch (const std::exception&) { // damaged
         }
     return std::nullopt;
   }
-  // Where it was stored; empty when no folder could be written to, which is no error.
+  // Writes the first writable file and returns its path; empty when none can be written, which is not an
+  // error.
   std::filesystem::path store(std::string_view content) const;
 
-  const std::vector<std::filesystem::path>& places() const { return writable_; }
+  const std::vector<std::filesystem::path>& files() const { return writable_; }
 
  private:
   std::vector<std::filesystem::path> writable_, read_only_;
 };
 
-// Beside the model, or in the user's cache folder where the model's cannot be written to or is Intarsia's own
-// (which comes with its sensitivities).
+// Sensitivities, beside the model or in the user's cache folder (core/checkpoint/model_cache.h). The built-in
+// model is installed with its own.
 class SensitivityCache {
  public:
-  // For what estimate_sensitivity() would give with these.
+  // Key: model content, text and options of estimate_sensitivity().
   SensitivityCache(const Checkpoint& checkpoint, std::span<const int> text_tokens,
                    const SensitivityOptions& options);
 
   std::optional<Sensitivity> find() const;
   std::filesystem::path store(const Sensitivity& sensitivity) const; // as ResultCache
-  const std::vector<std::filesystem::path>& places() const { return cache_.places(); }
+  const std::vector<std::filesystem::path>& files() const { return cache_.files(); }
 
  private:
   ResultCache cache_;
-  std::vector<std::string> layers_; // that an entry must have
+  std::vector<std::string> layers_; // an entry without one of these is ignored
 };
 
-// What was measured on a device of this machine, in the user's cache folder.
+// Latency tables of devices of this machine, in the user's cache folder.
 class LatencyCache {
  public:
-  // Another device, driver, model or palette has another entry.
+  // Key: device, driver, model and palette.
   LatencyCache(const Device& device, const Checkpoint& checkpoint);
 
   std::optional<LatencyTable> find() const;
@@ -78,11 +80,12 @@ class LatencyCache {
 
 struct DeviceMeasurements {
   double bandwidth = 0;                       // bytes/s
-  std::optional<std::uint64_t> backend_bytes; // Device's
+  std::optional<std::uint64_t> backend_bytes; // Device::backend_bytes
 };
-// Of this very card and driver, in the user's cache folder: to measure takes memory on the card.
+// Measurements of this GPU with this driver, in the user's cache folder; measuring again would take device
+// memory.
 std::optional<DeviceMeasurements> cached_measurements(const Device& device);
-// Of Device's fields, where the bandwidth is known.
+// Stores the device's bandwidth and backend_bytes, where the bandwidth is known.
 void cache_measurements(const Device& device);
 
 } // namespace intarsia

@@ -13,14 +13,14 @@ namespace intarsia {
 struct SelftestOptions {
   std::uint64_t seed = 0;   // of shapes and inputs
   int cases = 8;            // of each kernel
-  bool real_shapes = false; // the largest that models of 8B, 70B and 135M weights have; on a GPU only
+  bool real_shapes = false; // the largest layer shapes of models with 8B, 70B and 135M weights; GPU only
 };
 
-// Every kernel of the target against plain arithmetic. Throws Error{usage} for real shapes on a CPU.
+// Checks every kernel of the target against plain arithmetic. Throws Error{usage} for real shapes on a CPU.
 std::vector<KernelCheck> selftest(const ExecutionTarget& target, const SelftestOptions& options,
                                   const JobControl& control);
 
-// The same of the CPU in this process, which may be a worker.
+// The same for the CPU kernels, in this process (which may be a worker).
 std::vector<KernelCheck> selftest_on_cpu(const SelftestOptions& options, const JobControl& control);
 
 } // namespace intarsia

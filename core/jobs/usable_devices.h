@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
-// The devices that jobs can run on.
+// Detection of the devices that jobs can run on.
 #pragma once
 
 #include "core/base/json.h"
@@ -7,12 +7,12 @@
 
 namespace intarsia {
 
-// detect_devices(), and of each GPU that the driver shows what a worker says: whether it can be computed on
-// is for CUDA to tell. Starts a worker only where the driver shows a GPU that could be, and ends it again.
-// Takes seconds then. What is measured of a card is cached (core/jobs/result_cache.h).
+// detect_devices(), and for each GPU that the driver lists a check in a worker whether CUDA can use it. A
+// worker is started only where the driver lists a GPU that may be usable, which takes seconds, and is ended
+// again. Measurements of a GPU are cached (core/jobs/result_cache.h).
 DeviceList detect_usable_devices();
 
-// The same with what the worker answered to "devices".
+// Adds to `list` the worker's reply to "devices".
 DeviceList with_worker_devices(DeviceList list, const Json& answer);
 
 } // namespace intarsia

@@ -23,8 +23,8 @@ class CpuMemory : public MemoryModel {
  public:
   DeviceKind device_kind() const override { return DeviceKind::cpu; }
 
-  ModelMemory with(const ModelInMemory& model, const QuantizerOf& quantizer_of) const override {
-    ModelMemory memory = beside(model, {});
+  ModelMemory predict(const ModelInMemory& model, const QuantizerOf& quantizer_of) const override {
+    ModelMemory memory = predict_fixed(model, {});
     memory.embeddings_and_head = 0;
     for (const LinearLayer* layer : model.graph.vocabulary_layers()) {
       const QuantizerId id = quantizer_of(*layer);
@@ -41,7 +41,7 @@ class CpuMemory : public MemoryModel {
            (has_signs_of_its_own(layer, id) ? rotation_sign_bytes(layer.d_in) : 0);
   }
 
-  ModelMemory beside(const ModelInMemory& model, const std::set<std::string>& planned) const override {
+  ModelMemory predict_fixed(const ModelInMemory& model, const std::set<std::string>& planned) const override {
     const auto& [config, graph, context, kv_cache] = model;
     constexpr std::uint64_t half = 2, single = 4;
     ModelMemory memory;

@@ -147,19 +147,22 @@ bool has_hadamard(std::size_t order) {
 
 namespace {
 
-struct Kept {
+struct SignMatrices {
   SignMatrix matrix, transposed;
 };
 
-const Kept& kept(std::size_t order) {
+const SignMatrices& matrices_of(std::size_t order) {
   static std::mutex mutex;
-  static std::map<std::size_t, Kept> matrices;
+  static std::map<std::size_t, SignMatrices> matrices;
   const std::scoped_lock lock(mutex);
   const auto found = matrices.find(order);
   if (found != matrices.end()) return found->second;
   if (!has_hadamard(order))
     throw Error(ErrorKind::internal, "no Hadamard matrix of order " + std::to_string(order));
-  Kept made{order == 1 ? SignMatrix{1} : is_paley_one(order) ? paley_one(order) : paley_two(order), {}};
+  SignMatrices made{order == 1            ? SignMatrix{1}
+                    : is_paley_one(order) ? paley_one(order)
+                                          : paley_two(order),
+                    {}};
   made.transposed.resize(made.matrix.size());
   for (std::size_t i = 0; i < order; ++i)
     for (std::size_t j = 0; j < order; ++j) made.transposed[j * order + i] = made.matrix[i * order + j];
@@ -168,8 +171,8 @@ const Kept& kept(std::size_t order) {
 
 } // namespace
 
-const SignMatrix& hadamard(std::size_t order) { return kept(order).matrix; }
-const SignMatrix& hadamard_transposed(std::size_t order) { return kept(order).transposed; }
+const SignMatrix& hadamard(std::size_t order) { return matrices_of(order).matrix; }
+const SignMatrix& hadamard_transposed(std::size_t order) { return matrices_of(order).transposed; }
 
 std::vector<std::uint32_t> hadamard_signs(std::size_t order, std::size_t sylvester) {
   const SignMatrix& h = hadamard(order);

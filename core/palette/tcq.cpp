@@ -46,8 +46,8 @@ const std::vector<std::int16_t>& encoder_values() {
 
 // Encoders are made at their first use: they hold tables of 0.5 MB.
 const TrellisEncoder& encoder(unsigned quarters) {
-  static std::array<std::once_flag, trellis::most_quarters + 1> made;
-  static std::array<std::unique_ptr<const TrellisEncoder>, trellis::most_quarters + 1> encoders;
+  static std::array<std::once_flag, trellis::max_quarters + 1> made;
+  static std::array<std::unique_ptr<const TrellisEncoder>, trellis::max_quarters + 1> encoders;
   std::call_once(made[quarters], [&] {
     encoders[quarters] =
         std::make_unique<const TrellisEncoder>(quarters, encoder_values(), trellis::encoder_factor(quarters));
@@ -63,15 +63,15 @@ struct Part {
   Part from(std::size_t row, std::size_t column) const {
     return {data + row * stride + column, stride, rows - row, columns - column};
   }
-  bool has(trellis::TilePosition place) const { return place.row < rows && place.column < columns; }
-  Float& at(trellis::TilePosition place) const { return data[place.row * stride + place.column]; }
+  bool has(trellis::TilePosition position) const { return position.row < rows && position.column < columns; }
+  Float& at(trellis::TilePosition position) const { return data[position.row * stride + position.column]; }
 };
 
 // Each window brings its new bits, the uppermost, to the stream; window 0's are where it ends.
 void pack_ring(std::span<const std::uint16_t, ring_weights> states, unsigned ring, unsigned quarters,
                std::byte* block) {
   const unsigned bits = quarters * ring_weights / 4;
-  std::uint8_t stream[trellis::ring_bytes(trellis::most_quarters)] = {};
+  std::uint8_t stream[trellis::ring_bytes(trellis::max_quarters)] = {};
   for (unsigned t = 0; t < ring_weights; ++t) {
     const unsigned count = trellis::new_bits(t, quarters);
     const unsigned first = trellis::first_bit(t, quarters) + trellis::state_bits - count;
@@ -92,9 +92,9 @@ void encode_ring(const Part<const float>& weights, unsigned ring, unsigned quart
   float ordered[ring_weights];
   bool any = false;
   for (unsigned t = 0; t < ring_weights; ++t) {
-    const trellis::TilePosition place = trellis::place(ring, t);
-    const bool inside = weights.has(place);
-    ordered[t] = inside ? weights.at(place) : 0;
+    const trellis::TilePosition position = trellis::tile_position(ring, t);
+    const bool inside = weights.has(position);
+    ordered[t] = inside ? weights.at(position) : 0;
     any |= inside;
   }
   if (!any) {
@@ -107,11 +107,11 @@ void encode_ring(const Part<const float>& weights, unsigned ring, unsigned quart
   pack_ring(states, ring, quarters, block);
 }
 
-// trellis::place() of every weight of every ring.
-constexpr auto places = [] {
+// trellis::tile_position() of every weight of every ring.
+constexpr auto positions = [] {
   std::array<std::array<trellis::TilePosition, ring_weights>, trellis::block_rings> all{};
   for (unsigned ring = 0; ring < trellis::block_rings; ++ring)
-    for (unsigned t = 0; t < ring_weights; ++t) all[ring][t] = trellis::place(ring, t);
+    for (unsigned t = 0; t < ring_weights; ++t) all[ring][t] = trellis::tile_position(ring, t);
   return all;
 }();
 
@@ -120,7 +120,7 @@ void read_ring(const std::byte* block, unsigned ring, unsigned quarters, std::by
   const unsigned begin = ring / trellis::part_rings * quarters; // of a lane's bytes
   for (unsigned i = 0; i < trellis::ring_lanes; ++i) {
     const unsigned lane = ring % trellis::part_rings * trellis::ring_lanes + i;
-    std::byte words[trellis::most_quarters + 8];
+    std::byte words[trellis::max_quarters + 8];
     for (unsigned word = begin / 4; word < (begin + quarters + 3) / 4; ++word)
       std::memcpy(words + 4 * (word - begin / 4), block + 4 * trellis::word_index(word, lane, quarters), 4);
     std::memcpy(circular + i * quarters, words + begin % 4, quarters);
@@ -129,17 +129,17 @@ void read_ring(const std::byte* block, unsigned ring, unsigned quarters, std::by
 }
 
 void decode_ring(const std::byte* block, unsigned ring, unsigned quarters, const Part<float>& out) {
-  std::byte circular[trellis::ring_bytes(trellis::most_quarters) + 8];
+  std::byte circular[trellis::ring_bytes(trellis::max_quarters) + 8];
   read_ring(block, ring, quarters, circular);
   const float scale = trellis::scale(quarters);
   for (unsigned t = 0; t < ring_weights; ++t) {
-    const trellis::TilePosition place = places[ring][t];
-    if (!out.has(place)) continue;
+    const trellis::TilePosition position = positions[ring][t];
+    if (!out.has(position)) continue;
     const unsigned first = trellis::first_bit(t, quarters);
     std::uint32_t window;
     std::memcpy(&window, circular + first / 8, 4);
     const std::uint32_t state = window >> first % 8 & trellis::state_mask;
-    out.at(place) = float(trellis::state_value(state)) * scale;
+    out.at(position) = float(trellis::state_value(state)) * scale;
   }
 }
 

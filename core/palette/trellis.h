@@ -30,14 +30,14 @@ inline constexpr unsigned panel_rows = 64;    // of a block
 inline constexpr unsigned block_columns = 64; // of a block
 inline constexpr unsigned ring_weights = 256;
 inline constexpr unsigned ring_columns = 16;
-inline constexpr unsigned ring_rows = 16; // not neighbours: see place()
+inline constexpr unsigned ring_rows = 16; // not neighbours: see tile_position()
 inline constexpr unsigned lanes = 32, ring_lanes = 8, lane_weights = 32;
 inline constexpr unsigned block_parts = block_columns / ring_columns; // parts of a lane's stream
 inline constexpr unsigned part_rings = panel_rows / ring_rows; // rings side by side in the same columns
 inline constexpr unsigned block_rings = block_parts * part_rings;
 
 // `quarters`: the rate in quarter bits per weight, 6 (1.5 bits) … 20 (5 bits).
-inline constexpr unsigned least_quarters = 6, most_quarters = 20;
+inline constexpr unsigned min_quarters = 6, max_quarters = 20;
 
 constexpr std::size_t block_words(unsigned quarters) { return std::size_t(lanes) * quarters; }
 constexpr std::size_t block_bytes(unsigned quarters) { return 4 * block_words(quarters); }
@@ -75,7 +75,7 @@ struct TilePosition {
   unsigned row, column; // in the block
 };
 // Where weight t of ring r lies. Rings i of a part have rows {2i, 2i+1, 2i+8, 2i+9} + {0, 16, 32, 48}.
-constexpr TilePosition place(unsigned ring, unsigned step) {
+constexpr TilePosition tile_position(unsigned ring, unsigned step) {
   const unsigned lane = ring % part_rings * ring_lanes + step / lane_weights;
   const unsigned value = step % lane_weights, high = value / 8, half = value / 4 % 2, reg = value % 4;
   return {16 * high + lane / 4 + 8 * (reg & 1),

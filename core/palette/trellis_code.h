@@ -29,7 +29,7 @@ constexpr std::int32_t byte_sum(std::uint32_t state) {
 constexpr std::int32_t state_value(std::uint32_t state) { return byte_sum(state) - offset; }
 
 // The unit of state_value() at a rate, in standard deviations of a row.
-inline constexpr float scales[most_quarters + 1] = {
+inline constexpr float scales[max_quarters + 1] = {
     0, 0, 0, 0, 0, 0,
 #include "core/palette/trellis_scales.inc"
 };

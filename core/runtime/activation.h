@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
-// What stands between gate and down projection, with its derivative: SiLU (arXiv 1702.03118), and GELU in its
-// tanh form (arXiv 1606.08415), tanh(sqrt(2 / pi) (x + 0.044715 x^3)).
+// Activation functions of the MLP and their derivatives: SiLU (arXiv 1702.03118), x / (1 + e^-x), and GELU in
+// its tanh form (arXiv 1606.08415), x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))). An MLP computes
+// down(activation(gate(x)) * up(x)).
 #pragma once
 
 #include <cmath>
@@ -10,13 +11,13 @@
 namespace intarsia {
 
 struct ActivationValue {
-  float value, slope;
+  float value, slope; // f(x), f'(x)
 };
 
 inline float silu(float x) { return x / (1 + std::exp(-x)); }
 
 inline float gelu_tanh(float x) {
-  constexpr float root = 0.7978845608f, cubic = 0.044715f;
+  constexpr float root = 0.7978845608f, cubic = 0.044715f; // root: sqrt(2 / pi)
   return 0.5f * x * (1 + std::tanh(root * (x + cubic * x * x * x)));
 }
 
@@ -34,7 +35,7 @@ inline ActivationValue activate_with_slope(Activation activation, float x) {
   return {0.5f * x * (1 + t), 0.5f * (1 + t) + 0.5f * x * (1 - t * t) * root * (1 + 3 * cubic * x * x)};
 }
 
-// cap * tanh(x / cap), and its derivative from the capped value (Gemma 2, arXiv 2408.00118).
+// cap * tanh(x / cap) (Gemma 2, arXiv 2408.00118), and its derivative by x, computed from the capped value.
 inline float softcap(float x, float cap) { return cap * std::tanh(x / cap); }
 inline float softcap_slope(float capped, float cap) { return 1 - (capped / cap) * (capped / cap); }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
-// What a device does with a model. The CPU's is here in core/; CUDA's lives in a worker process behind the
-// same face.
+// The interface of a model that is loaded on a device. This process implements it for the CPU (load_on_cpu);
+// core/worker/worker_model.h forwards it to a model in a worker process, which may be on a GPU.
 #pragma once
 
 #include <cstddef>
@@ -26,74 +26,84 @@ class Sequence {
   virtual ~Sequence() = default;
   virtual std::size_t length() const = 0;   // tokens in the cache
   virtual std::size_t capacity() const = 0; // tokens it can hold
-  // Forgets all but the first `length` tokens (to regenerate, or to reuse a shared prefix).
+  // Removes all but the first `length` tokens from the cache (to regenerate, or to reuse a shared prefix); no
+  // effect where it holds fewer.
   virtual void truncate(std::size_t length) = 0;
   // Appends tokens and computes logits. Throws Error{usage} past the capacity or for an id outside the
-  // vocabulary. last_only: one row of `vocabulary` logits, for the last token; else one row a token.
+  // vocabulary. last_only: one row of `vocabulary` logits, for the last token; else one row per token. Throws
+  // Error{cancelled} on stop; the cache then holds what it held before, or some of the tokens too.
   virtual std::vector<float> forward(std::span<const int> tokens, bool last_only, std::stop_token stop) = 0;
 };
 
-// Several sequences that grow by a token each at every step.
+// Several sequences of the same length that grow by one token each at every step.
 class SequenceBatch {
  public:
   virtual ~SequenceBatch() = default;
-  // Appends tokens[i] to sequence i. Logits of what comes next in each, [sequences, vocabulary].
+  // Appends tokens[i] to sequence i; one token per sequence. Returns the logits of the next token of each,
+  // [sequences, vocabulary]. Throws an Error past the capacity.
   virtual std::vector<float> step(std::span<const int> tokens, std::stop_token stop) = 0;
 };
 
-// Sees what linears of the blocks read: `input` is LinearLayer::input, x is [tokens, d_in] before any
-// rotation.
+// Receives the activations that the linear layers of the blocks read: `input` is LinearLayer::input (layers
+// with the same input share one call), x is [tokens, d_in] before any rotation.
 using InputObserver =
     std::function<void(const std::string& input, std::span<const float> x, std::size_t tokens)>;
 
-// A model ready to run on a device. Several sequences may exist, and threads of their own may run them: they
-// compute one after another.
+// A model that is ready to run on a device. Any number of sequences may exist, and each may be used by a
+// thread of its own: their computations are serialized.
 class LanguageModel {
  public:
   virtual ~LanguageModel() = default;
   virtual const ModelConfig& config() const = 0;
   virtual const LayerGraph& graph() const = 0;
+  // An empty sequence with a KV cache for `capacity` tokens. The model must outlive it. Throws
+  // Error{resource} where memory does not suffice.
   virtual std::unique_ptr<Sequence> new_sequence(std::size_t capacity) = 0;
-  // `count` empty sequences.
+  // `count` empty sequences of `capacity` tokens each.
   virtual std::unique_ptr<SequenceBatch> new_batch(std::size_t count, std::size_t capacity);
-  // So many pay in a batch; 1 where a batch is computed one sequence after another.
+  // Sequences per batch up to which a batch is faster than its sequences one by one; 1 where a batch is
+  // computed one sequence after another.
   virtual std::size_t batch_size() const { return 1; }
-  // Appends tokens[i] to sequences[i], which are this model's and not the same, and computes the logits of
-  // what comes next in each, [sequences, vocabulary]. On an Error none has grown. Where batch_size() is above
-  // 1 the weights are read once for all of them.
+  // Appends tokens[i] to sequences[i], which are distinct sequences of this model, and returns the logits of
+  // the next token of each, [sequences, vocabulary]. After an Error all have their former length. Where
+  // batch_size() is above 1 the weights are read once for all of them.
   virtual std::vector<float> step(std::span<Sequence* const> sequences, std::span<const int> tokens,
                                   std::stop_token stop);
-  // Puts other weights in a layer's place (sensitivity, what-if). Same shape, or Error{internal}.
+  // Replaces the weights of the linear layer of that name (to measure its sensitivity). Throws
+  // Error{internal} where the shape differs or no layer has the name.
   virtual void replace_linear(std::string_view name, LinearWeights weights) = 0;
-  // Where products with dense matrices are done best; unless a backend does better: on the CPU.
+  // Products with dense matrices on the model's device; by default on the CPU.
   virtual const DenseProducts& products() const;
   virtual std::uint64_t weight_bytes() const = 0; // resident bytes of all weights
-  // What the user should know of how it runs on this device, a sentence; empty where there is nothing.
+  // A sentence for the user about how the model runs on this device (for example that prompts are slower, as
+  // a library is missing); usually empty.
   virtual std::string note() const { return {}; }
-  // Called on the computing thread with every input of every block, until an empty one takes its place.
+  // `observer` is called on the computing thread with every input of every block. An empty one ends that.
   virtual void observe_inputs(InputObserver observer) = 0;
 };
 
 struct CpuOptions {
   bool half_precision_cache = true; // KV cache in f16 (else f32)
-  bool quantized_cache = false;     // KV cache in q8, whatever the above says
+  bool quantized_cache = false;     // KV cache in q8; takes precedence over the above
   KvPrecision kv_cache() const {
     return quantized_cache ? KvPrecision::q8 : half_precision_cache ? KvPrecision::f16 : KvPrecision::f32;
   }
-  // Dense linears are kept in f32, or rounded to f16 to halve memory and traffic; arithmetic is f32 either
-  // way.
+  // Dense linear layers are stored rounded to f16, which halves memory and traffic, else in f32. Arithmetic
+  // is f32 either way.
   bool half_precision_weights = false;
-  // How trellis, NUQ and VQ linears read their rotated input: in one int8 with a scale a token, in 2 (a
-  // second for what the first leaves over, about 15 bits together), or 0: in f32, decoding to f32.
+  // How trellis, NUQ and VQ layers read their rotated input. 1: rounded to int8 with a scale per token; 2:
+  // the rounding error in a second int8 too, about 15 bits together; 0: in f32, with weights decoded to f32.
   std::size_t activation_terms = 1;
 };
 
+// Progress is in layers. Throws Error{input} naming a tensor that is missing or damaged, Error{resource}
+// where memory does not suffice, Error{cancelled} on stop.
 std::unique_ptr<LanguageModel> load_on_cpu(const WeightSource& weights, const CpuOptions& options,
                                            const JobControl& control);
 
-// Bytes a sequence of `context` tokens takes on the CPU: KV cache and scratch buffers, from the layer graph.
+// Bytes that a sequence of `context` tokens takes on the CPU: KV cache and activation buffers.
 std::uint64_t cpu_sequence_bytes(const ModelConfig& config, std::size_t context, const CpuOptions& options);
-// Bytes that the CPU's threads hold decoded rows in.
+// Bytes of the buffers for decoded rows, over all threads of this process.
 std::uint64_t cpu_scratch_bytes(const LayerGraph& graph);
 
 } // namespace intarsia

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
-// From the messages of a chat to the tokens that a model reads.
+// Renders the messages of a chat by the model's chat template and tokenizes them.
 #pragma once
 
 #include <string>
@@ -11,17 +11,17 @@
 namespace intarsia {
 
 struct ChatTokens {
-  std::vector<int> tokens;             // with the beginning of an answer
-  std::vector<std::string> stop_texts; // end an answer beside the model's own tokens
+  std::vector<int> tokens;             // ends with the template's header of the response
+  std::vector<std::string> stop_texts; // that end the response, in addition to the model's stop tokens
 };
 
 class ChatPrompt {
  public:
   explicit ChatPrompt(const Tokenizer& tokenizer); // which must outlive it
 
-  // Throws Error{input} where the model's template refuses the conversation.
+  // Throws Error{input} with the template's message where it rejects the conversation (raise_exception).
   ChatTokens tokens(ChatRequest request) const;
-  // One sentence where a generic format stands in for the model's own template; empty: it does not.
+  // Why a generic format is used in place of the model's own template, a sentence; empty: its own is used.
   const std::string& problem() const { return problem_; }
 
  private:

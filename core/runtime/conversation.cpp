@@ -24,9 +24,9 @@ Conversation::Conversation(const Tokenizer& tokenizer, LanguageModel& model, std
   if (!system.empty()) messages_.push_back({"system", std::move(system)});
 }
 
-void Conversation::remember(const std::string& question, const std::string& answer) {
-  messages_.push_back({"user", question});
-  messages_.push_back({"assistant", answer});
+void Conversation::add_turn(const std::string& message, const std::string& response) {
+  messages_.push_back({"user", message});
+  messages_.push_back({"assistant", response});
 }
 
 void Conversation::drop_last_turn() {
@@ -53,10 +53,10 @@ ChatTokens Conversation::prompt_that_fits(const ReplyOptions& options) {
     dropped_messages_ = 0;
     return prompt;
   }
-  const std::size_t kept = messages.front().role == "system" ? 1 : 0;
-  while (prompt.tokens.size() + room > context_size() && messages.size() >= kept + 3) {
-    const auto oldest = messages.begin() + std::ptrdiff_t(kept);
-    messages.erase(oldest, oldest + 2); // a question and its answer
+  const std::size_t first = messages.front().role == "system" ? 1 : 0;
+  while (prompt.tokens.size() + room > context_size() && messages.size() >= first + 3) {
+    const auto oldest = messages.begin() + std::ptrdiff_t(first);
+    messages.erase(oldest, oldest + 2); // a message and its response
     prompt = rendered();
   }
   dropped_messages_ = messages_.size() - messages.size();
@@ -79,27 +79,9 @@ GenerationResult Conversation::reply(const std::string& message, const ReplyOpti
   }
 }
 
-GenerationResult Conversation::reply(const std::string& message, std::size_t max_tokens,
-                                     const SamplingSettings& sampling, const OnText& on_text,
-                                     std::stop_token stop) {
-  ReplyOptions options;
-  options.max_tokens = max_tokens;
-  options.sampling = sampling;
-  return reply(message, options, on_text, std::move(stop));
-}
-
 GenerationResult Conversation::complete(const std::string& text, const ReplyOptions& options,
                                         const OnText& on_text, std::stop_token stop) {
   return run(tokenizer_.encode(text), options, on_text, std::move(stop));
-}
-
-GenerationResult Conversation::complete(const std::string& text, std::size_t max_tokens,
-                                        const SamplingSettings& sampling, const OnText& on_text,
-                                        std::stop_token stop) {
-  ReplyOptions options;
-  options.max_tokens = max_tokens;
-  options.sampling = sampling;
-  return complete(text, options, on_text, std::move(stop));
 }
 
 GenerationResult Conversation::run(std::vector<int> prompt, const ReplyOptions& options,

@@ -7,10 +7,10 @@
 
 namespace intarsia {
 
-// Reads the weights once a step, for all sequences.
+// Sequences on the CPU that are computed together: the weights are read once per step for all of them.
 class CpuBatch : public SequenceBatch {
  public:
-  // The model must outlive it.
+  // `count` sequences of up to `capacity` tokens. The model must outlive it.
   CpuBatch(CpuModel& model, std::size_t count, std::size_t capacity);
   std::vector<float> step(std::span<const int> tokens, std::stop_token stop) override;
 
@@ -18,7 +18,7 @@ class CpuBatch : public SequenceBatch {
   CpuModel& model_;
   std::size_t capacity_;
   std::vector<KvCache> caches_;
-  std::vector<TokenPlace> places_;
+  std::vector<CachePosition> positions_; // one per sequence, of its next token
   CpuForward forward_;
 };
 

@@ -84,15 +84,15 @@ std::span<float> CpuForward::residual(std::size_t tokens) {
   return std::span(residual_).first(tokens * model_.config_.hidden);
 }
 
-void CpuForward::run_block(std::size_t index, std::span<const TokenPlace> places) {
-  attend(model_.blocks[index], index, places);
-  feed_forward(model_.blocks[index], places.size());
+void CpuForward::run_block(std::size_t index, std::span<const CachePosition> positions) {
+  attend(model_.blocks[index], index, positions);
+  feed_forward(model_.blocks[index], positions.size());
 }
 
-void CpuForward::run_blocks(std::span<const TokenPlace> places, std::stop_token stop) {
+void CpuForward::run_blocks(std::span<const CachePosition> positions, std::stop_token stop) {
   for (std::size_t i = 0; i < model_.blocks.size(); ++i) {
     if (stop.stop_requested()) throw Error(ErrorKind::cancelled, "cancelled");
-    run_block(i, places);
+    run_block(i, positions);
   }
 }
 
@@ -115,16 +115,16 @@ void CpuForward::observe(const std::string& input, std::span<const float> plain,
   if (model_.observer) model_.observer(input, plain.first(tokens * width), tokens);
 }
 
-void CpuForward::attend(const CpuBlock& block, std::size_t index, std::span<const TokenPlace> places) {
+void CpuForward::attend(const CpuBlock& block, std::size_t index, std::span<const CachePosition> positions) {
   const ModelConfig& config = model_.config_;
-  const std::size_t tokens = places.size();
+  const std::size_t tokens = positions.size();
   const auto input = normalised(block.before_attention, tokens);
   observe(block.attention_input, input, config.hidden, tokens);
   input_.set(input, tokens, config.hidden);
   const CpuLinear::Product heads[] = {{&block.q, q_}, {&block.k, k_}, {&block.v, v_}};
   CpuLinear::multiply(heads, input_);
-  position_heads(block, index, places);
-  attend_heads(index, places);
+  position_heads(block, index, positions);
+  attend_heads(index, positions);
   observe(block.output_input, attention_, config.attention_dim(), tokens);
   input_.set(attention_, tokens, config.attention_dim());
   block.o.apply(input_, out_);
@@ -133,46 +133,46 @@ void CpuForward::attend(const CpuBlock& block, std::size_t index, std::span<cons
 
 // Norms and rotates queries and keys, and stores keys and values.
 void CpuForward::position_heads(const CpuBlock& block, std::size_t index,
-                                std::span<const TokenPlace> places) {
+                                std::span<const CachePosition> positions) {
   const ModelConfig& config = model_.config_;
   const std::size_t width = config.attention_dim(), kv_width = config.kv_dim();
   const float epsilon = float(config.rms_epsilon);
   const RopeUse use = config.attention_of(index).rope;
   const Rope& rope = use == RopeUse::local ? local_rope_ : rope_;
-  for (std::size_t t = 0; t < places.size(); ++t) {
+  for (std::size_t t = 0; t < positions.size(); ++t) {
     const auto query = std::span(q_).subspan(t * width, width),
                key = std::span(k_).subspan(t * kv_width, kv_width);
     if (!block.q_norm.empty()) rms_norm(query, block.q_norm, epsilon, query);
     if (!block.k_norm.empty()) rms_norm(key, block.k_norm, epsilon, key);
     if (use != RopeUse::none) {
-      rope.apply(query, places[t].position);
-      rope.apply(key, places[t].position);
+      rope.apply(query, positions[t].position);
+      rope.apply(key, positions[t].position);
     }
-    places[t].cache->store(index, places[t].position, key,
-                           std::span<const float>(v_).subspan(t * kv_width, kv_width));
+    positions[t].cache->store(index, positions[t].position, key,
+                              std::span<const float>(v_).subspan(t * kv_width, kv_width));
   }
 }
 
-void CpuForward::attend_heads(std::size_t index, std::span<const TokenPlace> places) {
+void CpuForward::attend_heads(std::size_t index, std::span<const CachePosition> positions) {
   const ModelConfig& config = model_.config_;
   const std::size_t dim = config.head_dim, heads_per_kv = config.heads / config.kv_heads;
   const float scale = float(config.score_scale()), cap = float(config.attention_softcap);
   const std::size_t window = config.attention_of(index).window;
   parallel_ranges(config.heads, 1, [&](std::size_t begin, std::size_t end) {
     for (std::size_t head = begin; head < end; ++head)
-      for (std::size_t t = 0; t < places.size(); ++t) {
-        const std::size_t place = t * config.attention_dim() + head * dim, offset = head / heads_per_kv * dim;
-        const auto scores = std::span(scores_).subspan(head * capacity_, places[t].position + 1);
-        places[t].cache->scores(index, offset, std::span<const float>(q_).subspan(place, dim), scores);
+      for (std::size_t t = 0; t < positions.size(); ++t) {
+        const std::size_t begin = t * config.attention_dim() + head * dim, offset = head / heads_per_kv * dim;
+        const auto scores = std::span(scores_).subspan(head * capacity_, positions[t].position + 1);
+        positions[t].cache->scores(index, offset, std::span<const float>(q_).subspan(begin, dim), scores);
         for (float& score : scores) score *= scale;
         if (cap > 0)
           for (float& score : scores) score = softcap(score, cap);
         if (window > 0 && scores.size() > window)
           std::fill(scores.begin(), scores.end() - std::ptrdiff_t(window), -INFINITY);
         softmax(scores);
-        const auto out = std::span(attention_).subspan(place, dim);
+        const auto out = std::span(attention_).subspan(begin, dim);
         std::fill(out.begin(), out.end(), 0.f);
-        places[t].cache->add_values(index, offset, scores, out);
+        positions[t].cache->add_values(index, offset, scores, out);
       }
   });
 }

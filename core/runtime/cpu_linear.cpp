@@ -128,7 +128,7 @@ void CpuLinear::multiply_rows(const Work& work, std::size_t first, std::size_t c
 }
 
 // The first products that read the input in the same form: it holds one rotation at a time.
-std::size_t CpuLinear::alike(std::span<const Product> products) {
+std::size_t CpuLinear::group_size(std::span<const Product> products) {
   const QuantizedLinear* first = nullptr;
   std::size_t count = 0;
   for (const Product& product : products) {
@@ -137,22 +137,22 @@ std::size_t CpuLinear::alike(std::span<const Product> products) {
       if (first && first->rotation != layer->rotation) break;
       first = layer;
     }
-    if (++count == most_together) break;
+    if (++count == max_group) break;
   }
   return count;
 }
 
 void CpuLinear::multiply(std::span<const Product> products, LinearInput& input) {
   while (!products.empty()) {
-    const std::size_t count = alike(products);
-    multiply_alike(products.first(count), input);
+    const std::size_t count = group_size(products);
+    multiply_group(products.first(count), input);
     products = products.subspan(count);
   }
 }
 
-void CpuLinear::multiply_alike(std::span<const Product> products, LinearInput& input) {
-  std::array<Work, most_together> works;
-  std::array<std::size_t, most_together + 1> begins{}; // of each product's units among all
+void CpuLinear::multiply_group(std::span<const Product> products, LinearInput& input) {
+  std::array<Work, max_group> works;
+  std::array<std::size_t, max_group + 1> begins{}; // of each product's units among all
   const std::size_t count = products.size();
   for (std::size_t i = 0; i < count; ++i) {
     works[i] = products[i].layer->prepare(input);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
-// Linears on the CPU: y = W x + b for a batch of tokens. Codes are multiplied as they are decoded.
+// Linear layers on the CPU: y = W x + b for a batch of tokens. Quantized weights are decoded and multiplied
+// in one pass, without a decoded copy.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +14,7 @@
 
 namespace intarsia {
 
-// Dense weights rounded to binary16.
+// Dense weights rounded to IEEE binary16, row-major.
 struct HalfLinear {
   MatrixShape shape;
   std::vector<std::uint16_t> weights;
@@ -24,18 +25,19 @@ HalfLinear to_half(const DenseLinear& dense);
 class CpuLinear {
  public:
   CpuLinear() = default;
+  // `bias`: d_out values or empty. `half_precision`: dense weights are stored in f16.
   CpuLinear(LinearWeights weights, std::vector<float> bias, bool half_precision);
-  // Of a checkpoint's file, as it is stored there.
+  // Weights that stay in a mapped checkpoint file, in the file's type.
   CpuLinear(StoredLinear weights, std::vector<float> bias);
 
   MatrixShape shape() const;
-  std::uint64_t bytes() const; // of memory; a mapped file's pages count too
+  std::uint64_t bytes() const; // of memory; pages of a mapped file included
 
   void replace(LinearWeights weights, bool half_precision);
-  // One row of W in f32 (an embedding's row), any rotation undone.
+  // Row `index` of W in f32 with any rotation undone, as for an embedding; out: d_in values.
   void row(std::size_t index, std::span<float> out) const;
 
-  // Some linears that read the same input, in one pass over all cores where they share its rotation.
+  // Layers that read the same input: those that share its rotation are computed in one parallel pass.
   // y: [tokens, d_out].
   struct Product {
     const CpuLinear* layer;
@@ -46,9 +48,9 @@ class CpuLinear {
 
  private:
   struct Work;
-  static constexpr std::size_t most_together = 8;
-  static std::size_t alike(std::span<const Product> products);
-  static void multiply_alike(std::span<const Product> products, LinearInput& input);
+  static constexpr std::size_t max_group = 8;                       // layers of one pass
+  static std::size_t group_size(std::span<const Product> products); // leading ones that share a rotation
+  static void multiply_group(std::span<const Product> products, LinearInput& input);
   Work prepare(LinearInput& input) const;
   void multiply_rows(const Work& work, std::size_t first, std::size_t count, std::span<float> y) const;
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
-// A transformer on the CPU, f32 arithmetic. What a family has beyond Llama stands in the config.
+// A transformer on the CPU, in f32 arithmetic. Differences between model families come from ModelConfig;
+// nothing here names a family.
 #pragma once
 
 #include <mutex>
@@ -33,7 +34,7 @@ struct CpuModel : public LanguageModel {
   const LayerGraph& graph() const override { return graph_; }
   std::unique_ptr<Sequence> new_sequence(std::size_t capacity) override;
   std::unique_ptr<SequenceBatch> new_batch(std::size_t count, std::size_t capacity) override;
-  std::size_t batch_size() const override { return 64; } // a tile of the products' tokens
+  std::size_t batch_size() const override { return 64; } // tokens of one tile of the matrix products
   std::vector<float> step(std::span<Sequence* const> sequences, std::span<const int> tokens,
                           std::stop_token stop) override;
   void replace_linear(std::string_view name, LinearWeights weights) override;
@@ -41,7 +42,7 @@ struct CpuModel : public LanguageModel {
   void observe_inputs(InputObserver chosen) override { observer = std::move(chosen); }
 
   CpuLinear& linear(std::string_view name); // throws Error{internal} when unknown
-  const CpuLinear& head() const { return head_.shape().rows ? head_ : embedding; }
+  const CpuLinear& head() const { return head_.shape().rows ? head_ : embedding; } // the embedding when tied
 
   ModelConfig config_;
   LayerGraph graph_;
@@ -50,7 +51,7 @@ struct CpuModel : public LanguageModel {
   std::vector<CpuBlock> blocks;
   std::vector<float> final_norm;
   InputObserver observer;
-  std::mutex computing; // held by a sequence or a batch while it computes
+  std::mutex computing; // locked by a sequence or a batch while it computes
 };
 
 } // namespace intarsia

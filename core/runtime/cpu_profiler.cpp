@@ -34,7 +34,7 @@ Timing time_of(std::size_t repeats, const std::function<void()>& run) {
   return {seconds[n / 2], (seconds[n * 3 / 4] - seconds[n / 4]) / 2};
 }
 
-// A decode step in the middle of the context, the token drawn too.
+// A decode step in the middle of the context, the token sampled too.
 double decode_step(LanguageModel& model, const ProfileOptions& options, const JobControl& control) {
   const std::size_t capacity = std::min(options.context, model.config().max_positions);
   const auto sequence = model.new_sequence(capacity);

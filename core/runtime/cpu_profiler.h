@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
-// Measures latency.json for the CPU that runs it.
+// Measures the latency table (latency.json) of the CPU that this process runs on.
 #pragma once
 
 #include "core/base/progress.h"
@@ -9,13 +9,13 @@
 namespace intarsia {
 
 struct ProfileOptions {
-  std::size_t repeats = 15;  // timed runs of each linear, after two to warm up; the median counts
-  std::size_t context = 512; // the constant is taken in the middle of it
+  std::size_t repeats = 15;  // timed runs of each linear layer after two warm-up runs; the median is recorded
+  std::size_t context = 512; // tokens; the constant is measured at half of it
 };
 
-// Every shape of the model with every quantizer, for one token, on random codes: no weights are needed. The
-// constant is what a whole decode step takes beside its linears. A CPU gains nothing by fusing, so no fused
-// shapes.
+// Times every layer shape of the model with every quantizer, for one token (batch 1), on random codes: no
+// weights are needed. The table's constant is the time of a whole decode step without its linear layers
+// (attention, norms, sampling). Fused layers are not timed: on a CPU fusing gains nothing.
 LatencyTable profile_cpu(const ModelConfig& config, const LayerGraph& graph, const ProfileOptions& options,
                          const JobControl& control);
 

@@ -80,26 +80,26 @@ std::vector<float> CpuSequence::step_some(std::span<CpuSequence* const> sequence
     sequences[i]->check(tokens.subspan(i, 1));
     if (sequences[i]->capacity_ > host->capacity_) host = sequences[i];
   }
-  host->places_.clear();
-  for (CpuSequence* sequence : sequences) host->places_.push_back({&sequence->cache_, sequence->length_});
+  host->positions_.clear();
+  for (CpuSequence* sequence : sequences) host->positions_.push_back({&sequence->cache_, sequence->length_});
   std::vector<float> logits(tokens.size() * host->model_.config_.vocabulary);
   const std::lock_guard lock(host->model_.computing);
   host->forward_.embed(tokens);
-  host->forward_.run_blocks(host->places_, stop);
+  host->forward_.run_blocks(host->positions_, stop);
   host->forward_.logits(0, tokens.size(), logits);
   for (CpuSequence* sequence : sequences) ++sequence->length_;
   return logits;
 }
 
-std::span<const TokenPlace> CpuSequence::places(std::size_t first, std::size_t count) {
-  places_.clear();
-  for (std::size_t i = 0; i < count; ++i) places_.push_back({&cache_, first + i});
-  return places_;
+std::span<const CachePosition> CpuSequence::positions(std::size_t first, std::size_t count) {
+  positions_.clear();
+  for (std::size_t i = 0; i < count; ++i) positions_.push_back({&cache_, first + i});
+  return positions_;
 }
 
 void CpuSequence::run_chunk(std::span<const int> tokens, std::stop_token stop) {
   forward_.embed(tokens);
-  forward_.run_blocks(places(length_, tokens.size()), stop);
+  forward_.run_blocks(positions(length_, tokens.size()), stop);
   length_ += tokens.size();
 }
 

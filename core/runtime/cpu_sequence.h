@@ -8,6 +8,7 @@
 
 namespace intarsia {
 
+// A sequence on the CPU. Prompts are computed in chunks of tokens, which bounds the activation buffers.
 class CpuSequence : public Sequence {
  public:
   // The model must outlive it.
@@ -26,13 +27,13 @@ class CpuSequence : public Sequence {
                                       std::stop_token stop);
   void check(std::span<const int> tokens) const;
   void run_chunk(std::span<const int> tokens, std::stop_token stop);
-  std::span<const TokenPlace> places(std::size_t first, std::size_t count);
+  std::span<const CachePosition> positions(std::size_t first, std::size_t count);
 
   CpuModel& model_;
   std::size_t capacity_, chunk_, length_ = 0;
   KvCache cache_;
   CpuForward forward_;
-  std::vector<TokenPlace> places_;
+  std::vector<CachePosition> positions_;
 };
 
 } // namespace intarsia

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
-// Products with a dense matrix W of shape [rows, columns], and with its transpose, for what walks backwards.
+// Products with a dense matrix W of shape [rows, columns], and with its transpose for backward passes.
 #pragma once
 
 #include <span>
@@ -9,7 +9,8 @@
 
 namespace intarsia {
 
-// On the device that a model lives on; W and the values are in this process's memory.
+// Computed on a model's device; W, x and y are in this process's memory. Throws Error{cancelled} on the
+// control's stop.
 class DenseProducts {
  public:
   virtual ~DenseProducts() = default;

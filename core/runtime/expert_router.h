@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
-// Which experts of a mixture compute for which tokens (arXiv 2401.04088, section 2.1): the likeliest few by
-// the softmax of the router's logits.
+// Routing in a mixture of experts (arXiv 2401.04088, section 2.1): each token is computed by the
+// ModelConfig::experts_used experts whose softmax weight, by the router's logits, is largest.
 #pragma once
 
 #include <cstddef>
@@ -12,15 +12,16 @@
 namespace intarsia {
 
 struct ExpertUse {
-  std::size_t token;
-  float weight; // of the expert's output for this token
+  std::size_t token; // index in the batch
+  float weight;      // that the expert's output is multiplied by
 };
 
-// logits: [tokens, experts]. For every expert its tokens, in their order.
+// logits: [tokens, experts]. Returns for each expert its tokens in ascending order.
 std::vector<std::vector<ExpertUse>> route(const ModelConfig& config, std::span<const float> logits);
 
-// The gradient by the logits, added to d_logits [tokens, experts], of weights that route() gave. d_weights:
-// [tokens, experts], read where an expert is used.
+// Backward of route(): adds the gradient of the loss by the logits to d_logits, [tokens, experts]. `uses`:
+// the result of route(); d_weights: the gradient by ExpertUse::weight, [tokens, experts], read only where an
+// expert is used.
 void route_backward(const ModelConfig& config, std::span<const float> logits,
                     const std::vector<std::vector<ExpertUse>>& uses, std::span<const float> d_weights,
                     std::span<float> d_logits);

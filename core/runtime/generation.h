@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
-// One response in the making: tokens drawn from logits, the text they give, and where it ends. It computes no
-// logits: generate() (core/runtime/generator.h) does for one sequence, the server's scheduler for several.
+// The state of one response that is being generated: its tokens, its text, and when it ends. It samples from
+// logits that others compute: generate() (core/runtime/generator.h) for one sequence, the server's scheduler
+// for several.
 #pragma once
 
 #include <functional>
@@ -23,46 +24,52 @@ struct GenerationResult {
   std::string text;
   std::vector<int> tokens; // generated, the end token included
   StopReason reason = StopReason::end_of_text;
-  std::size_t prompt_tokens = 0; // all of the prompt
-  std::size_t reused_tokens = 0; // of it, already in the cache
-  double prefill_seconds = 0;    // time to the first token
-  double decode_seconds = 0;
-  std::string stop_text = {};         // the one of the request's that ended it; empty: none
-  std::vector<DrawnToken> drawn = {}; // a token each, where the request asks for log-probabilities
+  std::size_t prompt_tokens = 0;          // length of the prompt
+  std::size_t reused_tokens = 0;          // of the prompt, that the KV cache held already
+  double prefill_seconds = 0;             // time to the first token
+  double decode_seconds = 0;              // from the first token to the last
+  std::string stop_text = {};             // the request's stop text that ended it; empty: none
+  std::vector<SampledToken> sampled = {}; // one per token, where the request asks for log-probabilities
 };
 
 struct GenerationRequest {
   std::vector<int> prompt; // ids; at least one
   std::size_t max_tokens = 256;
   SamplingSettings sampling;
-  std::vector<int> stop_tokens;      // generation ends when one is drawn; it is not part of the text
-  std::function<void(int)> on_token; // called with each token drawn, before its text; may be empty
-  std::vector<std::string>
-      stop_texts; // generation ends before the first of them; see StopReason::end_of_text
-  // Alternatives whose log-probabilities are reported with each token's; 0: the token's alone.
+  std::vector<int> stop_tokens;        // generation ends when one is sampled; its text is left out
+  std::function<void(int)> on_token;   // called with each sampled token, before its text; may be empty
+  std::vector<std::string> stop_texts; // the text ends before the first of them, with StopReason::end_of_text
+  // Number of likeliest tokens whose log-probabilities are reported beside the sampled token's; 0: its own
+  // alone; absent: none are reported.
   std::optional<std::size_t> log_probabilities;
 };
+
+// Tokens at the beginning of `prompt` that need not be computed by a sequence which holds `cached`: their
+// common prefix, at most all but the last token, whose logits are needed.
+std::size_t reusable_tokens(std::span<const int> cached, std::span<const int> prompt);
 
 class Generation {
  public:
   using OnText = std::function<void(std::string_view)>;
 
-  // `on_text` gets whole UTF-8 characters that no stop text can still take back; may be empty. The tokenizer
-  // must outlive it. Throws Error{usage} for an empty prompt or settings out of range.
+  // `on_text` gets the text in pieces of whole UTF-8 characters, held back while they may be the beginning of
+  // a stop text; may be empty. The tokenizer must outlive it. Throws Error{usage} for an empty prompt or
+  // settings out of range.
   Generation(GenerationRequest request, const Tokenizer& tokenizer, OnText on_text);
 
   const GenerationRequest& request() const { return request_; }
-  std::span<const int> tokens() const { return history_; } // the prompt and what was generated so far
+  std::span<const int> tokens() const { return history_; } // the prompt and the tokens generated so far
 
-  // Draws the token behind tokens() from its logits, and goes on with it.
-  void draw(std::span<const float> logits);
-  // Goes on with a token that was drawn elsewhere, with sampler().next_draw().
-  void take(int token);
+  // Samples the next token from `logits`, [vocabulary], which belong to the last of tokens(), and appends it.
+  void sample(std::span<const float> logits);
+  // Appends a token that was sampled elsewhere, by sampler().next_uniform().
+  void append(int token);
   Sampler& sampler() { return sampler_; }
+  // Whether the settings need the logits themselves, so that no device can sample by itself.
   bool needs_logits() const { return request_.log_probabilities || !request_.sampling.is_basic(); }
 
   bool ended() const { return ended_; }
-  void end(StopReason reason); // from outside; text held back comes out
+  void end(StopReason reason); // ends it early; text that was held back is passed on
   GenerationResult& result() { return result_; }
 
  private:

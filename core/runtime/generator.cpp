@@ -15,26 +15,17 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-// Tokens of the prompt that the sequence holds already. The last is always computed again: its logits are
-// needed.
-std::size_t reusable(const std::vector<int>& cached, const std::vector<int>& prompt, std::size_t in_cache) {
-  const std::size_t most = std::min({cached.size(), prompt.size() - 1, in_cache});
-  std::size_t same = 0;
-  while (same < most && cached[same] == prompt[same]) ++same;
-  return same;
-}
-
-// Computes `tokens`, the end of what was said, and draws the next one, on the sequence's device where that
-// can.
+// Computes `tokens`, the end of what was said, and samples the next one: on the sequence's device where that
+// is possible.
 void next_token(Sequence& sequence, Generation& generation, std::span<const int> tokens,
                 const std::stop_token& stop) {
   const SamplingSettings& settings = generation.request().sampling;
-  if (auto* drawing = dynamic_cast<DrawingSequence*>(&sequence);
-      drawing && !generation.needs_logits() && drawing->can_draw(settings))
-    generation.take(
-        drawing->next_token(tokens, settings, generation.sampler().next_draw(), generation.tokens(), stop));
+  if (auto* sampling = dynamic_cast<SamplingSequence*>(&sequence);
+      sampling && !generation.needs_logits() && sampling->can_sample(settings))
+    generation.append(sampling->next_token(tokens, settings, generation.sampler().next_uniform(),
+                                           generation.tokens(), stop));
   else
-    generation.draw(sequence.forward(tokens, true, stop));
+    generation.sample(sequence.forward(tokens, true, stop));
 }
 
 Error too_long(std::size_t prompt, std::size_t capacity) {
@@ -54,7 +45,7 @@ GenerationResult generate(Sequence& sequence, std::vector<int>& cached_tokens, c
   Generation generation(request, tokenizer, on_text);
   if (request.prompt.size() > sequence.capacity()) throw too_long(request.prompt.size(), sequence.capacity());
   GenerationResult& result = generation.result();
-  result.reused_tokens = reusable(cached_tokens, request.prompt, sequence.length());
+  result.reused_tokens = std::min(reusable_tokens(cached_tokens, request.prompt), sequence.length());
   sequence.truncate(result.reused_tokens);
   cached_tokens.resize(result.reused_tokens);
 

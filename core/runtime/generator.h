@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
-// Streams a continuation of a prompt.
+// Generates the response to a prompt and streams its text.
 #pragma once
 
 #include <functional>
@@ -11,7 +11,8 @@
 
 namespace intarsia {
 
-// A sequence that generates by itself: where it lives in another process, its logits need not travel.
+// A sequence in another process, which generates there so that logits are not transferred. generate() below
+// calls this for such a sequence; the contract is the same.
 class RemoteSequence : public Sequence {
  public:
   virtual GenerationResult generate(std::vector<int>& cached_tokens, const GenerationRequest& request,
@@ -19,22 +20,25 @@ class RemoteSequence : public Sequence {
                                     std::stop_token stop) = 0;
 };
 
-// A sequence that draws tokens where its logits are: of a whole vocabulary one number travels.
-class DrawingSequence : public Sequence {
+// A sequence on a device that samples there: one token is transferred instead of the vocabulary's logits.
+class SamplingSequence : public Sequence {
  public:
-  // Whether next_token() can draw so; asked for settings that are basic (SamplingSettings::is_basic). Else
-  // logits come from forward(), and a Sampler draws.
-  virtual bool can_draw(const SamplingSettings& settings) const = 0;
-  // As forward(tokens, true, stop), and then Sampler::sample() with `draw`, its next_draw(): the same token,
-  // but where rounding decides. At temperature 0 without a repetition penalty nothing is rounded; else a draw
-  // may fall to the neighbour where it lies within about 1e-6 of two tokens' border.
-  virtual int next_token(std::span<const int> tokens, const SamplingSettings& settings, double draw,
+  // Whether next_token() supports these settings, for which SamplingSettings::is_basic() holds. Else logits
+  // are read by forward() and sampled by a Sampler.
+  virtual bool can_sample(const SamplingSettings& settings) const = 0;
+  // forward(tokens, true, stop) followed by Sampler::sample(), on the device. `uniform`:
+  // Sampler::next_uniform(); `history`: all tokens, for the repetition penalty. The token is the Sampler's
+  // except for rounding: at temperature 0 without a repetition penalty always, else unless `uniform` lies
+  // within about 1e-6 of the border between two tokens' intervals.
+  virtual int next_token(std::span<const int> tokens, const SamplingSettings& settings, double uniform,
                          std::span<const int> history, std::stop_token stop) = 0;
 };
 
-// Text comes in pieces of whole UTF-8 characters, up to a stop text. Tokens already in `sequence` that equal
-// the start of the prompt are kept (the rest is truncated), so a conversation is not computed again. A stop
-// request ends with reason `stopped` and what was generated so far.
+// `on_text` gets the text in pieces of whole UTF-8 characters, up to a stop text; it may be empty.
+// `cached_tokens`: the tokens that `sequence` holds, which this function updates. Those that equal the
+// beginning of the prompt are reused and the rest is truncated, so a conversation is not computed again. On
+// `stop` the result is what was generated so far, with reason `stopped`. Throws Error{usage} for an empty
+// prompt or one that exceeds the capacity.
 GenerationResult generate(Sequence& sequence, std::vector<int>& cached_tokens, const Tokenizer& tokenizer,
                           const GenerationRequest& request,
                           const std::function<void(std::string_view)>& on_text, std::stop_token stop);

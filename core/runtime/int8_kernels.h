@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
-// Inner loops over 8-bit integers, dispatched at run time to the best instruction set (Highway).
+// Inner loops over vectors of 8-bit integers, for the KV cache in 8 bits; dispatched at run time to the best
+// instruction set (Highway).
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
-// Keys and values of the tokens seen so far, [block][token][kv_dim].
+// Keys and values of a sequence's tokens: for each block a matrix [capacity, kv_dim] of keys and one of
+// values.
 #pragma once
 
 #include <cstdint>
@@ -12,17 +13,17 @@ namespace intarsia {
 
 class KvCache {
  public:
-  // `kv_dim` is a whole number of heads of `head_dim`.
+  // kv_dim = key-value heads * head_dim. All memory is allocated here.
   KvCache(std::size_t blocks, std::size_t capacity, std::size_t kv_dim, std::size_t head_dim,
           KvPrecision precision);
-  KvCache(std::size_t blocks, std::size_t capacity, std::size_t kv_dim, bool half_precision)
-      : KvCache(blocks, capacity, kv_dim, kv_dim, half_precision ? KvPrecision::f16 : KvPrecision::f32) {}
 
+  // key, value: kv_dim numbers each, of the token at position `token`.
   void store(std::size_t block, std::size_t token, std::span<const float> key, std::span<const float> value);
-  // Products of a query head with the keys of tokens 0 … count-1; `offset` is the head's place within kv_dim.
+  // out[t] = dot product of `query` (head_dim numbers) with the key of token t, for t < out.size(). `offset`:
+  // first column of the key-value head within kv_dim, a multiple of head_dim.
   void scores(std::size_t block, std::size_t offset, std::span<const float> query,
               std::span<float> out) const;
-  // out += sum_t weights[t] * value[t].
+  // out += sum_t weights[t] * value of token t, of the same head; out: head_dim numbers.
   void add_values(std::size_t block, std::size_t offset, std::span<const float> weights,
                   std::span<float> out) const;
 
@@ -30,10 +31,10 @@ class KvCache {
                              std::size_t head_dim, KvPrecision precision);
 
  private:
-  // One of the three is used, by the precision.
+  // By precision: `single`, `half`, or `codes` with `scales`.
   struct Store {
     std::vector<float> single;
-    std::vector<std::uint16_t> half, scales; // scales: a head's of a token each
+    std::vector<std::uint16_t> half, scales; // binary16; scales: [rows, key-value heads]
     std::vector<std::int8_t> codes;
   };
   void resize(Store& store) const;

@@ -6,8 +6,8 @@
 
 namespace intarsia {
 
-// How a KV cache holds keys and values. q8: 8-bit integers with a binary16 scale for each token's vector of a
-// key-value head, 8 + 16 / head_dim bits a value.
+// Number format of the keys and values in a KV cache. q8: 8-bit integers with one binary16 scale per token
+// and key-value head, 8 + 16 / head_dim bits per value.
 enum class KvPrecision { f32, f16, q8 };
 
 const char* to_string(KvPrecision precision);          // "f32", "f16", "q8"

@@ -18,7 +18,7 @@ constexpr std::size_t tokens_per_task = 8;
 std::size_t padded(std::size_t width) { return (width + block - 1) / block * block; }
 
 std::size_t few_inputs(std::size_t tokens, std::size_t terms) {
-  return std::min(tokens * terms, cpu_kernels::most_fused_inputs);
+  return std::min(tokens * terms, cpu_kernels::max_fused_inputs);
 }
 
 } // namespace
@@ -29,12 +29,12 @@ LinearInput::LinearInput(std::size_t tokens, std::size_t widest, std::size_t ter
     , scales_(tokens * terms)
     , values_(tokens * terms * padded(widest))
     , expanded_(few_inputs(tokens, terms) * padded(widest) * cpu_kernels::activation_copies())
-    , pairs_(tokens * terms > cpu_kernels::most_fused_inputs ? values_.size() : 0)
+    , pairs_(tokens * terms > cpu_kernels::max_fused_inputs ? values_.size() : 0)
     , sums_(tokens * terms * (padded(widest) / block + 1)) {}
 
 std::uint64_t LinearInput::bytes(std::size_t tokens, std::size_t widest, std::size_t terms) {
   const std::uint64_t inputs = tokens * terms, columns = padded(widest);
-  const std::uint64_t pairs = inputs > cpu_kernels::most_fused_inputs ? 2 * inputs * columns : 0;
+  const std::uint64_t pairs = inputs > cpu_kernels::max_fused_inputs ? 2 * inputs * columns : 0;
   return 4 * tokens * widest + 4 * inputs + inputs * columns +
          few_inputs(tokens, terms) * columns * cpu_kernels::activation_copies() + pairs +
          4 * inputs * (columns / block + 1);
@@ -62,7 +62,7 @@ std::span<const float> LinearInput::rotated(const Rotation* rotation) {
 void LinearInput::quantize_token(std::size_t token) {
   thread_local std::vector<float> rest; // what the first term leaves over
   const std::size_t columns = padded(width_), blocks = columns / block, inputs = tokens_ * terms_;
-  const bool few = inputs <= cpu_kernels::most_fused_inputs;
+  const bool few = inputs <= cpu_kernels::max_fused_inputs;
   std::span<const float> x = std::span(rotated_).subspan(token * width_, width_);
   for (std::size_t term = 0; term < terms_; ++term) {
     const std::size_t input = token * terms_ + term;

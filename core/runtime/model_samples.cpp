@@ -13,7 +13,7 @@ namespace intarsia {
 namespace {
 
 // From the whole distribution, which needs no order as a Sampler's does.
-int draw(std::span<const float> logits, Random& random) {
+int sample_token(std::span<const float> logits, Random& random) {
   const float largest = *std::max_element(logits.begin(), logits.end());
   std::vector<float> weights(logits.size());
   double sum = 0;
@@ -55,7 +55,8 @@ std::vector<std::vector<int>> sample_from_model(LanguageModel& model, const Samp
       const auto logits = batch->step(last, control.stop);
       if (step <= given) continue; // the next token is given
       parallel_for(part.size(), [&](std::size_t i) {
-        part[i].push_back(draw(std::span(logits).subspan(i * vocabulary, vocabulary), randoms[first + i]));
+        part[i].push_back(
+            sample_token(std::span(logits).subspan(i * vocabulary, vocabulary), randoms[first + i]));
       });
     }
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
-// Second moments over many tokens.
+// Second moments of activations over tokens.
 #pragma once
 
 #include <cstddef>
@@ -9,13 +9,13 @@
 
 namespace intarsia {
 
-// sum_t x_t x_t^T. On all cores; the result does not depend on their number.
+// The sum over t of x_t x_t^T, in f32. On all cores; the result does not depend on their number.
 class MomentSum {
  public:
   explicit MomentSum(std::size_t dimension);
 
   void add(std::span<const float> x); // [tokens, dimension]
-  // Row-major [dimension, dimension]; given away, so call it once.
+  // The sum, row-major [dimension, dimension]. Moves it out: to be called once.
   std::vector<float> finish();
 
   static std::uint64_t bytes(std::size_t dimension);

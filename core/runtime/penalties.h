@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
-// What changes logits before a token is drawn, by what was said so far. Ids outside of `logits` are ignored.
+// Penalties on the logits of tokens that occurred before, applied in place. `logits`: [vocabulary], indexed
+// by token id; ids outside of it are ignored.
 #pragma once
 
 #include <span>
@@ -13,11 +14,12 @@ namespace intarsia {
 // are positive, else multiplied.
 void penalise_repetition(std::span<double> logits, std::span<const int> history, double penalty);
 
-// OpenAI's: logit -= count x frequency + (count > 0) x presence, with the counts of `generated`.
+// OpenAI's presence and frequency penalty: logit -= count x frequency + (count > 0) x presence, with the
+// counts of tokens in `generated`.
 void penalise_counts(std::span<double> logits, std::span<const int> generated, double presence,
                      double frequency);
 
-// DRY over `history`; `breaks` by token id, empty: no token breaks a sequence.
+// DRY over `history` (DrySettings). `breaks`: by token id, whether it ends a repetition; empty: none does.
 void penalise_repeated_sequences(std::span<double> logits, std::span<const int> history,
                                  const DrySettings& dry, const std::vector<bool>& breaks);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
-// Weights that cost nothing to make, to time a model whose own are not at hand.
+// Random weights, quick to make, to measure the speed of a model without having its own.
 #pragma once
 
 #include <memory>
@@ -8,10 +8,10 @@
 
 namespace intarsia {
 
-// A linear of random codes: as long to compute with as a real one.
+// A linear layer of random codes without a rotation; its products take as long as with real codes.
 QuantizedLinear random_linear(QuantizerId id, MatrixShape shape, std::uint64_t seed);
 
-// A whole model: linears of the blocks in `id`, embedding and head in f16.
+// A whole model with rotations: the blocks' linear layers in `id`, embedding and head in f16.
 std::unique_ptr<WeightSource> random_weights(const ModelConfig& config, const LayerGraph& graph,
                                              QuantizerId id);
 

@@ -88,11 +88,13 @@ Rope Rope::local(const ModelConfig& config) {
   return Rope(plain);
 }
 
-void Rope::apply(std::span<float> heads, std::size_t position) const { turn(heads, position, 1); }
+void Rope::apply(std::span<float> heads, std::size_t position) const { rotate(heads, position, 1); }
 
-void Rope::apply_transposed(std::span<float> heads, std::size_t position) const { turn(heads, position, -1); }
+void Rope::apply_transposed(std::span<float> heads, std::size_t position) const {
+  rotate(heads, position, -1);
+}
 
-void Rope::turn(std::span<float> heads, std::size_t position, float direction) const {
+void Rope::rotate(std::span<float> heads, std::size_t position, float direction) const {
   const std::size_t half = frequencies_.size();
   for (std::size_t i = 0; i < half; ++i) {
     const float angle = float(position) * frequencies_[i]; // in f32, as the models were trained

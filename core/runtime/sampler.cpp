@@ -69,31 +69,31 @@ class Ranking {
 };
 
 // The best `count` candidates and the sum of their weights.
-struct Kept {
+struct Candidates_ {
   std::size_t count;
   double weight;
 };
 
-void keep_nucleus(Ranking& ranking, Kept& kept, double top_p) {
+void keep_nucleus(Ranking& ranking, Candidates_& kept, double top_p) {
   if (top_p >= 1) return;
   const double wanted = top_p * kept.weight;
-  Kept nucleus{0, 0};
+  Candidates_ nucleus{0, 0};
   while (nucleus.count < kept.count && nucleus.weight < wanted)
     nucleus.weight += ranking[nucleus.count++].weight;
   kept = nucleus;
 }
 
-void keep_likely(Ranking& ranking, Kept& kept, double min_p) {
+void keep_likely(Ranking& ranking, Candidates_& kept, double min_p) {
   if (min_p <= 0) return;
   const double least = min_p * ranking[0].weight;
-  Kept likely{1, ranking[0].weight};
+  Candidates_ likely{1, ranking[0].weight};
   while (likely.count < kept.count && ranking[likely.count].weight >= least)
     likely.weight += ranking[likely.count++].weight;
   kept = likely;
 }
 
 // Those whose information is nearest to the distribution's entropy, up to a probability of typical_p.
-void keep_typical(Ranking& ranking, Kept& kept, double typical_p) {
+void keep_typical(Ranking& ranking, Candidates_& kept, double typical_p) {
   if (typical_p >= 1) return;
   double entropy = 0;
   const auto information = [&](std::size_t rank) { return -std::log(ranking[rank].weight / kept.weight); };
@@ -108,7 +108,7 @@ void keep_typical(Ranking& ranking, Kept& kept, double typical_p) {
   std::stable_sort(ranks.begin(), ranks.end(),
                    [&](std::size_t a, std::size_t b) { return strangeness[a] < strangeness[b]; });
   const double wanted = typical_p * kept.weight;
-  Kept typical{0, 0};
+  Candidates_ typical{0, 0};
   while (typical.count < kept.count && typical.weight < wanted)
     typical.weight += ranking[ranks[typical.count++]].weight;
   ranks.resize(typical.count);
@@ -157,13 +157,13 @@ bool SamplingSettings::is_basic() const {
          dry.multiplier == 0 && logit_bias.empty();
 }
 
-DrawnToken log_probabilities(std::span<const float> logits, int token, std::size_t top) {
+SampledToken log_probabilities(std::span<const float> logits, int token, std::size_t top) {
   const double largest = *std::max_element(logits.begin(), logits.end());
   double sum = 0;
   for (const float logit : logits) sum += std::exp(double(logit) - largest);
   const double total = largest + std::log(sum);
   const auto of = [&](int id) { return TokenProbability{id, double(logits[std::size_t(id)]) - total}; };
-  DrawnToken result{of(token), {}};
+  SampledToken result{of(token), {}};
   std::vector<int> ids(logits.size());
   for (std::size_t i = 0; i < ids.size(); ++i) ids[i] = int(i);
   const auto end = ids.begin() + std::ptrdiff_t(std::min(top, ids.size()));
@@ -190,7 +190,7 @@ void refuse_damaged_logits() {
   throw input_error("the model computes numbers that are not finite; its file is damaged, download it again");
 }
 
-double Sampler::next_draw() { return settings_.temperature == 0 ? 0 : random_.uniform(); }
+double Sampler::next_uniform() { return settings_.temperature == 0 ? 0 : random_.uniform(); }
 
 int Sampler::sample(std::span<const float> logits, std::span<const int> history, std::size_t prompt_tokens) {
   for (const float logit : logits)
@@ -209,12 +209,12 @@ int Sampler::sample(std::span<const float> logits, std::span<const int> history,
   if (settings_.dry.multiplier > 0) penalise_repeated_sequences(changed, history, settings_.dry, breaks_);
   if (settings_.temperature == 0)
     return int(std::max_element(changed.begin(), changed.end()) - changed.begin()); // the first of equals
-  return draw(changed);
+  return choose(changed);
 }
 
-int Sampler::draw(std::span<const double> logits) {
+int Sampler::choose(std::span<const double> logits) {
   Ranking ranking(logits, settings_.temperature);
-  Kept kept{ranking.size(), 0};
+  Candidates_ kept{ranking.size(), 0};
   if (settings_.top_k > 0 && settings_.top_k < kept.count)
     kept = {settings_.top_k, ranking.total(settings_.top_k)};
   else
@@ -223,7 +223,7 @@ int Sampler::draw(std::span<const double> logits) {
   keep_likely(ranking, kept, settings_.min_p);
   keep_typical(ranking, kept, settings_.typical_p);
 
-  double rest = next_draw() * kept.weight;
+  double rest = next_uniform() * kept.weight;
   for (std::size_t i = 0; i < kept.count; ++i)
     if ((rest -= ranking[i].weight) < 0) return ranking[i].token;
   return ranking[kept.count - 1].token;

@@ -12,7 +12,7 @@ StopText::StopText(std::vector<std::string> markers, std::function<void(std::str
 }
 
 void StopText::push(std::string_view piece) {
-  if (came_) return;
+  if (found_) return;
   pending_ += piece;
   std::size_t first = std::string::npos;
   for (const std::string& marker : markers_)
@@ -21,7 +21,7 @@ void StopText::push(std::string_view piece) {
       marker_ = marker;
     }
   if (first == std::string::npos) return release(pending_.size() - held_back());
-  came_ = true;
+  found_ = true;
   release(first);
   pending_.clear();
 }

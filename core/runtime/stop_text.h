@@ -8,19 +8,19 @@
 
 namespace intarsia {
 
-// Passes streamed text on up to the first of some markers that ends it ("\nUser:"), holding back what may be
-// its beginning.
+// A filter of streamed text: passes it on up to the first marker (a stop text such as "\nUser:") and holds
+// back an end that may be the beginning of one.
 class StopText {
  public:
-  // Empty markers never come. `on_text` may be empty.
+  // Empty markers are ignored. `on_text` may be empty.
   StopText(std::vector<std::string> markers, std::function<void(std::string_view)> on_text);
   StopText(std::string marker, std::function<void(std::string_view)> on_text)
       : StopText(std::vector{std::move(marker)}, std::move(on_text)) {}
 
-  void push(std::string_view piece); // ignored once a marker has come
-  void finish();                     // passes on what was held back
-  bool came() const { return came_; }
-  const std::string& marker() const { return marker_; } // the one that came
+  void push(std::string_view piece); // ignored once a marker was found
+  void finish();                     // at the end of the text: passes on what was held back
+  bool found() const { return found_; }
+  const std::string& marker() const { return marker_; } // the one that was found
   const std::string& text() const { return text_; }     // all that was passed on
 
  private:
@@ -30,7 +30,7 @@ class StopText {
   std::vector<std::string> markers_;
   std::string pending_, text_, marker_;
   std::function<void(std::string_view)> on_text_;
-  bool came_ = false;
+  bool found_ = false;
 };
 
 } // namespace intarsia

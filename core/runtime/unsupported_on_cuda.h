@@ -7,11 +7,11 @@
 
 namespace intarsia {
 
-// What of this model the CUDA backend cannot compute yet, as the end of a sentence ("…: a mixture of
-// experts"); empty when it can run it. Asked before a worker is started, so that a job is refused before
-// anything is loaded.
+// What in this model the CUDA backend cannot compute, as the end of a sentence ("a mixture of experts");
+// empty when it can run the model. Checked before a worker is started, so that a job fails before anything is
+// loaded.
 std::string unsupported_on_cuda(const ModelConfig& config);
-// Throws Error{unsupported} that names the model and says what to do.
+// Throws Error{unsupported} that names the model and says what to do, unless the above is empty.
 void require_cuda_support(const ModelConfig& config);
 
 } // namespace intarsia

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
-// What the server's endpoints do, apart from HTTP: from a request's body to generations, and what the server
-// tells of itself.
+// The server's endpoints without HTTP: parses request bodies, submits generations to the scheduler, and
+// describes the model.
 #pragma once
 
 #include <memory>
@@ -14,21 +14,21 @@
 
 namespace intarsia::server {
 
-// A completion on its way: its generations are in the scheduler.
+// A completion in progress; its generations are in the scheduler.
 struct Completion {
   CompletionRequest request;
-  std::vector<std::string> prefixes; // by choice: what stands before the text ("echo")
+  std::vector<std::string> prefixes; // by choice: the prompt, where the request has "echo"
   std::shared_ptr<Ticket> ticket;
   ResponseWriter writer;
-  std::vector<ToolCallReader> readers; // by choice, where the request has tools; else none
+  std::vector<ToolCallReader> readers; // by choice, where the request has tools; else empty
 };
 
 class Api {
  public:
-  // All must outlive it. `name`: the model's, as clients give it.
+  // All must outlive it. `name`: of the model in requests and responses.
   Api(Scheduler& scheduler, const Tokenizer& tokenizer, const ModelConfig& config, std::string name);
 
-  // Bodies as they came. Throw ApiError; 429 with retry_after where too many wait.
+  // `body`: the request's JSON. Throw ApiError; 429 with retry_after where the queue is full.
   Completion chat(const std::string& body);
   Completion text(const std::string& body);
   OrderedJson tokenize(const std::string& body) const;
@@ -54,7 +54,7 @@ class Api {
   const std::int64_t created_;
   const ChatPrompt prompt_;
   const std::vector<int> stop_tokens_;
-  std::size_t longest_token_ = 1; // bytes
+  std::size_t longest_token_ = 1; // of the vocabulary, in bytes
 };
 
 } // namespace intarsia::server

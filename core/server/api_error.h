@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
-// What a client is told when its request cannot be served, in the shape of OpenAI's API.
+// An HTTP error response with OpenAI's error object.
 #pragma once
 
 #include <stdexcept>
@@ -17,8 +17,8 @@ struct ApiError : std::runtime_error {
       , param(std::move(field)) {}
 
   int status;
-  std::string code, param;     // param: the field at fault; empty: none
-  std::size_t retry_after = 0; // seconds; 0: not said
+  std::string code, param;     // code: "invalid_value", …; param: the request's field; empty: none
+  std::size_t retry_after = 0; // seconds, for the Retry-After header; 0: no header
 };
 
 inline ApiError bad_request(const std::string& sentence, std::string field,
@@ -36,7 +36,8 @@ inline ApiError header_too_large() {
 // {"error":{"message","type","param","code"}}
 OrderedJson to_json(const ApiError& error);
 
-// Of the exception in flight: an ApiError as it is, Error{usage|input|unsupported} as 400, the rest as 500.
+// Of the current exception, inside a catch block: an ApiError unchanged, Error{usage|input|unsupported} as
+// 400, any other as 500.
 ApiError current_api_error();
 
 } // namespace intarsia::server

@@ -38,10 +38,10 @@ void name_of(int (*ask)(int, sockaddr*, socklen_t*), socket_t socket, std::strin
 
 } // namespace
 
-Connection::Connection(socket_t socket, milliseconds request_timeout, std::size_t largest_header)
+Connection::Connection(socket_t socket, milliseconds request_timeout, std::size_t max_header_bytes)
     : socket_(socket)
     , request_timeout_(request_timeout)
-    , largest_header_(largest_header)
+    , max_header_bytes_(max_header_bytes)
     , deadline_(Clock::now() + request_timeout) {}
 
 Connection::~Connection() { ::close(socket_); }
@@ -110,7 +110,7 @@ bool Connection::is_writable() const {
 }
 
 ssize_t Connection::read(char* to, std::size_t size) {
-  if (in_header_ && header_size_ > largest_header_) return -1;
+  if (in_header_ && header_size_ > max_header_bytes_) return -1;
   // Also where bytes come one by one: each would be in time.
   if (Clock::now() > deadline_ || (begin_ == end_ && !wait(POLLIN, deadline_))) {
     timed_out_ = true;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
-// One client's socket with bounds that the HTTP library does not have: how long a request may take to arrive,
-// how large its header may be, and whether the client is still there.
+// One client's socket, with limits that the HTTP library does not have: the time in which a request must
+// arrive and the size of its header; and a check whether the client is still connected.
 #pragma once
 
 #include <array>
@@ -13,23 +13,27 @@ class Connection : public httplib::Stream {
  public:
   using Clock = std::chrono::steady_clock;
 
-  Connection(socket_t socket, std::chrono::milliseconds request_timeout, std::size_t largest_header);
+  // Owns the socket.
+  Connection(socket_t socket, std::chrono::milliseconds request_timeout, std::size_t max_header_bytes);
   ~Connection() override;
 
-  // Waits for the beginning of a request, from where on its time and header are counted; false when none
-  // comes, or `closing` becomes true.
+  // Waits up to `timeout` for the first byte of a request, which starts the request timeout and the header's
+  // count. False when none arrives or `closing` becomes true.
   bool wait_for_request(std::chrono::milliseconds timeout, const std::atomic<bool>& closing);
   void header_is_read() { in_header_ = false; }
-  bool in_header() const { return in_header_; } // also where what came is not a request
-  bool header_too_large() const { return header_size_ > largest_header_; }
+  bool in_header() const {
+    return in_header_;
+  } // true until header_is_read(), also for bytes that are not HTTP
+  bool header_too_large() const { return header_size_ > max_header_bytes_; }
   bool timed_out() const { return timed_out_; }
-  bool answered() const { return answered_; } // something of a response was written
-  // The client has closed its side, or the connection is broken.
+  bool answered() const { return answered_; } // a part of a response was written
+  // The client has closed its side, or the connection is lost.
   bool client_is_gone() const;
-  // After a request whose body was not read: the connection cannot serve another.
+  // For a request whose body was not read: the connection is not used for another.
   void close_after_response() { reusable_ = false; }
   bool reusable() const { return reusable_; }
-  // Ends so that what was written arrives, though the client may still be sending.
+  // Closes the sending side and discards what the client still sends for a short time, so that the response
+  // is not lost to a reset.
   void linger();
 
   bool is_readable() const override;
@@ -41,7 +45,8 @@ class Connection : public httplib::Stream {
   socket_t socket() const override { return socket_; }
   using httplib::Stream::write;
 
-  // The one that this thread serves; null outside of a request.
+  // The connection that this thread serves; null outside of a request. The HTTP library's handlers have no
+  // other access.
   static Connection*& current();
 
  private:
@@ -51,7 +56,7 @@ class Connection : public httplib::Stream {
 
   const socket_t socket_;
   const std::chrono::milliseconds request_timeout_;
-  const std::size_t largest_header_;
+  const std::size_t max_header_bytes_;
   Clock::time_point deadline_;
   std::array<char, 16384> buffer_;
   std::size_t begin_ = 0, end_ = 0, header_size_ = 0;

@@ -11,7 +11,7 @@ namespace intarsia::server {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr std::chrono::milliseconds look_interval(100); // between looks at a waiting client
+constexpr std::chrono::milliseconds check_interval(100); // between looks at a waiting client
 constexpr std::size_t longest_path = 1024;
 constexpr const char* json_type = "application/json";
 
@@ -98,7 +98,7 @@ struct Endpoints::Exchange {
                        usage.cached_tokens, usage.completion_tokens);
   }
   // Throws where there is no one left to answer, or no time.
-  void look_around(Ticket& ticket) const {
+  void check_client(Ticket& ticket) const {
     if (Connection* connection = Connection::current(); connection && connection->client_is_gone()) {
       ticket.cancel();
       throw client_has_left();
@@ -209,16 +209,17 @@ std::string Endpoints::read_body(const httplib::Request& request,
                                  const httplib::ContentReader& reader) const {
   const ApiError too_large(413, "request_too_large",
                            fmt::format("the request body is larger than the {} bytes that this server takes",
-                                       options_.largest_body));
+                                       options_.max_body_bytes));
   if (request.is_multipart_form_data())
     throw ApiError(415, "unsupported_media_type", "the request body must be JSON, not a form");
   if (request.has_header("Content-Length") &&
-      std::strtoull(request.get_header_value("Content-Length").c_str(), nullptr, 10) > options_.largest_body)
+      std::strtoull(request.get_header_value("Content-Length").c_str(), nullptr, 10) >
+          options_.max_body_bytes)
     throw too_large;
   std::string body;
   bool fits = true;
   const bool whole = reader([&](const char* data, std::size_t size) {
-    fits = size <= options_.largest_body - body.size();
+    fits = size <= options_.max_body_bytes - body.size();
     if (fits) body.append(data, size);
     return fits;
   });
@@ -276,15 +277,15 @@ std::vector<ToolCall> read_calls(Completion& completion, Piece& piece) {
 void Endpoints::answer_whole(Completion& completion, httplib::Response& response, Exchange& exchange) const {
   struct Choice {
     std::string text;
-    std::vector<DrawnToken> drawn;
+    std::vector<SampledToken> sampled;
     StopReason reason = StopReason::end_of_text;
     std::vector<ToolCall> calls;
   };
   std::vector<Choice> choices(completion.ticket->choices());
   Usage usage;
   while (!completion.ticket->finished()) {
-    exchange.look_around(*completion.ticket);
-    auto piece = completion.ticket->next(look_interval);
+    exchange.check_client(*completion.ticket);
+    auto piece = completion.ticket->next(check_interval);
     if (!piece) continue;
     if (piece->error) {
       completion.ticket->cancel(); // its other choices are for nothing
@@ -293,7 +294,7 @@ void Endpoints::answer_whole(Completion& completion, httplib::Response& response
     Choice& choice = choices[piece->choice];
     choice.calls = read_calls(completion, *piece);
     choice.text += piece->text;
-    choice.drawn.insert(choice.drawn.end(), piece->drawn.begin(), piece->drawn.end());
+    choice.sampled.insert(choice.sampled.end(), piece->sampled.begin(), piece->sampled.end());
     if (!piece->last) continue;
     choice.reason = piece->result.reason;
     add_to(usage, *piece, completion.request.choices);
@@ -301,7 +302,7 @@ void Endpoints::answer_whole(Completion& completion, httplib::Response& response
   exchange.count(usage);
   std::vector<OrderedJson> list;
   for (std::size_t i = 0; i < choices.size(); ++i)
-    list.push_back(completion.writer.choice(i, completion.prefixes[i] + choices[i].text, choices[i].drawn,
+    list.push_back(completion.writer.choice(i, completion.prefixes[i] + choices[i].text, choices[i].sampled,
                                             choices[i].reason, choices[i].calls));
   answer(response, completion.writer.whole(std::move(list), usage));
 }
@@ -335,16 +336,16 @@ struct EventStream {
     if (piece.error) std::rethrow_exception(piece.error);
     if (piece.last) add_to(usage, piece, completion.request.choices);
     const std::vector<ToolCall> calls = read_calls(completion, piece);
-    if (!completion.readers.empty() && !piece.last && piece.text.empty() && piece.drawn.empty()) return {};
+    if (!completion.readers.empty() && !piece.last && piece.text.empty() && piece.sampled.empty()) return {};
     if (!piece.last || completion.request.chat.messages.empty()) return event(completion.writer.piece(piece));
     // A chat's last chunk has a reason and no text.
     std::string events;
     Piece text = piece;
     text.last = false;
-    if (!text.text.empty() || !text.drawn.empty()) events = event(completion.writer.piece(text));
+    if (!text.text.empty() || !text.sampled.empty()) events = event(completion.writer.piece(text));
     if (!calls.empty()) events += event(completion.writer.calls_chunk(piece.choice, calls));
     piece.text.clear();
-    piece.drawn.clear();
+    piece.sampled.clear();
     return events + event(completion.writer.piece(piece, !calls.empty()));
   }
   std::string closing() {
@@ -368,8 +369,8 @@ void Endpoints::answer_in_pieces(Completion completion, httplib::Response& respo
     };
     try {
       if (!stream->opened && !write(stream->opening())) return false;
-      exchange->look_around(*ticket);
-      auto piece = ticket->next(look_interval);
+      exchange->check_client(*ticket);
+      auto piece = ticket->next(check_interval);
       if (piece && !write(stream->next(std::move(*piece)))) return false;
       if (!ticket->finished()) return true;
       if (!write(stream->closing())) return false;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
-// From HTTP to the Api and back: who may ask, which path means what, bodies, streams, and how a client that
-// has left is noticed.
+// Connects HTTP to the Api: authorization, routing, request bodies, event streams, and detection of clients
+// that have disconnected.
 #pragma once
 
 #include <atomic>
@@ -17,11 +17,11 @@ class Endpoints {
  public:
   // All must outlive it.
   Endpoints(Api& api, Scheduler& scheduler, const ServerOptions& options, bool is_public);
-  void install(httplib::Server& server);
-  std::size_t in_flight() const { return *in_flight_; } // requests, their streams included
+  void install(httplib::Server& server);                // registers its handlers
+  std::size_t in_flight() const { return *in_flight_; } // requests being answered, streams included
 
  private:
-  struct Exchange; // a request until its answer is over
+  struct Exchange; // one request until its response is complete
 
   void handle(const httplib::Request& request, httplib::Response& response,
               const httplib::ContentReader* reader);
@@ -42,9 +42,9 @@ class Endpoints {
   std::shared_ptr<std::atomic<std::size_t>> in_flight_ = std::make_shared<std::atomic<std::size_t>>(0);
 };
 
-// Takes as long whatever the difference is.
+// Comparison in constant time: its duration does not depend on where the two differ.
 bool same_secret(std::string_view given, std::string_view secret);
-// "127.0.0.1:8080", "localhost", "[::1]:80": names of this machine alone.
+// Whether a Host header names the loopback interface: "127.0.0.1:8080", "localhost", "[::1]:80".
 bool is_loopback(std::string_view host);
 
 } // namespace intarsia::server

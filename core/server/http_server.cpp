@@ -22,7 +22,7 @@ void check(const ServerOptions& options, const ModelConfig& config) {
   require(options.context >= 2 && options.context <= config.max_positions,
           "the server's context must lie between 2 and the model's " + std::to_string(config.max_positions) +
               " tokens");
-  require(options.largest_body >= 1024, "the largest request body must be at least 1024 bytes");
+  require(options.max_body_bytes >= 1024, "the largest request body must be at least 1024 bytes");
   for (const char letter : options.api_key)
     require(letter > ' ' && letter < 127,
             "an API key is made of letters, digits and punctuation, without spaces");

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
-// Serves a loaded model over HTTP, in the shape of OpenAI's API. resources/help/server.md says how.
+// Serves a loaded model over HTTP with OpenAI's API. resources/help/server.md documents the endpoints.
 //
-//   HttpServer server(*tokenizer, *model, options);   // keeps references to both
-//   server.start();                                   // returns once it listens; throws what is in the way
+//   HttpServer server(*tokenizer, *model, options);   // holds references to both
+//   server.start();                                   // returns once it listens; throws when it cannot
 //   … server.address() …                              // "http://127.0.0.1:8080"
 //   server.stop();                                    // from any thread
 //
-// It computes on a thread of its own. The model may be used elsewhere in the program meanwhile (a chat beside
-// it): LanguageModel lets sequences of several threads compute one after another. start() and stop() may
-// follow each other any number of times.
+// A thread of the server computes. The model may be used elsewhere in the program at the same time (a chat in
+// the studio), as LanguageModel serializes the computations of several threads. start() and stop() may be
+// called any number of times.
 #pragma once
 
 #include <chrono>
@@ -22,24 +22,25 @@
 namespace intarsia {
 
 struct ServerOptions {
-  std::string host = "127.0.0.1"; // a name or an address; "0.0.0.0" lets other machines in
-  int port = 8080;                // 0: any that is free
-  std::string api_key;            // that clients must send; empty: none
-  std::string model_name;         // by which clients ask for the model; empty: its config's name
-  std::size_t context = 4096;     // tokens of a prompt and its response
+  std::string host = "127.0.0.1"; // a name or an address; "0.0.0.0" makes it reachable from other machines
+  int port = 8080;                // 0: any free port
+  std::string api_key;            // that clients must send (Authorization: Bearer KEY); empty: none
+  std::string model_name;         // of the model in requests and responses; empty: the config's name
+  std::size_t context = 4096;     // tokens of a prompt and its response together
   std::size_t parallel = 4;       // responses computed at once, each with a KV cache of `context` tokens
-  std::size_t queue = 64;         // that may wait; more are told to come again (429)
-  std::size_t largest_body = std::size_t(8) << 20;    // bytes of a request; larger are refused (413)
+  std::size_t queue = 64;         // choices that may wait for a slot; more are refused (429)
+  std::size_t max_body_bytes = std::size_t(8) << 20;  // of a request; larger ones are refused (413)
   std::chrono::milliseconds request_timeout{30000};   // for a request to arrive (408)
-  std::chrono::milliseconds response_timeout{600000}; // for a response, its waiting included (504)
-  // One line a request, at the start what is odd in the tokenizer's files, and whatever else should be told;
-  // called from several threads. May be empty.
+  std::chrono::milliseconds response_timeout{600000}; // for a response, time in the queue included (504)
+  // Called with one line per request, and at the start with warnings about the tokenizer's files; from
+  // several threads. May be empty.
   std::function<void(const std::string&)> log;
 };
 
 struct ServerStatus {
   bool listening = false;
-  std::size_t active = 0, waiting = 0; // responses
+  std::size_t active = 0, waiting = 0; // responses at present
+  // Since start().
   std::uint64_t served = 0, prompt_tokens = 0, generated_tokens = 0;
 };
 
@@ -47,20 +48,20 @@ class HttpServer {
  public:
   // Tokenizer and model must outlive it. Throws Error{usage} for options that make no sense.
   HttpServer(const Tokenizer& tokenizer, LanguageModel& model, ServerOptions options);
-  ~HttpServer(); // stops
+  ~HttpServer(); // stop() with timeout 0
 
-  void start(); // throws Error{resource} where it cannot listen; nothing when it listens already
-  // Takes no more requests; responses that are being written may go on for `timeout`, then they end with an
-  // error. Returns when everything has ended.
+  void start(); // throws Error{resource} where it cannot listen; no effect when it listens already
+  // Accepts no more requests. Responses in progress may continue for `timeout`, then they end with an error.
+  // Returns when all have ended.
   void stop(std::chrono::milliseconds timeout = std::chrono::seconds(5));
 
   std::string address() const; // "http://127.0.0.1:8080"; empty before start()
-  int port() const;            // that it listens on
-  // Whether other machines can reach it.
+  int port() const;            // that it listens on; 0 when stopped
+  // Whether the host is not a loopback address.
   bool is_public() const;
-  // How clients name the model.
+  // ServerOptions::model_name, or its default.
   const std::string& model_name() const;
-  // One sentence where a generic format stands in for the model's own chat template; empty: it does not.
+  // See ChatPrompt::problem().
   const std::string& template_problem() const;
   ServerStatus status() const;
 

@@ -47,7 +47,7 @@ int Listener::bind(const std::string& host, int port) {
 }
 
 bool Listener::process_and_close_socket(socket_t socket) {
-  Connection connection(socket, options_.request_timeout, options_.largest_header);
+  Connection connection(socket, options_.request_timeout, options_.max_header_bytes);
   Connection::current() = &connection;
   while (connection.reusable() && connection.wait_for_request(options_.idle_timeout, closing_))
     if (!serve_one(connection)) break;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
-// cpp-httplib's server over our connections.
+// cpp-httplib's server with Connection as its stream, which adds the limits below.
 #pragma once
 
 #include <atomic>
@@ -10,18 +10,18 @@
 namespace intarsia::server {
 
 struct ListenerOptions {
-  std::size_t threads = 100;                        // connections at once; more wait
+  std::size_t threads = 100;                        // one per connection; further connections wait
   std::chrono::milliseconds request_timeout{30000}; // for header and body to arrive
-  std::chrono::milliseconds idle_timeout{15000};    // between the requests of a connection
-  std::size_t largest_header = 32768;               // bytes
+  std::chrono::milliseconds idle_timeout{15000};    // between the requests of one connection
+  std::size_t max_header_bytes = 32768;             // bytes
 };
 
 class Listener : public httplib::Server {
  public:
   explicit Listener(ListenerOptions options);
-  // Throws Error{resource} saying why. Port 0: any that is free. Returns the port.
+  // Returns the port; `port` 0: any free one. Throws Error{resource} with the system's reason.
   int bind(const std::string& host, int port);
-  void close_connections() { closing_ = true; } // those that wait for a request
+  void close_connections() { closing_ = true; } // those without a request, and others after their request
 
  private:
   bool process_and_close_socket(socket_t socket) override;

@@ -9,7 +9,7 @@
 
 namespace intarsia::server {
 
-// HTTP answers by path and status.
+// Number of HTTP responses by path and status. Thread-safe.
 class AnswerCounts {
  public:
   void add(const std::string& path, int status);
@@ -20,7 +20,7 @@ class AnswerCounts {
   std::map<std::pair<std::string, int>, std::uint64_t> counts_;
 };
 
-// In Prometheus's text format, version 0.0.4.
+// All counts in Prometheus's text exposition format, version 0.0.4.
 std::string metrics_text(const AnswerCounts& answers, const SchedulerCounts& counts);
 
 } // namespace intarsia::server

@@ -11,7 +11,7 @@
 namespace intarsia::server {
 namespace {
 
-constexpr std::size_t max_choices = 16, max_stop_texts = 16, longest_stop_text = 1024, max_alternatives = 20;
+constexpr std::size_t max_choices = 16, max_stop_texts = 16, max_stop_text = 1024, max_alternatives = 20;
 
 // A body whose fields are taken one by one; null is the same as missing.
 class Fields {
@@ -108,8 +108,8 @@ std::vector<std::string> stop_texts_of(const Json& value) {
   if (texts.size() > max_stop_texts)
     throw bad_request("'stop' may have " + std::to_string(max_stop_texts) + " texts", "stop");
   for (const std::string& text : texts)
-    if (text.empty() || text.size() > longest_stop_text)
-      throw bad_request("a text of 'stop' must have 1 to " + std::to_string(longest_stop_text) + " bytes",
+    if (text.empty() || text.size() > max_stop_text)
+      throw bad_request("a text of 'stop' must have 1 to " + std::to_string(max_stop_text) + " bytes",
                         "stop");
   return texts;
 }

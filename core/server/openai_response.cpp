@@ -73,7 +73,7 @@ std::string ResponseWriter::token_text(int token) const {
 
 // A list of objects in a chat; lists side by side in a completion.
 OrderedJson ResponseWriter::log_probabilities_of(std::size_t index,
-                                                 const std::vector<DrawnToken>& drawn) const {
+                                                 const std::vector<SampledToken>& sampled) const {
   if (!log_probabilities_) return nullptr;
   if (chat_) {
     const auto entry = [&](const TokenProbability& token) {
@@ -82,8 +82,8 @@ OrderedJson ResponseWriter::log_probabilities_of(std::size_t index,
                          {"bytes", bytes_of(tokenizer_.token_bytes(token.token))}};
     };
     OrderedJson content = OrderedJson::array();
-    for (const DrawnToken& token : drawn) {
-      OrderedJson json = entry(token.drawn);
+    for (const SampledToken& token : sampled) {
+      OrderedJson json = entry(token.sampled);
       json["top_logprobs"] = OrderedJson::array();
       for (const TokenProbability& other : token.top) json["top_logprobs"].push_back(entry(other));
       content.push_back(std::move(json));
@@ -93,14 +93,14 @@ OrderedJson ResponseWriter::log_probabilities_of(std::size_t index,
   if (text_offsets_.size() <= index) text_offsets_.resize(index + 1);
   OrderedJson tokens = OrderedJson::array(), values = OrderedJson::array(), tops = OrderedJson::array(),
               offsets = OrderedJson::array();
-  for (const DrawnToken& token : drawn) {
-    tokens.push_back(token_text(token.drawn.token));
-    values.push_back(token.drawn.log_probability);
+  for (const SampledToken& token : sampled) {
+    tokens.push_back(token_text(token.sampled.token));
+    values.push_back(token.sampled.log_probability);
     OrderedJson top = OrderedJson::object();
     for (const TokenProbability& other : token.top) top[token_text(other.token)] = other.log_probability;
     tops.push_back(std::move(top));
     offsets.push_back(text_offsets_[index]);
-    text_offsets_[index] += tokenizer_.token_bytes(token.drawn.token).size();
+    text_offsets_[index] += tokenizer_.token_bytes(token.sampled.token).size();
   }
   return {{"tokens", std::move(tokens)},
           {"token_logprobs", std::move(values)},
@@ -109,7 +109,7 @@ OrderedJson ResponseWriter::log_probabilities_of(std::size_t index,
 }
 
 OrderedJson ResponseWriter::choice(std::size_t index, const std::string& text,
-                                   const std::vector<DrawnToken>& drawn, StopReason reason,
+                                   const std::vector<SampledToken>& sampled, StopReason reason,
                                    const std::vector<ToolCall>& calls) const {
   OrderedJson json{{"index", index}};
   if (!chat_) {
@@ -121,7 +121,7 @@ OrderedJson ResponseWriter::choice(std::size_t index, const std::string& text,
                        {"refusal", nullptr}};
     if (!calls.empty()) json["message"]["tool_calls"] = calls_json(calls, false);
   }
-  json["logprobs"] = log_probabilities_of(index, drawn);
+  json["logprobs"] = log_probabilities_of(index, sampled);
   json["finish_reason"] = finish_reason(reason, !calls.empty());
   return json;
 }
@@ -170,7 +170,8 @@ OrderedJson ResponseWriter::piece(const Piece& piece, bool called) {
     json["delta"] = OrderedJson::object();
   else
     json["delta"] = {{"content", piece.text}};
-  json["logprobs"] = piece.drawn.empty() ? OrderedJson() : log_probabilities_of(piece.choice, piece.drawn);
+  json["logprobs"] =
+      piece.sampled.empty() ? OrderedJson() : log_probabilities_of(piece.choice, piece.sampled);
   json["finish_reason"] =
       piece.last ? OrderedJson(finish_reason(piece.result.reason, called)) : OrderedJson();
   return chunk(std::move(json));

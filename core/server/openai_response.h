@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
-// Answers in the shape of OpenAI's API, whole and as the chunks of a stream.
+// JSON of OpenAI's completion and chat completion objects, whole and as chunks of a stream
+// (platform.openai.com/docs/api-reference).
 #pragma once
 
 #include <string>
@@ -18,18 +19,19 @@ struct Usage {
 
 class ResponseWriter {
  public:
-  // `chat`: of /v1/chat/completions, else of /v1/completions. The tokenizer must outlive it.
+  // `chat`: objects of /v1/chat/completions, else of /v1/completions. `model`: the name to report.
+  // `log_probabilities` and `include_usage` as requested. The tokenizer must outlive it.
   ResponseWriter(bool chat, std::string model, const Tokenizer& tokenizer, bool log_probabilities,
                  bool include_usage);
 
-  // One choice of a whole answer, from all of its pieces.
-  OrderedJson choice(std::size_t index, const std::string& text, const std::vector<DrawnToken>& drawn,
+  // One choice of a whole response, from all of its pieces, and the whole object.
+  OrderedJson choice(std::size_t index, const std::string& text, const std::vector<SampledToken>& sampled,
                      StopReason reason, const std::vector<ToolCall>& calls) const;
   OrderedJson whole(std::vector<OrderedJson> choices, const Usage& usage) const;
 
   // Chunks of a stream.
-  OrderedJson opening(std::size_t index) const; // of a chat: the role
-  // Text, and the reason where it is the last; `called`: tools, in a chunk before.
+  OrderedJson opening(std::size_t index) const; // of a chat: the chunk with the role
+  // Text, and the finish reason in the last piece. `called`: an earlier chunk held tool calls.
   OrderedJson piece(const Piece& piece, bool called = false);
   OrderedJson calls_chunk(std::size_t index, const std::vector<ToolCall>& calls) const;
   OrderedJson usage_chunk(const Usage& usage) const;
@@ -37,7 +39,7 @@ class ResponseWriter {
  private:
   OrderedJson envelope(const char* object) const;
   OrderedJson chunk(OrderedJson choice) const;
-  OrderedJson log_probabilities_of(std::size_t index, const std::vector<DrawnToken>& drawn) const;
+  OrderedJson log_probabilities_of(std::size_t index, const std::vector<SampledToken>& sampled) const;
   std::string token_text(int token) const;
 
   const bool chat_;
@@ -45,7 +47,7 @@ class ResponseWriter {
   const std::int64_t created_;
   const Tokenizer& tokenizer_;
   const bool log_probabilities_, include_usage_;
-  mutable std::vector<std::size_t> text_offsets_; // of /v1/completions' log-probabilities, by choice
+  mutable std::vector<std::size_t> text_offsets_; // of log-probabilities in /v1/completions, by choice
 };
 
 const char* finish_reason(StopReason reason, bool called); // "stop", "tool_calls" or "length"

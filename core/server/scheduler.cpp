@@ -81,7 +81,7 @@ void Scheduler::work() {
 }
 
 // Of the exception in flight; one that a stop has caused is no fault of the model's.
-std::exception_ptr Scheduler::present_error() const {
+std::exception_ptr Scheduler::stop_error() const {
   return stop_.stop_requested() ? closing_error() : std::current_exception();
 }
 
@@ -106,15 +106,17 @@ bool Scheduler::wait_for_work() {
   return !stop_.stop_requested();
 }
 
-// The one that knows most of the prompt; else one that was never used; else the one that was not for longest.
+// The slot that has most of the prompt in its cache; else one that was never used; else the least recently
+// used.
 Slot& Scheduler::best_slot(std::span<const int> prompt) {
   Slot* best = nullptr;
   std::size_t most = 0;
   for (const auto& slot : slots_) {
     if (slot->busy()) continue;
-    const std::size_t known = slot->known(prompt);
-    const bool useful = 2 * known >= prompt.size() || known >= 256; // less is no reason to forget the rest
-    const std::size_t worth = useful ? known : 0;
+    const std::size_t reusable = slot->reusable_tokens(prompt);
+    const bool useful =
+        2 * reusable >= prompt.size() || reusable >= 256; // for less another's cache is not given up
+    const std::size_t worth = useful ? reusable : 0;
     const bool better =
         !best || worth > most ||
         (worth == most &&
@@ -164,7 +166,7 @@ void Scheduler::guarded(Slot& slot, Body&& body) {
   try {
     body();
   } catch (...) {
-    if (slot.busy()) slot.fail(present_error());
+    if (slot.busy()) slot.fail(stop_error());
   }
   if (!slot.busy()) finish(slot);
 }
@@ -175,7 +177,7 @@ void Scheduler::prefill() {
   for (const auto& slot : slots_) busy += slot->busy();
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     Slot& slot = *slots_[(turn_ + i) % slots_.size()];
-    if (!slot.busy() || slot.missing() == 1) continue;
+    if (!slot.busy() || slot.missing_tokens() == 1) continue;
     turn_ = (turn_ + i + 1) % slots_.size();
     guarded(slot, [&] { slot.advance(busy > 1 ? chunk_beside_others : chunk_alone, stop_.get_token()); });
     return;
@@ -188,7 +190,7 @@ void Scheduler::decode() {
   std::vector<Sequence*> sequences;
   std::vector<int> tokens;
   for (const auto& slot : slots_)
-    if (slot->busy() && slot->missing() == 1) {
+    if (slot->busy() && slot->missing_tokens() == 1) {
       ready.push_back(slot.get());
       sequences.push_back(slot->sequence());
       tokens.push_back(slot->last_token());
@@ -199,14 +201,14 @@ void Scheduler::decode() {
     logits = model_.step(sequences, tokens, stop_.get_token());
   } catch (...) {
     for (Slot* slot : ready) {
-      slot->fail(present_error());
+      slot->fail(stop_error());
       finish(*slot);
     }
     return;
   }
   const std::size_t vocabulary = logits.size() / ready.size();
   for (std::size_t i = 0; i < ready.size(); ++i)
-    guarded(*ready[i], [&] { ready[i]->take(std::span(logits).subspan(i * vocabulary, vocabulary)); });
+    guarded(*ready[i], [&] { ready[i]->sample(std::span(logits).subspan(i * vocabulary, vocabulary)); });
   const std::lock_guard lock(mutex_);
   ++counts_.steps;
   counts_.stepped_tokens += ready.size();

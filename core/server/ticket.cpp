@@ -5,7 +5,7 @@ namespace intarsia::server {
 
 std::optional<Piece> Ticket::next(std::chrono::milliseconds timeout) {
   std::unique_lock lock(mutex_);
-  if (!came_.wait_for(lock, timeout, [&] { return !pieces_.empty(); })) return std::nullopt;
+  if (!arrived_.wait_for(lock, timeout, [&] { return !pieces_.empty(); })) return std::nullopt;
   Piece piece = std::move(pieces_.front());
   pieces_.pop_front();
   if (piece.last) ++last_taken_;
@@ -20,7 +20,7 @@ bool Ticket::finished() const {
 void Ticket::put(Piece piece) {
   const std::lock_guard lock(mutex_);
   pieces_.push_back(std::move(piece));
-  came_.notify_one();
+  arrived_.notify_one();
 }
 
 } // namespace intarsia::server

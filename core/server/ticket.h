@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
-// A request on its way through the scheduler: shared by the thread that waits for its text and the one that
-// computes it.
+// A request in the scheduler: a queue of pieces between the thread that computes them and the one that sends
+// them to the client.
 #pragma once
 
 #include <atomic>
@@ -17,14 +17,14 @@
 
 namespace intarsia::server {
 
-// Something that came of one choice of a request.
+// A part of the output of one choice of a request.
 struct Piece {
   std::size_t choice = 0;
-  std::string text;              // whole UTF-8 characters
-  std::vector<DrawnToken> drawn; // of the tokens that the text ends, where log-probabilities are asked for
-  bool last = false;             // nothing more comes of this choice
-  GenerationResult result;       // with `last`
-  std::exception_ptr error;      // with `last`, instead of a result
+  std::string text;                  // whole UTF-8 characters
+  std::vector<SampledToken> sampled; // tokens whose text ends here, where log-probabilities are requested
+  bool last = false;                 // of its choice
+  GenerationResult result;           // with `last`
+  std::exception_ptr error;          // with `last`, instead of a result
 };
 
 class Ticket {
@@ -32,9 +32,9 @@ class Ticket {
   explicit Ticket(std::size_t choices)
       : choices_(choices) {}
 
-  // For the one who waits. The next piece, or nullopt when none came in time.
+  // For the receiver. The next piece, or nullopt after `timeout`.
   std::optional<Piece> next(std::chrono::milliseconds timeout);
-  bool finished() const; // every choice's last piece was taken
+  bool finished() const; // the last piece of every choice was received
   void cancel() { cancelled_ = true; }
   std::size_t choices() const { return choices_; }
 
@@ -45,9 +45,9 @@ class Ticket {
  private:
   const std::size_t choices_;
   mutable std::mutex mutex_;
-  std::condition_variable came_;
+  std::condition_variable arrived_;
   std::deque<Piece> pieces_;
-  std::size_t last_taken_ = 0;
+  std::size_t last_taken_ = 0; // choices whose last piece was received
   std::atomic<bool> cancelled_ = false;
 };
 

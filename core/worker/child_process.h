@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
-// A program at the other end of three pipes.
+// A child process with pipes to its standard input, output and error.
 #pragma once
 
 #include <chrono>
@@ -15,31 +15,32 @@
 namespace intarsia {
 
 struct ChildEnd {
-  int signal = 0;    // that ended it; 0: none
-  int exit_code = 0; // where no signal did
+  int signal = 0;    // that terminated it; 0: none
+  int exit_code = 0; // where it exited by itself
 };
 
-// The child is in a process group of its own, so that Ctrl-C in a terminal reaches only the program that
-// started it, and has no other descriptor of ours. PR_SET_PDEATHSIG would end it with the *thread* that
-// started it; instead the child is expected to end at the end of its input, which comes however we end.
+// The child is in a process group of its own, so that Ctrl-C in a terminal reaches only this program, and
+// inherits no other file descriptor. It is expected to exit at the end of its input, which it gets however
+// this process ends (PR_SET_PDEATHSIG would kill it with the *thread* that started it).
 class ChildProcess {
  public:
-  // Throws Error{resource} when it cannot start.
+  // Throws Error{resource} when the program cannot be started.
   ChildProcess(const std::filesystem::path& program, std::vector<std::string> arguments);
-  ~ChildProcess(); // kills it when it still runs
+  ~ChildProcess(); // kills the child if it still runs
   ChildProcess(const ChildProcess&) = delete;
   ChildProcess& operator=(const ChildProcess&) = delete;
 
   pid_t pid() const { return pid_; }
-  int output() const { return output_.get(); } // non-blocking, as is errors()
+  // Descriptors of its standard output and error, non-blocking.
+  int output() const { return output_.get(); }
   int errors() const { return errors_.get(); }
 
-  // False when the child has closed its input, or read nothing for so long.
+  // Writes to its standard input. False when the child has closed it, or read nothing for `timeout`.
   bool write(std::string_view bytes, std::chrono::milliseconds timeout);
   void close_input();
   void kill();
-  bool ended(); // also before it was reaped
-  // Waits so long for its end, then kills it.
+  bool ended(); // true also before reap()
+  // Waits up to `timeout` for its end, then kills it; returns how it ended.
   ChildEnd reap(std::chrono::milliseconds timeout);
 
  private:
@@ -48,7 +49,7 @@ class ChildProcess {
   FileDescriptor input_, output_, errors_;
   pid_t pid_ = -1;
   std::mutex input_mutex_, pid_mutex_;
-  bool reaped_ = false; // the pid may be another's from here on
+  bool reaped_ = false; // from then on the pid may belong to another process
   ChildEnd end_;
 };
 

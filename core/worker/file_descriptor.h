@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
-// A file descriptor that closes itself.
+// Owns a POSIX file descriptor.
 #pragma once
 
 #include <unistd.h>

@@ -16,7 +16,7 @@ void FrameBuffer::drop(std::size_t count) {
 std::optional<FrameBuffer::Line> FrameBuffer::next_line() {
   const std::size_t end = buffer_.find('\n', std::max(searched_, start_));
   const std::size_t length = (end == std::string::npos ? buffer_.size() : end) - start_;
-  const bool too_long = skipping_ || length > longest_line_;
+  const bool too_long = skipping_ || length > max_line_bytes_;
   if (end == std::string::npos) {
     searched_ = buffer_.size();
     if (too_long) drop(length);

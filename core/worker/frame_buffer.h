@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
-// Cuts a stream of bytes into lines, of bounded length, and blocks of raw bytes between them.
+// Splits a stream of bytes into lines of bounded length and blocks of raw bytes between them.
 #pragma once
 
 #include <cstddef>
@@ -11,27 +11,29 @@ namespace intarsia {
 
 class FrameBuffer {
  public:
-  explicit FrameBuffer(std::size_t longest_line)
-      : longest_line_(longest_line) {}
+  explicit FrameBuffer(std::size_t max_line_bytes)
+      : max_line_bytes_(max_line_bytes) {}
 
   struct Line {
-    std::string text; // without its end; empty when it was too long
+    std::string text; // without the newline; empty when it was too long
     bool too_long = false;
   };
 
   void push(std::string_view bytes) { buffer_.append(bytes); }
-  // Nothing: the line is not complete yet. Of a line that is too long nothing is kept but that it came.
+  // nullopt: the line is not complete yet. A line that is too long is discarded and returned with too_long
+  // set.
   std::optional<Line> next_line();
-  // The next `count` bytes, or nothing until they are there.
+  // The next `count` bytes; nullopt until they have arrived.
   std::optional<std::string> next_bytes(std::size_t count);
 
  private:
   void drop(std::size_t count);
 
-  std::size_t longest_line_;
+  std::size_t max_line_bytes_;
   std::string buffer_;
-  std::size_t start_ = 0, searched_ = 0; // what is taken already; up to where there is no line end
-  bool skipping_ = false;                // the rest of a line that is too long
+  std::size_t start_ = 0,
+              searched_ = 0; // bytes before start_ are consumed; none before searched_ is a newline
+  bool skipping_ = false;    // discarding the rest of a line that is too long
 };
 
 } // namespace intarsia

@@ -21,7 +21,7 @@ constexpr std::array stop_reasons{
     std::pair{StopReason::context_full, "context_full"}, std::pair{StopReason::stopped, "stopped"}};
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN(); // travels as null
-constexpr std::uint64_t max_draws = 1 << 20;                     // and tokens of a sequence to draw on
+constexpr std::uint64_t max_samples = 1 << 20;                   // and tokens of a sequence to draw on
 constexpr std::uint64_t many = std::uint64_t(1) << 40;           // of anything that is counted
 
 } // namespace
@@ -144,15 +144,15 @@ TokenProbability probability_from(const Json& json) {
   return {json[0].get<int>(), json[1].get<double>()};
 }
 
-OrderedJson to_json(const DrawnToken& token) {
+OrderedJson to_json(const SampledToken& token) {
   OrderedJson top = OrderedJson::array();
   for (const TokenProbability& other : token.top) top.push_back(to_json(other));
-  return {{"drawn", to_json(token.drawn)}, {"top", std::move(top)}};
+  return {{"sampled", to_json(token.sampled)}, {"top", std::move(top)}};
 }
 
-DrawnToken drawn_from(const Json& json) {
+SampledToken sampled_from(const Json& json) {
   const JsonObject object(json, "the worker's answer");
-  DrawnToken token{probability_from(object["drawn"]), {}};
+  SampledToken token{probability_from(object["sampled"]), {}};
   for (const Json& other : object["top"]) token.top.push_back(probability_from(other));
   return token;
 }
@@ -160,8 +160,8 @@ DrawnToken drawn_from(const Json& json) {
 } // namespace
 
 OrderedJson to_json(const GenerationResult& result) {
-  OrderedJson drawn = OrderedJson::array();
-  for (const DrawnToken& token : result.drawn) drawn.push_back(to_json(token));
+  OrderedJson sampled = OrderedJson::array();
+  for (const SampledToken& token : result.sampled) sampled.push_back(to_json(token));
   return {{"text", result.text},
           {"tokens", result.tokens},
           {"reason", to_string(result.reason)},
@@ -170,7 +170,7 @@ OrderedJson to_json(const GenerationResult& result) {
           {"prefill_seconds", result.prefill_seconds},
           {"decode_seconds", result.decode_seconds},
           {"stop_text", result.stop_text},
-          {"drawn", std::move(drawn)}};
+          {"sampled", std::move(sampled)}};
 }
 
 GenerationResult generation_from(const JsonObject& json) {
@@ -185,8 +185,8 @@ GenerationResult generation_from(const JsonObject& json) {
   result.prefill_seconds = json.number("prefill_seconds");
   result.decode_seconds = json.number("decode_seconds");
   result.stop_text = json.string_or("stop_text", "");
-  if (json.has("drawn"))
-    for (const Json& token : json["drawn"]) result.drawn.push_back(drawn_from(token));
+  if (json.has("sampled"))
+    for (const Json& token : json["sampled"]) result.sampled.push_back(sampled_from(token));
   return result;
 }
 
@@ -224,8 +224,8 @@ OrderedJson to_json(const SensitivityOptions& options) {
 
 SensitivityOptions sensitivity_options_from(const JsonObject& json) {
   SensitivityOptions options;
-  options.samples = json.count_or("samples", 1, max_draws, options.samples);
-  options.sequence_length = json.count_or("sequence_length", 2, max_draws, options.sequence_length);
+  options.samples = json.count_or("samples", 1, max_samples, options.samples);
+  options.sequence_length = json.count_or("sequence_length", 2, max_samples, options.sequence_length);
   options.seed = json.count_or("seed", 0, INT64_MAX, options.seed);
   return options;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
-// What travels between a program and intarsia-worker, as JSON: both sides read and write it here.
-// resources/help/worker-protocol.md describes it.
+// JSON of the values in requests to intarsia-worker and its replies, used by both sides.
+// resources/help/worker-protocol.md describes the fields. Reading throws Error{input} that names the field.
 #pragma once
 
 #include <cstddef>
@@ -16,15 +16,15 @@
 
 namespace intarsia {
 
-constexpr std::size_t longest_worker_line = std::size_t(32) << 20;   // about five million tokens
-constexpr std::size_t largest_worker_payload = std::size_t(1) << 30; // of the bytes behind an answer
-constexpr std::uint64_t largest_request_id = std::uint64_t(1) << 53; // what every JSON reader holds exactly
+constexpr std::size_t max_worker_line_bytes = std::size_t(32) << 20;   // enough for about five million tokens
+constexpr std::size_t max_worker_payload_bytes = std::size_t(1) << 30; // of the raw bytes after a reply
+constexpr std::uint64_t max_request_id = std::uint64_t(1) << 53;       // exact in every JSON reader
 
 const char* to_string(ErrorKind kind);
 OrderedJson to_json(ErrorKind kind, const std::string& sentence);
-Error error_from(const JsonObject& json); // an unknown kind is an internal one
+Error error_from(const JsonObject& json); // an unknown kind is read as internal
 
-// Ids in [0, vocabulary).
+// The token ids of a field; each must lie in [0, vocabulary).
 std::vector<int> tokens_from(const JsonObject& request, const std::string& field, std::size_t vocabulary);
 
 std::vector<std::string> strings_from(const JsonObject& request, const std::string& field);
@@ -42,7 +42,7 @@ PerplexityResult perplexity_from(const JsonObject& json);
 OrderedJson to_json(const DivergenceResult& result);
 DivergenceResult divergence_from(const JsonObject& json);
 
-// What is left out has its default.
+// Absent fields have their defaults.
 OrderedJson to_json(const SensitivityOptions& options);
 SensitivityOptions sensitivity_options_from(const JsonObject& json);
 

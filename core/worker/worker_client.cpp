@@ -22,7 +22,7 @@ fs::path worker_program() {
 WorkerClient::WorkerClient(WorkerOptions options)
     : options_(std::move(options)) {}
 
-WorkerClient::Generation WorkerClient::present(bool start) {
+WorkerClient::Generation WorkerClient::current(bool start) {
   const std::lock_guard lock(mutex_);
   if (generation_.connection && generation_.connection->alive()) return generation_;
   if (!start) return {};
@@ -34,7 +34,7 @@ WorkerClient::Generation WorkerClient::present(bool start) {
 WorkerAnswer WorkerClient::call(OrderedJson request, const JobControl& control, const WorkerEvents& events,
                                 std::uint64_t generation) {
   for (int attempt = 0;; ++attempt) {
-    const Generation now = present(generation == 0);
+    const Generation now = current(generation == 0);
     if (generation != 0 && now.number != generation)
       throw Error(ErrorKind::resource,
                   "the worker process that held the model has ended: load the model again");
@@ -51,15 +51,15 @@ WorkerAnswer WorkerClient::call(OrderedJson request, const JobControl& control, 
 void WorkerClient::release(const char* verb, const char* kind, std::uint64_t handle,
                            std::uint64_t generation) noexcept {
   try {
-    if (const Generation now = present(false); now.connection && now.number == generation)
+    if (const Generation now = current(false); now.connection && now.number == generation)
       now.connection->post({{"do", verb}, {kind, handle}});
   } catch (...) {
     // Only memory could have run out.
   }
 }
 
-bool WorkerClient::is_alive(std::uint64_t generation) { return present(false).number == generation; }
-std::uint64_t WorkerClient::generation() { return present(true).number; }
-pid_t WorkerClient::pid() { return present(true).connection->pid(); }
+bool WorkerClient::is_alive(std::uint64_t generation) { return current(false).number == generation; }
+std::uint64_t WorkerClient::generation() { return current(true).number; }
+pid_t WorkerClient::pid() { return current(true).connection->pid(); }
 
 } // namespace intarsia

@@ -75,13 +75,13 @@ class WorkerConnection::Registration {
 WorkerConnection::WorkerConnection(const WorkerOptions& options)
     : options_(options)
     , child_(options.program, arguments_of(options))
-    , frames_(longest_worker_line)
+    , frames_(max_worker_line_bytes)
     , reader_([this] { read_until_end(); }) {}
 
 WorkerConnection::~WorkerConnection() {
   child_.close_input(); // it ends by itself,
   std::unique_lock lock(mutex_);
-  if (!died_.wait_for(lock, options_.stop_timeout, [&] { return dead_; })) child_.kill(); // or not
+  if (!exit_noticed_.wait_for(lock, options_.stop_timeout, [&] { return exited_; })) child_.kill(); // or not
   lock.unlock();
   reader_.join();
 }
@@ -89,7 +89,7 @@ WorkerConnection::~WorkerConnection() {
 bool WorkerConnection::alive() {
   if (child_.ended()) return false;
   const std::lock_guard lock(mutex_);
-  return !dead_;
+  return !exited_;
 }
 
 std::uint64_t WorkerConnection::send(OrderedJson request, Pending* pending) {
@@ -100,7 +100,7 @@ std::uint64_t WorkerConnection::send(OrderedJson request, Pending* pending) {
   }
   request["id"] = id;
   const std::string line = request.dump(-1, ' ', false, OrderedJson::error_handler_t::replace) + "\n";
-  if (line.size() > longest_worker_line)
+  if (line.size() > max_worker_line_bytes)
     throw Error(ErrorKind::usage, "the text is too long to be handed to the worker: use a shorter one");
   if (pending) { // only now: nothing that throws comes behind it and leaves the reader with what is gone
     const std::lock_guard lock(mutex_);
@@ -130,7 +130,7 @@ WorkerAnswer WorkerConnection::call(OrderedJson request, const JobControl& contr
     Frame frame = wait(pending, registration.id(), verb, control, deadline);
     const JsonObject answer(frame.json, "the worker's answer");
     if (answer.has("error")) {
-      if (answer.boolean_or("last", false)) await_death();
+      if (answer.boolean_or("last", false)) wait_for_exit();
       throw error_from(answer.object("error"));
     }
     if (answer.has("result")) return {frame.json["result"], std::move(frame.payload), 0};
@@ -148,19 +148,19 @@ WorkerAnswer WorkerConnection::call(OrderedJson request, const JobControl& contr
 }
 
 // Of a worker that has said its last word: the next call must not reach it.
-void WorkerConnection::await_death() {
+void WorkerConnection::wait_for_exit() {
   std::unique_lock lock(mutex_);
-  if (died_.wait_for(lock, options_.stop_timeout, [&] { return dead_; })) return;
+  if (exit_noticed_.wait_for(lock, options_.stop_timeout, [&] { return exited_; })) return;
   child_.kill();
-  died_.wait(lock, [&] { return dead_; });
+  exit_noticed_.wait(lock, [&] { return exited_; });
 }
 
 WorkerConnection::Frame WorkerConnection::wait(Pending& pending, std::uint64_t id, const std::string& verb,
                                                const JobControl& control, Deadline& deadline) {
-  const auto something = [&] { return !pending.frames.empty() || dead_; };
+  const auto something = [&] { return !pending.frames.empty() || exited_; };
   std::unique_lock lock(mutex_);
   if (!deadline) {
-    pending.came.wait(lock, control.stop, something);
+    pending.arrived.wait(lock, control.stop, something);
     if (control.stop.stop_requested()) {
       lock.unlock();
       deadline = std::chrono::steady_clock::now() + options_.stop_timeout;
@@ -168,19 +168,19 @@ WorkerConnection::Frame WorkerConnection::wait(Pending& pending, std::uint64_t i
       lock.lock();
     }
   }
-  if (deadline && !pending.came.wait_until(lock, *deadline, something)) {
+  if (deadline && !pending.arrived.wait_until(lock, *deadline, something)) {
     child_.kill();
-    pending.came.wait(lock, [&] { return dead_; });
+    pending.arrived.wait(lock, [&] { return exited_; });
   }
   if (pending.frames.empty()) {
     if (deadline) throw Error(ErrorKind::cancelled, "cancelled");
-    const Error error = how_it_ended(verb);
-    if (pending.taken_up) throw error;
+    const Error error = exit_error(verb);
+    if (pending.started) throw error;
     throw RequestNotStarted(error.kind(), error.what());
   }
   Frame frame = std::move(pending.frames.front());
   pending.frames.pop_front();
-  pending.taken_up = true;
+  pending.started = true;
   return frame;
 }
 
@@ -195,9 +195,9 @@ void WorkerConnection::read_until_end() {
   read_errors();
   const std::lock_guard lock(mutex_);
   end_ = end;
-  dead_ = true;
-  died_.notify_all();
-  for (const auto& [id, pending] : pending_) pending->came.notify_all();
+  exited_ = true;
+  exit_noticed_.notify_all();
+  for (const auto& [id, pending] : pending_) pending->arrived.notify_all();
 }
 
 bool WorkerConnection::read_errors() {
@@ -224,7 +224,7 @@ void WorkerConnection::read_output() {
 void WorkerConnection::take_frames() {
   for (;;) {
     if (header_) {
-      const auto size = JsonObject(*header_, "the answer").count("bytes", 0, largest_worker_payload);
+      const auto size = JsonObject(*header_, "the answer").count("bytes", 0, max_worker_payload_bytes);
       auto payload = frames_.next_bytes(size);
       if (!payload) return;
       deliver({std::move(*header_), std::move(*payload)});
@@ -244,15 +244,15 @@ void WorkerConnection::take_frames() {
 void WorkerConnection::deliver(Frame frame) {
   const JsonObject answer(frame.json, "the answer");
   if (!answer.has("id")) return; // to a line it could not read; ours it can
-  const std::uint64_t id = answer.count("id", 0, largest_request_id);
+  const std::uint64_t id = answer.count("id", 0, max_request_id);
   const std::lock_guard lock(mutex_);
   const auto found = pending_.find(id);
   if (found == pending_.end()) return; // nobody waits for it any more
   found->second->frames.push_back(std::move(frame));
-  found->second->came.notify_all();
+  found->second->arrived.notify_all();
 }
 
-Error WorkerConnection::how_it_ended(const std::string& verb) const {
+Error WorkerConnection::exit_error(const std::string& verb) const {
   const std::string words = last_line(stderr_tail_);
   const std::string said = words.empty() ? "" : " (it said: " + words + ")";
   const std::string doing = "the worker process ended during \"" + verb + "\": ";

@@ -16,7 +16,7 @@ WorkerModel::WorkerModel(std::shared_ptr<WorkerClient> client, const WorkerAnswe
     , config_(opened.config())
     , graph_(opened.graph()) {
   const JsonObject result(loaded.result, "the worker's answer");
-  handle_ = result.count("model", 1, largest_request_id);
+  handle_ = result.count("model", 1, max_request_id);
   weight_bytes_ = result.count("weight_bytes", 0, INT64_MAX);
   note_ = result.string_or("note", "");
   if (result.count("vocabulary", 1, INT32_MAX) != config_.vocabulary)
@@ -27,8 +27,7 @@ WorkerModel::~WorkerModel() { client_->release("unload", "model", handle_, gener
 
 std::unique_ptr<Sequence> WorkerModel::new_sequence(std::size_t capacity) {
   const auto answer = call({{"do", "sequence"}, {"model", handle_}, {"capacity", capacity}});
-  const auto handle =
-      JsonObject(answer.result, "the worker's answer").count("sequence", 1, largest_request_id);
+  const auto handle = JsonObject(answer.result, "the worker's answer").count("sequence", 1, max_request_id);
   return std::make_unique<WorkerSequence>(client_, generation_, handle, capacity, config_.vocabulary);
 }
 

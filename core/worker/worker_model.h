@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
-// A model that lives in a worker, behind the face that models in this process have.
+// A LanguageModel in a worker process; every call is a request to the worker.
 #pragma once
 
 #include <memory>
@@ -14,22 +14,24 @@ class WorkerModel : public LanguageModel {
  public:
   // See load_in_worker().
   WorkerModel(std::shared_ptr<WorkerClient> client, const WorkerAnswer& loaded, const OpenedModel& opened);
-  ~WorkerModel() override; // gives the device's memory back
+  ~WorkerModel() override; // frees the model in the worker
 
   const ModelConfig& config() const override { return config_; }
   const LayerGraph& graph() const override { return graph_; }
   std::unique_ptr<Sequence> new_sequence(std::size_t capacity) override;
   std::uint64_t weight_bytes() const override { return weight_bytes_; }
   std::string note() const override { return note_; }
-  // Calibration needs these, and is part of a job of its own: Error{unsupported}.
+  // Not available across processes; both throw Error{unsupported}. Jobs that need them run in the worker as a
+  // whole.
   void replace_linear(std::string_view name, LinearWeights weights) override;
   void observe_inputs(InputObserver observer) override;
 
-  // A request about this model, in the worker that holds it.
+  // Sends a request about this model to the worker that holds it. Throws Error{resource} when that worker has
+  // ended.
   WorkerAnswer call(OrderedJson request, const JobControl& control = {},
                     const WorkerEvents& events = {}) const;
   std::uint64_t handle() const { return handle_; }
-  bool is_alive() const; // false: the worker that held it has ended, and it must be loaded again
+  bool is_alive() const; // false when the worker that held it has ended; it has to be loaded again
   bool shares_worker_with(const WorkerModel& other) const {
     return client_ == other.client_ && generation_ == other.generation_;
   }
@@ -42,11 +44,11 @@ class WorkerModel : public LanguageModel {
   LayerGraph graph_;
 };
 
-// Where the model's file or folder is: what a worker is told, which opens it itself.
+// Path of the model's file or folder, absolute, which a worker opens by itself.
 std::filesystem::path path_of(const OpenedModel& model);
 
-// `device` is "cpu" or "cuda:N". The worker opens the model's files itself. `context`: tokens of a sequence
-// to come, without room for which a GPU refuses the model; 0: none.
+// Loads a model in the worker. `device`: "cpu" or "cuda:N". `context`: tokens of a sequence that must fit
+// beside the model, else a GPU refuses to load it; 0: none.
 std::unique_ptr<WorkerModel> load_in_worker(std::shared_ptr<WorkerClient> client, const OpenedModel& opened,
                                             const std::string& device, const JobControl& control,
                                             std::size_t context = 0);

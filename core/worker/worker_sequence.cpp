@@ -40,7 +40,7 @@ std::vector<float> WorkerSequence::forward(std::span<const int> tokens, bool las
 GenerationResult WorkerSequence::generate(std::vector<int>& cached_tokens, const GenerationRequest& request,
                                           const std::function<void(std::string_view)>& on_text,
                                           std::stop_token stop) {
-  const std::size_t kept = std::min(length_, cached_tokens.size());
+  const std::size_t cached = std::min(length_, cached_tokens.size());
   const WorkerEvents events = [&](const JsonObject& event) {
     if (request.on_token && event.has("token")) request.on_token(int(event.count("token", 0, INT32_MAX)));
     if (on_text && event.has("text")) on_text(event.string("text"));
@@ -49,7 +49,7 @@ GenerationResult WorkerSequence::generate(std::vector<int>& cached_tokens, const
   length_ = 0;
   OrderedJson message{{"do", "generate"},
                       {"sequence", handle_},
-                      {"length", kept},
+                      {"length", cached},
                       {"prompt", request.prompt},
                       {"max_tokens", request.max_tokens},
                       {"sampling", to_json(request.sampling)},

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
-// A sequence of a model in a worker. Every request says how long the sequence is to be before it, so cutting
-// it back costs no message, and one that was cancelled midway leaves nothing behind.
+// A sequence of a model in a worker. Every request contains the length that the sequence is truncated to
+// first, so truncate() needs no request, and tokens of a cancelled request are removed by the next one.
 #pragma once
 
 #include <memory>
@@ -12,6 +12,7 @@ namespace intarsia {
 
 class WorkerSequence : public RemoteSequence {
  public:
+  // `handle`: of an empty sequence in that generation of the worker.
   WorkerSequence(std::shared_ptr<WorkerClient> client, std::uint64_t generation, std::uint64_t handle,
                  std::size_t capacity, std::size_t vocabulary);
   ~WorkerSequence() override;

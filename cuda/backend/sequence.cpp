@@ -12,9 +12,9 @@ namespace {
 
 // The sampling kernel's sums of weights have room for no more, nor has the list of penalised tokens, which
 // lies where attention has its scratch (memory_plan.cpp: at least 32 MiB).
-constexpr std::size_t max_drawable = std::size_t(1) << 23;
+constexpr std::size_t max_sampled_vocabulary = std::size_t(1) << 23;
 // Its arithmetic is f32: colder, differences of logits over the temperature would leave the range.
-constexpr double coldest_drawable = 1e-6;
+constexpr double min_sampled_temperature = 1e-6;
 
 constexpr std::size_t min_visible = 1024; // below, a launch costs more than its empty blocks
 
@@ -38,8 +38,8 @@ CudaSequence::CudaSequence(CudaModel& model, std::size_t capacity)
     , forward_(model, activations_)
     , staged_(2 * chunk_, "taking memory for tokens")
     , logits_(model.config_.vocabulary, "taking memory for logits")
-    , draw_(1, "taking memory for a draw")
-    , drawn_(1, "taking memory for a token") {
+    , uniform_(1, "taking memory for a random number")
+    , sampled_(1, "taking memory for a token") {
   std::iota(staged_.get(), staged_.get() + chunk_, 0);
   copy_to_device(activations_.row_numbers, std::span<const int>(staged_.get(), chunk_), model.stream,
                  "preparing a sequence");
@@ -148,33 +148,34 @@ void CudaSequence::decode(int token) {
   run(step_, [&] { enqueue_step(); });
 }
 
-// --- drawing the next one
+// --- sampling the next one
 
-bool CudaSequence::can_draw(const SamplingSettings& settings) const {
-  return model_.config_.vocabulary <= max_drawable &&
-         (settings.temperature == 0 || settings.temperature >= coldest_drawable);
+bool CudaSequence::can_sample(const SamplingSettings& settings) const {
+  return model_.config_.vocabulary <= max_sampled_vocabulary &&
+         (settings.temperature == 0 || settings.temperature >= min_sampled_temperature);
 }
 
-CudaSequence::Drawing CudaSequence::drawing_of(const SamplingSettings& settings) const {
+CudaSequence::TokenChoice CudaSequence::token_choice(const SamplingSettings& settings) const {
   if (settings.temperature == 0) return {0, 1, 0}; // what else is set chooses nothing
   const bool all = settings.top_k >= model_.config_.vocabulary;
   return {float(settings.temperature), settings.top_p, all ? 0 : int(settings.top_k)};
 }
 
-// From the logits of one token to drawn_.
-void CudaSequence::enqueue_drawing(const Drawing& drawing) {
+// From the logits of one token to sampled_.
+void CudaSequence::enqueue_choice(const TokenChoice& choice) {
   const int vocabulary = int(model_.config_.vocabulary);
-  int* drawn = arena_.at<int>("drawn");
-  if (drawing.temperature == 0) {
-    launch_argmax(activations_.logits, 1, vocabulary, drawn, model_.stream);
+  int* sampled = arena_.at<int>("sampled");
+  if (choice.temperature == 0) {
+    launch_argmax(activations_.logits, 1, vocabulary, sampled, model_.stream);
   } else {
-    double* draw = arena_.at<double>("draw");
-    copy_to_device(draw, std::span<const double>(draw_.get(), 1), model_.stream, "copying a draw");
-    launch_sample(activations_.logits, 1, vocabulary, {drawing.temperature, drawing.top_p, drawing.top_k},
-                  draw, drawn, model_.stream);
+    double* uniform = arena_.at<double>("uniform");
+    copy_to_device(uniform, std::span<const double>(uniform_.get(), 1), model_.stream,
+                   "copying a random number");
+    launch_sample(activations_.logits, 1, vocabulary, {choice.temperature, choice.top_p, choice.top_k},
+                  uniform, sampled, model_.stream);
   }
-  check(cudaMemcpyAsync(drawn_.get(), drawn, sizeof(int), cudaMemcpyDeviceToHost, model_.stream),
-        "drawing a token");
+  check(cudaMemcpyAsync(sampled_.get(), sampled, sizeof(int), cudaMemcpyDeviceToHost, model_.stream),
+        "sampling a token");
 }
 
 // The list of tokens grows with every one: no captured launch has it.
@@ -205,33 +206,33 @@ void CudaSequence::compute_last_logits(std::span<const int> tokens, std::stop_to
   forward_.logits(int(rows) - 1, 1);
 }
 
-int CudaSequence::next_token(std::span<const int> tokens, const SamplingSettings& settings, double draw,
+int CudaSequence::next_token(std::span<const int> tokens, const SamplingSettings& settings, double uniform,
                              std::span<const int> history, std::stop_token stop) {
   check_tokens(tokens);
   model_.select();
   throw_if_stopped(stop);
   const std::size_t before = length_;
-  const Drawing drawing = drawing_of(settings);
+  const TokenChoice choice = token_choice(settings);
   const bool penalty = settings.repetition_penalty != 1;
-  model_.stream.wait(); // a draw before may still be read, after a failure
-  *draw_.get() = draw;
+  model_.stream.wait(); // the number before may still be read, after a failure
+  *uniform_.get() = uniform;
   if (tokens.size() == 1 && !model_.observer && !penalty) {
-    if (drawing_ != drawing) drawing_step_.forget();
-    drawing_ = drawing;
+    if (choice_ != choice) sampling_step_.forget();
+    choice_ = choice;
     begin_step(tokens[0]);
-    run(drawing_step_, [&] {
+    run(sampling_step_, [&] {
       enqueue_step();
-      enqueue_drawing(drawing);
+      enqueue_choice(choice);
     });
   } else {
     compute_last_logits(tokens, stop);
     if (penalty) penalise(history, settings.repetition_penalty);
-    enqueue_drawing(drawing);
+    enqueue_choice(choice);
   }
   model_.stream.wait();
   length_ = before + tokens.size();
-  if (*drawn_.get() < 0) refuse_damaged_logits();
-  return *drawn_.get();
+  if (*sampled_.get() < 0) refuse_damaged_logits();
+  return *sampled_.get();
 }
 
 // --- logits

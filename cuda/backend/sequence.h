@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // A sequence in device memory: long prompts in chunks, a single token by a captured graph, in which the next
-// one is drawn too.
+// one is sampled too.
 #pragma once
 
 #include <optional>
@@ -11,7 +11,7 @@
 
 namespace intarsia::cuda {
 
-class CudaSequence : public DrawingSequence {
+class CudaSequence : public SamplingSequence {
  public:
   // The model must outlive it.
   CudaSequence(CudaModel& model, std::size_t capacity);
@@ -22,17 +22,17 @@ class CudaSequence : public DrawingSequence {
   void truncate(std::size_t length) override { length_ = std::min(length_, length); }
   std::vector<float> forward(std::span<const int> tokens, bool last_only, std::stop_token stop) override;
 
-  bool can_draw(const SamplingSettings& settings) const override;
-  int next_token(std::span<const int> tokens, const SamplingSettings& settings, double draw,
+  bool can_sample(const SamplingSettings& settings) const override;
+  int next_token(std::span<const int> tokens, const SamplingSettings& settings, double uniform,
                  std::span<const int> history, std::stop_token stop) override;
 
  private:
-  // How a token is drawn; a captured step holds it.
-  struct Drawing {
+  // How a token is sampled; a captured step holds it.
+  struct TokenChoice {
     float temperature; // 0: the likeliest
     double top_p;
     int top_k; // 0: all
-    bool operator==(const Drawing&) const = default;
+    bool operator==(const TokenChoice&) const = default;
   };
   // One token's launches. The first time they run one by one, which loads the kernels; the second time they
   // are captured.
@@ -60,8 +60,8 @@ class CudaSequence : public DrawingSequence {
   void run(Step& step, const Enqueue& enqueue);
   void decode(int token);
 
-  Drawing drawing_of(const SamplingSettings& settings) const;
-  void enqueue_drawing(const Drawing& drawing);
+  TokenChoice token_choice(const SamplingSettings& settings) const;
+  void enqueue_choice(const TokenChoice& choice);
   void penalise(std::span<const int> history, double penalty);
   void compute_last_logits(std::span<const int> tokens, std::stop_token stop);
 
@@ -72,12 +72,12 @@ class CudaSequence : public DrawingSequence {
   Forward forward_;
   PinnedMemory<int> staged_;   // tokens, then positions
   PinnedMemory<float> logits_; // of one token
-  PinnedMemory<double> draw_;
-  PinnedMemory<int> drawn_;
+  PinnedMemory<double> uniform_;
+  PinnedMemory<int> sampled_;
   std::optional<PinnedMemory<int>> penalised_; // tokens; made when a penalty is first asked for
   Step step_;                                  // up to the logits
-  Step drawing_step_;                          // and on to the next token,
-  std::optional<Drawing> drawing_;             // drawn so
+  Step sampling_step_;                         // and on to the next token,
+  std::optional<TokenChoice> choice_;          // sampled so
 };
 
 } // namespace intarsia::cuda

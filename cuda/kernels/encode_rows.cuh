@@ -203,8 +203,8 @@ INTARSIA_KERNEL void decode_trellis(TrellisRings rings, float* decoded, std::siz
   for (std::size_t i = first_element(); i < count; i += element_step()) {
     const TrellisRing ring(rings, int(i / trellis::ring_weights));
     const unsigned step = unsigned(i % trellis::ring_weights);
-    const trellis::TilePosition place = trellis::place(ring.number, step);
-    const int row = ring.row + int(place.row), column = ring.column + int(place.column);
+    const trellis::TilePosition position = trellis::tile_position(ring.number, step);
+    const int row = ring.row + int(position.row), column = ring.column + int(position.column);
     if (row >= rings.rows || column >= rings.columns) continue;
     decoded[std::size_t(row) * stride + std::size_t(column)] =
         float(trellis::state_value(trellis_window(ring, step, rings.quarters))) * rings.unit;

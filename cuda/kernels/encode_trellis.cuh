@@ -95,7 +95,7 @@ struct TrellisRing {
             column_of_block * trellis::block_bytes(rings.quarters);
   }
   INTARSIA_DEVICE bool has_weights(const TrellisRings& rings) const {
-    return row + int(trellis::place(number, 0).row) < rings.rows; // its first row; columns are there
+    return row + int(trellis::tile_position(number, 0).row) < rings.rows; // its first row; columns are there
   }
 };
 
@@ -138,12 +138,12 @@ constexpr std::size_t trellis_choices() {
 
 // Where a group's cost lies: pieces of 16 bytes change places within 128, so that threads whose runs lie 32
 // or 64 bytes apart use all banks.
-INTARSIA_DEVICE std::uint32_t trellis_place(std::uint32_t group) { return group ^ (group >> 3 & 0x18u); }
+INTARSIA_DEVICE std::uint32_t cost_index(std::uint32_t group) { return group ^ (group >> 3 & 0x18u); }
 // Of group + (row << shift), group < 1 << shift: where it can be, an offset known to the compiler.
 template <int shift>
-INTARSIA_DEVICE std::uint32_t trellis_place(std::uint32_t group, int row) {
-  if constexpr (shift >= 8) return trellis_place(group) + (std::uint32_t(row) << shift);
-  return trellis_place(group) ^ trellis_place(std::uint32_t(row) << shift);
+INTARSIA_DEVICE std::uint32_t cost_index(std::uint32_t group, int row) {
+  if constexpr (shift >= 8) return cost_index(group) + (std::uint32_t(row) << shift);
+  return cost_index(group) ^ cost_index(std::uint32_t(row) << shift);
 }
 
 // `count` neighbouring costs, two a word.
@@ -248,7 +248,7 @@ struct TrellisStep {
     const int row = choice * parts + first / Code::run, place = first % Code::run;
     const std::uint32_t state = simt::thread_index().x * unsigned(Code::run) + unsigned(place); // of row 0
     TrellisCosts<costs_together> before;
-    before.load(costs + trellis_place<row_bits - bits>(state >> bits, row));
+    before.load(costs + cost_index<row_bits - bits>(state >> bits, row));
     const std::uint32_t base = std::uint32_t(choice) - 32u * (offset + trellis_square_bits);
     INTARSIA_UNROLL
     for (int i = 0; i < together; ++i) {
@@ -279,7 +279,7 @@ struct TrellisStep {
       INTARSIA_UNROLL
       for (int i = 0; i < piece / 2; ++i) some.words[i] = after[first / 2 + i];
       const std::uint32_t group = simt::thread_index().x * unsigned(Code::run) + unsigned(first % Code::run);
-      some.store(costs + trellis_place<row_bits>(group, first / Code::run));
+      some.store(costs + cost_index<row_bits>(group, first / Code::run));
     }
   }
 };
@@ -342,7 +342,7 @@ INTARSIA_DEVICE void trellis_start(const TrellisSpan& span, const TrellisShared<
                                    unsigned quarters) {
   const std::uint32_t groups = 1u << (Code::state_bits - trellis_bits<Code>(span.first, quarters));
   for (std::uint32_t group = simt::thread_index().x; group < groups; group += unsigned(Code::threads))
-    shared.costs[trellis_place(group)] = span.group_known && group != span.group ? 0xFFFF : 0;
+    shared.costs[cost_index(group)] = span.group_known && group != span.group ? 0xFFFF : 0;
   if (simt::thread_index().x == 0) {
     shared.slots[0] = 0xFFFFFFFFu;
     shared.slots[1] = 0;
@@ -356,7 +356,7 @@ INTARSIA_DEVICE std::uint32_t trellis_cheapest(const TrellisShared<Code>& shared
   std::uint32_t best = 0xFFFFFFFFu;
   for (std::uint32_t group = simt::thread_index().x; group < 1u << (Code::state_bits - bits);
        group += unsigned(Code::threads)) {
-    const std::uint32_t mine = std::uint32_t(shared.costs[trellis_place(group)]) << 16 | group;
+    const std::uint32_t mine = std::uint32_t(shared.costs[cost_index(group)]) << 16 | group;
     best = mine < best ? mine : best;
   }
   return ~block_reduce(~best, Largest(), shared.reduce) & 0xFFFFu;
@@ -427,8 +427,8 @@ template <typename Code>
 INTARSIA_DEVICE void trellis_load(const TrellisRings& rings, const TrellisRing& ring,
                                   const TrellisShared<Code>& shared) {
   for (unsigned t = simt::thread_index().x; t < trellis::ring_weights; t += unsigned(Code::threads)) {
-    const trellis::TilePosition place = trellis::place(ring.number, t);
-    const int row = ring.row + int(place.row), column = ring.column + int(place.column);
+    const trellis::TilePosition position = trellis::tile_position(ring.number, t);
+    const int row = ring.row + int(position.row), column = ring.column + int(position.column);
     const bool there = row < rings.rows && column < rings.columns;
     const float weight = there ? rings.weights[std::size_t(row) * rings.stride + std::size_t(column)] : 0.f;
     shared.targets[t] = trellis_units(weight, rings.factor);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
-// The next token of each row of logits, a block a row: the most likely one, or one drawn at a temperature
+// The next token of each row of logits, a block a row: the most likely one, or one sampled at a temperature
 // from the top_k likeliest, and of these from the likeliest whose probabilities reach top_p, as
-// core/runtime/sampler.h draws it.
+// core/runtime/sampler.h does.
 //
 // Nothing is sorted. A token's weight e^((logit - largest) / temperature) is counted in whole numbers, so
 // that sums do not depend on their order. Its key is how far its logit lies below the largest, and behind
@@ -72,7 +72,7 @@ INTARSIA_KERNEL void argmax_rows(const float* logits, int count, int* tokens) {
   if (simt::thread_index().x == 0) tokens[row] = best.token;
 }
 
-// --- drawing
+// --- sampling
 // ------------------------------------------------------------------------------------------------
 
 struct Logits {
@@ -288,14 +288,14 @@ INTARSIA_DEVICE Weight nucleus_bound(double top_p, Weight total) {
   return bound < total ? bound : total - 1;
 }
 
-INTARSIA_DEVICE Weight draw_bound(double draw, Weight kept) {
-  const Weight bound = Weight(draw * double(kept));
+INTARSIA_DEVICE Weight uniform_bound(double uniform, Weight kept) {
+  const Weight bound = Weight(uniform * double(kept));
   return bound < kept ? bound : kept - 1; // where the product was rounded up
 }
 
-// Three crossings, one behind the other: the last of top_k, the last of the nucleus, the token drawn.
-INTARSIA_DEVICE int draw_token(const Logits& logits, const Sampling& sampling, double draw,
-                               const SamplingMemory& memory) {
+// Three crossings, one behind the other: the last of top_k, the last of the nucleus, the token sampled.
+INTARSIA_DEVICE int sample_token(const Logits& logits, const Sampling& sampling, double uniform,
+                                 const SamplingMemory& memory) {
   Gathered gathered;
   fill_bins(logits, {0, 32 + logits.token_bits}, first_bits, memory, gathered, memory.first);
   Weight kept = 0;
@@ -308,7 +308,7 @@ INTARSIA_DEVICE int draw_token(const Logits& logits, const Sampling& sampling, d
     if ((step == 0 && sampling.top_k <= 0) || (step == 1 && sampling.top_p >= 1)) continue;
     const Weight bound = step == 0   ? Weight(sampling.top_k - 1)
                          : step == 1 ? nucleus_bound(sampling.top_p, kept)
-                                     : draw_bound(draw, kept);
+                                     : uniform_bound(uniform, kept);
     const Crossing crossing = find_crossing(logits, step == 0, bound, memory, &gathered);
     if (!crossing.passed) continue; // there are no more than top_k
     kept = crossing.above + weight_of(logits, crossing.key);
@@ -317,8 +317,8 @@ INTARSIA_DEVICE int draw_token(const Logits& logits, const Sampling& sampling, d
   return int(key & ((Weight(1) << logits.token_bits) - 1));
 }
 
-// grid.x: rows; sampling_shared_bytes(). draws: for each row a number in [0, 1).
-INTARSIA_KERNEL void sample_rows(const float* logits, int count, Sampling sampling, const double* draws,
+// grid.x: rows; sampling_shared_bytes(). uniforms: for each row a number in [0, 1).
+INTARSIA_KERNEL void sample_rows(const float* logits, int count, Sampling sampling, const double* uniforms,
                                  int* tokens) {
   const SamplingMemory memory = sampling_memory();
   const std::size_t row = simt::block_index().x;
@@ -326,8 +326,8 @@ INTARSIA_KERNEL void sample_rows(const float* logits, int count, Sampling sampli
   const Best best = find_best(values, count, memory.reducing);
   int token = token_of_damage;
   if (best.token != token_of_damage)
-    token = draw_token({values, count, best.logit, 1 / sampling.temperature, bits_of(unsigned(count - 1))},
-                       sampling, draws[row], memory);
+    token = sample_token({values, count, best.logit, 1 / sampling.temperature, bits_of(unsigned(count - 1))},
+                         sampling, uniforms[row], memory);
   if (simt::thread_index().x == 0) tokens[row] = token;
 }
 

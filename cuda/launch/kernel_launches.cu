@@ -140,9 +140,9 @@ void launch_argmax(const float* logits, int rows, int count, int* tokens, cudaSt
 }
 
 void launch_sample(const float* logits, int rows, int count, const SampleSettings& settings,
-                   const double* draws, int* tokens, cudaStream_t stream) {
-  start("drawing a token", &sample_rows, dim3(unsigned(rows)), 1024, sampling_shared_bytes(), stream, logits,
-        count, Sampling{settings.temperature, settings.top_p, settings.top_k}, draws, tokens);
+                   const double* uniforms, int* tokens, cudaStream_t stream) {
+  start("sampling a token", &sample_rows, dim3(unsigned(rows)), 1024, sampling_shared_bytes(), stream, logits,
+        count, Sampling{settings.temperature, settings.top_p, settings.top_k}, uniforms, tokens);
 }
 
 void launch_penalise(float* logits, const int* tokens, int listed, float penalty, cudaStream_t stream) {

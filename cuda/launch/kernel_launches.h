@@ -86,9 +86,9 @@ struct SampleSettings {
   double top_p;
   int top_k; // 0: all
 };
-// draws: for each row a number in [0, 1).
+// uniforms: for each row a number in [0, 1).
 void launch_sample(const float* logits, int rows, int count, const SampleSettings& settings,
-                   const double* draws, int* tokens, cudaStream_t stream);
+                   const double* uniforms, int* tokens, cudaStream_t stream);
 // A repetition penalty on one row's logits of `listed` different tokens.
 void launch_penalise(float* logits, const int* tokens, int listed, float penalty, cudaStream_t stream);
 

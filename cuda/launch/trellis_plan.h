@@ -118,11 +118,10 @@ inline std::vector<TrellisLaunch> plan_trellis(std::span<const DeviceLinear> lin
 template <typename Visitor>
 void with_trellis_rate(int quarters, const Visitor& visit) {
   const auto try_rates = [&]<int... above>(std::integer_sequence<int, above...>) {
-    constexpr int least = int(trellis::least_quarters);
+    constexpr int least = int(trellis::min_quarters);
     return ((quarters == least + above && (visit.template operator()<least + above>(), true)) || ...);
   };
-  if (!try_rates(
-          std::make_integer_sequence<int, int(trellis::most_quarters - trellis::least_quarters) + 1>()))
+  if (!try_rates(std::make_integer_sequence<int, int(trellis::max_quarters - trellis::min_quarters) + 1>()))
     throw std::invalid_argument("there is no trellis of this rate");
 }
 

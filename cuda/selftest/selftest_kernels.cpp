@@ -259,8 +259,8 @@ void argmax(Bench& bench) {
   argmax(bench, rows, bench.between(1, 150000));
 }
 
-// How far the draw lies outside the token's interval, of all that is kept.
-double misplaced(std::vector<float> logits, const SampleSettings& settings, double draw, int token) {
+// How far the random number lies outside the token's interval, as a part of all candidates' weights.
+double misplaced(std::vector<float> logits, const SampleSettings& settings, double uniform, int token) {
   if (token < 0 || std::size_t(token) >= logits.size()) return INFINITY;
   std::vector<int> order(logits.size());
   std::iota(order.begin(), order.end(), 0);
@@ -271,13 +271,13 @@ double misplaced(std::vector<float> logits, const SampleSettings& settings, doub
   for (const int i : order)
     sums.push_back(sums.back() + std::exp(double(logits[std::size_t(i)] - logits[std::size_t(order[0])]) /
                                           double(settings.temperature)));
-  std::size_t kept = 1;
-  while (kept < order.size() && sums[kept] < settings.top_p * sums.back()) ++kept;
+  std::size_t candidates = 1;
+  while (candidates < order.size() && sums[candidates] < settings.top_p * sums.back()) ++candidates;
   const auto found = std::find(order.begin(), order.end(), token);
   if (found == order.end()) return INFINITY;
   const std::size_t rank = std::size_t(found - order.begin());
-  const double place = draw * sums[kept];
-  return std::max({0.0, sums[rank] - place, place - sums[rank + 1]}) / sums[kept];
+  const double target = uniform * sums[candidates];
+  return std::max({0.0, sums[rank] - target, target - sums[rank + 1]}) / sums[candidates];
 }
 
 void sample(Bench& bench, int rows, int count) {
@@ -286,9 +286,9 @@ void sample(Bench& bench, int rows, int count) {
   const Input<float> logits(bench, bench.gaussian(std::size_t(rows) * std::size_t(count)));
   std::vector<double> numbers;
   for (int row = 0; row < rows; ++row) numbers.push_back(bench.random.uniform());
-  const Input<double> draws(bench, numbers);
+  const Input<double> uniforms(bench, numbers);
   const Output<int> tokens(bench, std::size_t(rows));
-  launch_sample(logits.get(), rows, count, settings, draws.get(), tokens.get(), bench.stream);
+  launch_sample(logits.get(), rows, count, settings, uniforms.get(), tokens.get(), bench.stream);
   const auto got = tokens.read();
   for (int row = 0; row < rows; ++row) {
     const auto begin = logits.host.begin() + std::ptrdiff_t(row) * count;

@@ -86,7 +86,7 @@ Best best_scale(std::span<const std::int16_t> values, unsigned quarters, std::si
 
 void print_scales(std::size_t tiles) {
   const auto values = values_of(trellis::multiplier);
-  for (unsigned quarters = trellis::least_quarters; quarters <= trellis::most_quarters; ++quarters) {
+  for (unsigned quarters = trellis::min_quarters; quarters <= trellis::max_quarters; ++quarters) {
     const Best best = best_scale(values, quarters, tiles);
     const double bits = quarters / 4.0;
     fmt::print("    {:.8f}F, // {} bits\n", best.scale, bits);

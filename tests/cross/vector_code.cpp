@@ -74,7 +74,7 @@ void rotate_and_quantize(unsigned width) {
 
 int main() {
   for (const unsigned quarters : {6u, 8u, 13u, 20u}) encode(quarters);
-  for (unsigned quarters = trellis::least_quarters; quarters <= trellis::most_quarters; ++quarters)
+  for (unsigned quarters = trellis::min_quarters; quarters <= trellis::max_quarters; ++quarters)
     multiply(quarters);
   for (const unsigned width : {16u, 64u, 512u}) rotate_and_quantize(width);
   return 0;

@@ -206,8 +206,8 @@ class TestBackend : public QObject {
       QVERIFY2(largest_difference(got.at(name), x) < tolerance, name.c_str());
   }
 
-  // The sampler on the device's own logits, against drawing there: the same tokens.
-  void tokens_are_drawn_on_the_device_data() {
+  // The sampler on the device's own logits, against sampling there: the same tokens.
+  void tokens_are_sampled_on_the_device_data() {
     QTest::addColumn<double>("temperature");
     QTest::addColumn<double>("top_p");
     QTest::addColumn<int>("top_k");
@@ -220,7 +220,7 @@ class TestBackend : public QObject {
     QTest::newRow("more than there are") << 1.0 << 1.0 << 1000000 << 1.0;
     QTest::newRow("penalised") << 1.2 << 0.9 << 20 << 1.3;
   }
-  void tokens_are_drawn_on_the_device() {
+  void tokens_are_sampled_on_the_device() {
     QFETCH(double, temperature);
     QFETCH(double, top_p);
     QFETCH(int, top_k);
@@ -242,9 +242,9 @@ class TestBackend : public QObject {
     request.sampling = settings;
     const std::size_t bytes = fake::state().bytes_to_host, graphs = fake::state().graph_launches;
     std::vector<int> cached;
-    std::size_t launches = 0, drawn = 0;
+    std::size_t launches = 0, sampled = 0;
     request.on_token = [&](int) {
-      if (++drawn == 3) launches = fake::state().launches; // prompt, launch by launch, captured
+      if (++sampled == 3) launches = fake::state().launches; // prompt, launch by launch, captured
     };
     const auto result = generate(*sequence, cached, *opened.tokenizer, request, {}, {});
     QCOMPARE(result.tokens, std::vector<int>(expected.begin() + 12, expected.end()));
@@ -258,19 +258,19 @@ class TestBackend : public QObject {
     const OpenedModel opened = open_model(artifact("changing", {}, true)); // the embedding is decoded
     const auto gpu = cuda::load_on_cuda(0, opened.weights(), {});
     const auto one = gpu->new_sequence(80), other = gpu->new_sequence(80);
-    auto* drawing = dynamic_cast<DrawingSequence*>(one.get());
-    QVERIFY(drawing != nullptr);
+    auto* sampling = dynamic_cast<SamplingSequence*>(one.get());
+    QVERIFY(sampling != nullptr);
     std::vector<int> history = {3};
     for (const SamplingSettings& settings :
          {SamplingSettings{1, 1, 0, 1, 5}, SamplingSettings{0, 1, 0, 1, 5},
           SamplingSettings{1, 0.5, 9, 1.2, 6}, SamplingSettings{1, 1, 0, 1, 7},
           SamplingSettings{1e-6, 1, 0, 1, 8}}) {
-      QVERIFY(drawing->can_draw(settings));
+      QVERIFY(sampling->can_sample(settings));
       Sampler on_host(settings), on_device(settings);
       for (int i = 0; i < 4; ++i) {
         const std::vector<int> next{history.back()};
         const int expected = on_host.sample(other->forward(next, true, {}), history);
-        QCOMPARE(drawing->next_token(next, settings, on_device.next_draw(), history, {}), expected);
+        QCOMPARE(sampling->next_token(next, settings, on_device.next_uniform(), history, {}), expected);
         history.push_back(expected);
       }
       const std::vector<int> next{history.back()};
@@ -283,31 +283,31 @@ class TestBackend : public QObject {
     for (int i = 0; i < 3; ++i) {
       const std::vector<int> next{i + 1};
       const auto logits = other->forward(next, true, {});
-      QCOMPARE(drawing->next_token(next, likeliest, 0, history, {}),
+      QCOMPARE(sampling->next_token(next, likeliest, 0, history, {}),
                int(std::max_element(logits.begin(), logits.end()) - logits.begin()));
     }
   }
 
-  void what_the_kernel_cannot_draw_is_drawn_here() {
+  void what_the_kernel_cannot_sample_is_sampled_here() {
     const OpenedModel opened = open_model(tests_folder() / "golden/runtime/gqa");
     const auto gpu = cuda::load_on_cuda(0, opened.weights(), {});
     const auto sequence = gpu->new_sequence(8);
-    const auto* drawing = dynamic_cast<const DrawingSequence*>(sequence.get());
-    QVERIFY(!drawing->can_draw({1e-9, 1, 0, 1, 0}));
-    QVERIFY(drawing->can_draw({0, 1, 0, 1, 0}) && drawing->can_draw({100, 0.1, 3, 10, 0}));
+    const auto* sampling = dynamic_cast<const SamplingSequence*>(sequence.get());
+    QVERIFY(!sampling->can_sample({1e-9, 1, 0, 1, 0}));
+    QVERIFY(sampling->can_sample({0, 1, 0, 1, 0}) && sampling->can_sample({100, 0.1, 3, 10, 0}));
   }
 
-  void a_damaged_model_is_told_where_tokens_are_drawn() {
+  void a_damaged_model_is_told_where_tokens_are_sampled() {
     const OpenedModel opened = open_model(tests_folder() / "golden/runtime/gqa");
     const auto gpu = cuda::load_on_cuda(0, opened.weights(), {});
     const LinearLayer& layer = gpu->graph().linears[0];
     gpu->replace_linear(
         layer.name, DenseLinear{{layer.d_out, layer.d_in}, std::vector<float>(layer.weights(), INFINITY)});
     const auto sequence = gpu->new_sequence(8);
-    auto* drawing = dynamic_cast<DrawingSequence*>(sequence.get());
+    auto* sampling = dynamic_cast<SamplingSequence*>(sequence.get());
     for (const double temperature : {0.0, 1.0})
       QVERIFY(error_of([&] {
-                drawing->next_token(std::vector<int>{1, 2}, {temperature, 1, 0, 1, 0}, 0.5, {}, {});
+                sampling->next_token(std::vector<int>{1, 2}, {temperature, 1, 0, 1, 0}, 0.5, {}, {});
               }).find("damaged") != std::string::npos);
   }
 

@@ -20,7 +20,7 @@ struct Case {
 // Keys and values for every position, on the CPU and as the device stores them.
 struct Cache {
   Cache(std::size_t capacity, std::size_t kv_dim)
-      : cpu(1, capacity, kv_dim, true)
+      : cpu(1, capacity, kv_dim, kv_dim, KvPrecision::f16)
       , keys(capacity * kv_dim, "the keys")
       , values(capacity * kv_dim, "the values") {
     const std::vector<float> k = gaussian(capacity * kv_dim, 1), v = gaussian(capacity * kv_dim, 2);

@@ -136,8 +136,8 @@ struct Matrix {
     std::vector<float> values;
     bool any = false;
     for (unsigned t = 0; t < trellis::ring_weights; ++t) {
-      const trellis::TilePosition place = trellis::place(i, t);
-      const int y = 64 * panel + int(place.row), x = 16 * part + int(place.column);
+      const trellis::TilePosition position = trellis::tile_position(i, t);
+      const int y = 64 * panel + int(position.row), x = 16 * part + int(position.column);
       any |= y < rows && x < columns;
       values.push_back(y < rows && x < columns ? weights[std::size_t(y * stride + x)] : 0);
     }
@@ -220,7 +220,7 @@ class TestKernelsEncodeTrellis : public QObject {
  private slots:
   void every_rate_with_fewer_states_data() {
     QTest::addColumn<unsigned>("quarters");
-    for (unsigned quarters = trellis::least_quarters; quarters <= trellis::most_quarters; ++quarters)
+    for (unsigned quarters = trellis::min_quarters; quarters <= trellis::max_quarters; ++quarters)
       QTest::newRow(qPrintable(QString::number(quarters))) << quarters;
   }
   void every_rate_with_fewer_states() {

@@ -29,29 +29,29 @@ struct Settings {
 };
 
 std::vector<int> sample(const std::vector<float>& logits, int count, const Settings& settings,
-                        const std::vector<double>& draws) {
+                        const std::vector<double>& uniforms) {
   Buffer<float> in(logits);
-  Buffer<double> random(draws);
-  Buffer<int> tokens(draws.size());
-  launch_checked(&kernels::sample_rows, {unsigned(draws.size())}, settings.threads,
+  Buffer<double> random(uniforms);
+  Buffer<int> tokens(uniforms.size());
+  launch_checked(&kernels::sample_rows, {unsigned(uniforms.size())}, settings.threads,
                  kernels::sampling_shared_bytes(), {written(tokens)}, in.data(), count,
                  kernels::Sampling{settings.temperature, settings.top_p, settings.top_k}, random.data(),
                  tokens.data());
   return {tokens.begin(), tokens.end()};
 }
 
-// Rows of random logits, each with a draw of its own: the CPU's sampler must choose the same tokens.
+// Rows of random logits, each with a random number of its own: the CPU's sampler must choose the same tokens.
 bool agrees(std::size_t count, std::size_t rows, const Settings& settings, float spread, bool ties) {
   std::vector<float> logits = gaussian(count * rows, count);
   for (float& logit : logits) logit = ties ? std::round(spread * logit) : spread * logit;
-  std::vector<double> draws;
+  std::vector<double> uniforms;
   std::vector<int> expected;
   for (std::size_t row = 0; row < rows; ++row) {
-    draws.push_back(Random(row).uniform());
+    uniforms.push_back(Random(row).uniform());
     Sampler sampler({double(settings.temperature), settings.top_p, std::size_t(settings.top_k), 1, row});
     expected.push_back(sampler.sample(std::span(logits).subspan(row * count, count), {}));
   }
-  return sample(logits, int(count), settings, draws) == expected;
+  return sample(logits, int(count), settings, uniforms) == expected;
 }
 
 } // namespace

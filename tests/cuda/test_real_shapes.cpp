@@ -142,9 +142,9 @@ class TestRealShapes : public QObject {
     selected_by_all(rates);
     QVERIFY(!rates.empty());
     for (const auto& [instance, quarters] : rates) {
-      QVERIFY2(quarters.size() == trellis::most_quarters - trellis::least_quarters + 1, instance.c_str());
-      QVERIFY(*quarters.begin() == int(trellis::least_quarters) &&
-              *quarters.rbegin() == int(trellis::most_quarters));
+      QVERIFY2(quarters.size() == trellis::max_quarters - trellis::min_quarters + 1, instance.c_str());
+      QVERIFY(*quarters.begin() == int(trellis::min_quarters) &&
+              *quarters.rbegin() == int(trellis::max_quarters));
     }
   }
 

@@ -100,7 +100,7 @@ class TestJobs : public QObject {
       Conversation conversation(*opened_.tokenizer, model, default_context(opened_), "");
       std::string said;
       for (const char* question : {"Is ebony a hard wood?", "And balsa?"})
-        said += conversation.reply(question, 40, greedy, nullptr, {}).text + "\n";
+        said += conversation.reply(question, {40, greedy}, nullptr, {}).text + "\n";
       return said + std::to_string(conversation.context_used());
     };
     QCOMPARE(talk(*there_), talk(*here_));

@@ -148,7 +148,7 @@ class TestProtocol : public QObject {
   void a_line_without_end_is_refused_and_the_next_is_answered() {
     WorkerPipes worker;
     const std::string piece(1 << 20, 'x');
-    for (std::size_t sent = 0; sent <= longest_worker_line + (4 << 20); sent += piece.size())
+    for (std::size_t sent = 0; sent <= max_worker_line_bytes + (4 << 20); sent += piece.size())
       worker.write_raw(piece);
     worker.write("");
     const Json answer = worker.answer();

@@ -92,7 +92,7 @@ std::shared_ptr<Chat::Talk> Chat::converse(RunningModel running, const std::stri
   const OpenedModel& opened = *talk->running.opened;
   talk->conversation = std::make_unique<Conversation>(*opened.tokenizer, *talk->running.model,
                                                       default_context(opened), system);
-  for (const Exchange& exchange : history) talk->conversation->remember(exchange.question, exchange.answer);
+  for (const Exchange& exchange : history) talk->conversation->add_turn(exchange.question, exchange.answer);
   return talk;
 }
 

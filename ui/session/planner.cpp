@@ -92,7 +92,7 @@ void Planner::set_memory_model(std::shared_ptr<const MemoryModel> memory) {
 ModelMemory Planner::memory() const {
   if (!config_) return {};
   return last_plan_ ? plan_memory(*memory_, *config_, *graph_, *last_plan_, inputs().context)
-                    : memory_->beside({*config_, *graph_, inputs().context}, {});
+                    : memory_->predict_fixed({*config_, *graph_, inputs().context}, {});
 }
 
 void Planner::new_problem() {

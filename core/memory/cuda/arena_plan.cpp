@@ -28,7 +28,7 @@ const char* use_name(MemoryUse use) {
 }
 
 void ArenaPlan::add(const std::string& name, MemoryUse use, std::uint64_t bytes) {
-  const std::uint64_t offset = in_arena(end_);
+  const std::uint64_t offset = arena_aligned(end_);
   if (!parts_.emplace(name, ArenaPart{use, offset, bytes}).second)
     throw Error(ErrorKind::internal, "device memory for \"" + name + "\" was planned twice");
   by_use_[int(use)] += offset + bytes - end_;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
-// What goes into one allocation of device memory, placed before anything is allocated: what is predicted and
-// what is taken come from the same list. Plain C++.
+// The parts of one allocation of device memory (an arena) and their offsets. Prediction and allocation use
+// the same plan. Plain C++.
 #pragma once
 
 #include <cstdint>
@@ -23,8 +23,8 @@ enum class MemoryUse {
 inline constexpr int memory_uses = 8;
 const char* use_name(MemoryUse use); // for people: "KV cache"
 
-// Where the part after one of so many bytes may begin: at multiples of 256, as cudaMalloc's memory does.
-constexpr std::uint64_t in_arena(std::uint64_t bytes) { return (bytes + 255) / 256 * 256; }
+// `bytes` rounded up to a multiple of 256: parts are aligned as cudaMalloc aligns.
+constexpr std::uint64_t arena_aligned(std::uint64_t bytes) { return (bytes + 255) / 256 * 256; }
 
 struct ArenaPart {
   MemoryUse use;
@@ -33,11 +33,11 @@ struct ArenaPart {
 
 class ArenaPlan {
  public:
-  void add(const std::string& name, MemoryUse use, std::uint64_t bytes);
+  void add(const std::string& name, MemoryUse use, std::uint64_t bytes); // behind the last part
   bool has(const std::string& name) const { return parts_.contains(name); }
-  const ArenaPart& part(const std::string& name) const; // throws Error{internal}
-  std::uint64_t bytes() const { return end_; }          // the last part's end
-  std::uint64_t bytes(MemoryUse use) const;             // gaps counted with the part behind them
+  const ArenaPart& part(const std::string& name) const; // throws Error{internal} for an unknown name
+  std::uint64_t bytes() const { return end_; }          // of the whole allocation
+  std::uint64_t bytes(MemoryUse use) const;             // alignment gaps count with the part that follows
   const std::map<std::string, ArenaPart>& parts() const { return parts_; }
 
  private:

@@ -7,7 +7,7 @@
 namespace intarsia {
 namespace {
 
-using cuda::in_arena;
+using cuda::arena_aligned;
 using cuda::MemoryUse;
 
 std::uint64_t& field(ModelMemory& memory, MemoryUse use) {
@@ -38,7 +38,7 @@ class CudaMemory : public MemoryModel {
 
   DeviceKind device_kind() const override { return DeviceKind::cuda; }
 
-  ModelMemory with(const ModelInMemory& model, const QuantizerOf& quantizer_of) const override {
+  ModelMemory predict(const ModelInMemory& model, const QuantizerOf& quantizer_of) const override {
     const auto plan = plan_of(model, quantizer_of);
     ModelMemory memory;
     for (int use = 0; use < cuda::memory_uses; ++use)
@@ -48,12 +48,13 @@ class CudaMemory : public MemoryModel {
   }
 
   std::uint64_t layer_bytes(const LinearLayer& layer, QuantizerId id) const override {
-    const std::uint64_t codes = in_arena(cuda::device_code_bytes(id, {layer.d_out, layer.d_in}));
-    return id.family == QuantizerFamily::f16 ? codes : codes + in_arena(sizeof(cuda::Half) * layer.d_out);
+    const std::uint64_t codes = arena_aligned(cuda::device_code_bytes(id, {layer.d_out, layer.d_in}));
+    return id.family == QuantizerFamily::f16 ? codes
+                                             : codes + arena_aligned(sizeof(cuda::Half) * layer.d_out);
   }
 
   // As if every layer that is chosen for were quantized, and every codebook needed.
-  ModelMemory beside(const ModelInMemory& model, const std::set<std::string>& planned) const override {
+  ModelMemory predict_fixed(const ModelInMemory& model, const std::set<std::string>& planned) const override {
     std::set<std::string> chosen = planned;
     for (const LinearLayer& layer : model.graph.linears) chosen.insert(layer.name);
     const QuantizerId some = parse_quantizer_id("nuq-2");
@@ -65,8 +66,9 @@ class CudaMemory : public MemoryModel {
     for (const auto* arena : {&plan.weights, &plan.workspace, &plan.sequence})
       for (const auto& [name, part] : arena->parts())
         if (part.use != MemoryUse::codebooks && !chosen.contains(name))
-          field(memory, part.use) += in_arena(part.bytes);
-    for (const Quantizer* member : palette()) memory.codebooks += in_arena(member->codebook().size_bytes());
+          field(memory, part.use) += arena_aligned(part.bytes);
+    for (const Quantizer* member : palette())
+      memory.codebooks += arena_aligned(member->codebook().size_bytes());
     memory.program = backend_bytes_;
     return memory;
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
-// How many bytes a linear's codes take in device memory, laid out as cuda/launch/linear_layout.h says, and
-// what its kernels need beside them.
+// Bytes that a layer's codes take in device memory, in the layout of cuda/launch/linear_layout.h, and the
+// scratch memory that its kernels need.
 #pragma once
 
 #include <cstddef>
@@ -12,10 +12,10 @@
 
 namespace intarsia::cuda {
 
-inline constexpr int max_decode_rows = 16; // of a batch
+inline constexpr int max_decode_rows = 16; // inputs (tokens) of a decode step's kernels
 using Half = std::uint16_t;                // binary16
 
-// TCQ and Half-TCQ, whose kernels read activations in bytes.
+// TCQ and Half-TCQ, whose kernels read activations in int8.
 bool is_trellis(QuantizerId id);
 
 TileRow tile_row(QuantizerId id, std::size_t d_in); // of NUQ and VQ
@@ -26,7 +26,7 @@ constexpr std::size_t f16_stride(std::size_t d_in) { return (d_in + 7) / 8 * 8; 
 
 std::uint64_t device_code_bytes(QuantizerId id, MatrixShape shape);
 
-// Of a group of linears that several blocks compute the parts of.
+// Scratch memory of a group of layers whose columns are split over several thread blocks.
 inline constexpr int max_split_panels = 256; // with more panels of 64 rows nothing is split
 constexpr std::size_t linear_scratch_bytes() {
   return sizeof(int) * max_split_panels * (64 * max_decode_rows * int8_terms + 1);

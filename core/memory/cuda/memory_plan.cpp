@@ -98,8 +98,8 @@ ArenaPlan sequence_arena(const ModelConfig& config, std::size_t capacity) {
   ArenaPlan arena;
   const auto add = [&](const char* name, std::uint64_t bytes) { arena.add(name, MemoryUse::buffers, bytes); };
   for (const char* name : {"tokens", "positions", "row numbers"}) add(name, sizeof(int) * tokens);
-  add("draw", sizeof(double)); // the random number, and the token that it draws
-  add("drawn", sizeof(int));
+  add("uniform", sizeof(double)); // a random number in [0, 1), and the token that it selects
+  add("sampled", sizeof(int));
   for (const char* name : {"residual", "out"}) add(name, sizeof(float) * tokens * config.hidden);
   add("qkv", sizeof(float) * tokens * (config.attention_dim() + 2 * config.kv_dim()));
   add("attended", sizeof(float) * tokens * config.attention_dim());

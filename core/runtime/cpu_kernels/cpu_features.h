@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
-// Instruction sets beyond what Highway dispatches on.
+// CPU instruction sets that this folder's hand-written kernels need beyond those that Highway dispatches on.
 #pragma once
 
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -10,8 +10,8 @@
 
 namespace intarsia::cpu_kernels {
 
-// AVX-512 with VNNI, VBMI and VBMI2 (Ice Lake, Zen 4 and later). False too where a test holds Highway to less
-// than AVX-512.
+// AVX-512 with VNNI, VBMI and VBMI2 (Ice Lake, Zen 4 and later). Also false where a test restricts Highway to
+// less than AVX-512.
 bool has_vnni();
 
 } // namespace intarsia::cpu_kernels

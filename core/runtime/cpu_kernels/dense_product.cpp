@@ -71,7 +71,7 @@ void multiply_dense(const StoredRows& weights, MatrixShape shape, Rows rows, std
       const std::size_t begin = storage_bytes(weights.dtype, column).value();
       for (std::size_t i = 0; i < part.count; ++i)
         decode_blocks(weights.dtype,
-                      weights.bytes.data() + weights.place(first + i, shape.rows) * row_bytes + begin,
+                      weights.bytes.data() + weights.stored_index(first + i, shape.rows) * row_bytes + begin,
                       {decoded.data() + i * columns, columns});
       add_product(decoded.data(), columns, part, columns, x.data() + column, shape.columns, column == 0, out);
     }
@@ -90,7 +90,7 @@ void multiply_decoded(const QuantizedLinear& layer, Rows rows, std::span<const f
 
 void decode_dense(const StoredRows& weights, MatrixShape shape, std::size_t row, std::span<float> out) {
   const std::size_t row_bytes = storage_bytes(weights.dtype, shape.columns).value();
-  decode_blocks(weights.dtype, weights.bytes.data() + weights.place(row, shape.rows) * row_bytes, out);
+  decode_blocks(weights.dtype, weights.bytes.data() + weights.stored_index(row, shape.rows) * row_bytes, out);
 }
 
 std::size_t dense_scratch_bytes(std::size_t widest) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
-// What the products of all kinds of linears have in common.
+// Rows and output of a matrix product, for all kernels of this folder.
 #pragma once
 
 #include <cstddef>
@@ -7,11 +7,13 @@
 
 namespace intarsia::cpu_kernels {
 
-struct Rows { // of the matrix
+// Rows first … first + count - 1 of W, which one task computes.
+struct Rows {
   std::size_t first, count;
 };
 
-// y[token * stride + row], [tokens, d_out]. `terms`: int8 inputs a token (LinearInput).
+// y: [tokens, d_out] with `stride` = d_out elements between tokens. `terms`: int8 inputs per token
+// (Int8Activation).
 struct Output {
   std::span<float> y;
   std::size_t stride, tokens, terms;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
-// A panel of 64 decoded rows times many int8 activations: the codes are decoded once for all of them.
+// Product of a decoded panel of 64 rows with many int8 inputs (more than max_fused_inputs): the codes are
+// decoded once for all of them.
 #pragma once
 
 #include <cstddef>
@@ -7,17 +8,19 @@
 
 namespace intarsia::cpu_kernels {
 
-// A panel: for every pair of columns 64 dwords, one a row, of two int16 weights.
+// Layout of a panel: for every pair of columns 64 dwords, one per row, each of two int16 weights.
 inline constexpr std::size_t panel_pair_weights = 2 * 64;
-// The row that is the n-th of a panel as vnni::trellis_panel() writes it.
+// The row of the matrix's panel that is n-th in the layout above, as vnni::trellis_panel() writes it.
 constexpr unsigned panel_row(unsigned n) { return n / 16 * 16 + n % 16 / 4 * 2 + n % 4 / 2 + n % 2 * 8; }
 
-// x as pairs of int16: columns c and c + 4 of each eight, in the order of c. columns: a multiple of 8.
+// Converts an input to pairs of int16: columns c and c + 4 of each eight, in ascending c. `columns`: a
+// multiple of 8; `to`: `columns` values.
 void pair_activations(const std::int8_t* x, std::size_t columns, std::int16_t* to);
 
 namespace vnni {
 
-// sums[t][n] += sum over `pairs` of panel[pair][n] . x[t][pair]; x of activation t begins at x + t * stride.
+// sums[t][n] += sum over `pairs` column pairs of panel[pair][n] . x[t][pair], for `count` inputs t; input t
+// begins at x + t * stride. Exact in 32 bits for up to 32,768 columns.
 void panel_product(const std::int16_t* panel, std::size_t pairs, const std::int16_t* x, std::size_t stride,
                    std::size_t count, std::int32_t (*sums)[64]);
 

@@ -18,8 +18,8 @@ namespace intarsia::cpu_kernels {
 #if INTARSIA_HAVE_VNNI_CODE
 namespace {
 
-constexpr std::size_t most_rows = 64;
-constexpr unsigned most_byte_width = 8; // of a code that a byte shuffle looks up
+constexpr std::size_t max_rows = 64;
+constexpr unsigned max_byte_width = 8; // of a code that a byte shuffle looks up
 constexpr std::int32_t scalar_offset = 32'768, scalar_largest = 32'767;
 // 12 bits: sums of 2 x 2047 x 127 a step of 32 columns fit 32 bits up to 132,000 columns.
 constexpr std::int32_t pair_offset = 2048, pair_largest = 2047;
@@ -76,7 +76,7 @@ RowTable make_table(QuantizerId id) {
   table.unit = largest / float(scalar ? scalar_largest : pair_largest);
   if (scalar)
     table.scalars = scalar_table(book, table.width, table.unit);
-  else if (table.width <= most_byte_width)
+  else if (table.width <= max_byte_width)
     table.short_pairs = short_pair_table(book, table.width, table.unit);
   else
     table.pairs = pair_table(book, table.unit);
@@ -96,7 +96,7 @@ const RowTable& table_of(QuantizerId id) {
 } // namespace
 
 bool multiplies_rows(QuantizerId id, std::size_t inputs) {
-  return has_vnni() && inputs <= most_fused_inputs &&
+  return has_vnni() && inputs <= max_fused_inputs &&
          (id.family == QuantizerFamily::nuq || id.family == QuantizerFamily::vq);
 }
 
@@ -105,7 +105,7 @@ void row_sums(const RowTable& table, const QuantizedLinear& layer, const std::by
               std::size_t row_bytes, std::size_t count, const Int8Activation& x, std::size_t input,
               std::int64_t* sums) {
   const std::int8_t* values = x.values.data() + input * x.columns;
-  if (table.width > most_byte_width)
+  if (table.width > max_byte_width)
     return vnni::pair_rows({table.width, table.pairs}, codes, row_bytes, count, layer.shape.columns, values,
                            sums);
   std::int64_t offset = scalar_offset;
@@ -127,11 +127,11 @@ void row_sums(const RowTable& table, const QuantizedLinear& layer, const std::by
 void multiply_rows(const QuantizedLinear& layer, Rows rows, const Int8Activation& x, const Output& out) {
   const RowTable& table = table_of(layer.quantizer);
   const std::size_t row_bytes = layer.codes.size() / layer.shape.rows;
-  for (std::size_t first = rows.first; first < rows.first + rows.count; first += most_rows) {
-    const std::size_t count = std::min(most_rows, rows.first + rows.count - first);
-    std::array<float, most_rows> values{};
+  for (std::size_t first = rows.first; first < rows.first + rows.count; first += max_rows) {
+    const std::size_t count = std::min(max_rows, rows.first + rows.count - first);
+    std::array<float, max_rows> values{};
     for (std::size_t i = 0; i < x.inputs; ++i) {
-      std::int64_t sums[most_rows];
+      std::int64_t sums[max_rows];
       row_sums(table, layer, layer.codes.data() + first * row_bytes, row_bytes, count, x, i, sums);
       const bool first_term = i % out.terms == 0, last_term = (i + 1) % out.terms == 0;
       for (std::size_t row = 0; row < count; ++row) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
-// Rows of a NUQ- or VQ-coded linear times a few int8 activations, decoded as they are multiplied. Codebooks
-// are rounded to integers (NUQ to 16 bits, VQ to 12 of its largest value), products are exact.
+// Product of a NUQ- or VQ-coded layer with a few int8 inputs; codes are decoded and multiplied in one pass.
+// Codebook entries are rounded to integers, of 16 bits for NUQ and 12 for VQ relative to the largest entry;
+// the integer products are exact.
 #pragma once
 
 #include "core/palette/quantized_linear.h"
@@ -9,10 +10,11 @@
 
 namespace intarsia::cpu_kernels {
 
-// Whether this machine multiplies so many inputs in integers (AVX-512 VNNI and VBMI); else they go the way of
-// multiply_decoded().
+// Whether this machine has an integer kernel for `inputs` inputs (AVX-512 VNNI and VBMI); else
+// multiply_decoded() is used.
 bool multiplies_rows(QuantizerId id, std::size_t inputs);
 void multiply_rows(const QuantizedLinear& layer, Rows rows, const Int8Activation& x, const Output& out);
-std::size_t row_scratch_bytes(std::size_t widest); // a thread
+// Bytes of the buffer of one thread, for layers of up to `widest` columns.
+std::size_t row_scratch_bytes(std::size_t widest);
 
 } // namespace intarsia::cpu_kernels

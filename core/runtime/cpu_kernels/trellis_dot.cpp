@@ -52,20 +52,17 @@ void TrellisDot(const TrellisRun& run, const std::int8_t* x, std::int32_t* sums)
   for (std::size_t block = 0; block < run.blocks; ++block)
     for (unsigned number = 0; number < trellis::block_rings; ++number)
       for (unsigned t = 0; t < trellis::ring_weights; ++t) {
-        const trellis::TilePosition place = trellis::place(number, t);
+        const trellis::TilePosition position = trellis::tile_position(number, t);
         const std::uint32_t state =
             window(run.codes + block * trellis::block_bytes(run.quarters), run.quarters,
                    number % trellis::part_rings, number / trellis::part_rings, t / trellis::lane_weights,
                    t % trellis::lane_weights * run.quarters / 4);
-        const std::size_t column = run.first_column + block * trellis::block_columns + place.column;
-        sums[place.row] += trellis::byte_sum(state) * x[4 * column];
+        const std::size_t column = run.first_column + block * trellis::block_columns + position.column;
+        sums[position.row] += trellis::byte_sum(state) * x[4 * column];
       }
 }
 
 #else
-
-// A block is read in an order that hardware does not foresee; this far ahead it arrives in time.
-constexpr std::size_t read_ahead = 6144;
 
 // A vector holds 4 or 8 lanes of a ring: one or two rows, columns c … c + 3 of each.
 using Words = hn::CappedTag<std::uint32_t, ring_lanes>;
@@ -216,7 +213,7 @@ void dot_run(const TrellisRun& run, const std::int8_t* x, std::int32_t* sums) {
     for (unsigned ring = 0; ring < trellis::part_rings; ++ring) {
       const Streams<Q> streams(codes, ring);
       for (std::size_t at = 0; at < trellis::block_bytes(Q) / 4; at += 64)
-        hwy::Prefetch(codes + read_ahead + trellis::block_bytes(Q) / 4 * ring + at);
+        hwy::Prefetch(codes + prefetch_distance + trellis::block_bytes(Q) / 4 * ring + at);
       add_part<Q, 0>(streams, inputs, totals[ring]);
       add_part<Q, 1>(streams, inputs + part_inputs, totals[ring]);
       add_part<Q, 2>(streams, inputs + 2 * part_inputs, totals[ring]);
@@ -231,13 +228,13 @@ void dot_run(const TrellisRun& run, const std::int8_t* x, std::int32_t* sums) {
 using DotRun = void (*)(const TrellisRun&, const std::int8_t*, std::int32_t*);
 template <std::size_t... rate>
 constexpr std::array<DotRun, sizeof...(rate)> dot_runs(std::index_sequence<rate...>) {
-  return {dot_run<trellis::least_quarters + unsigned(rate)>...};
+  return {dot_run<trellis::min_quarters + unsigned(rate)>...};
 }
 
 void TrellisDot(const TrellisRun& run, const std::int8_t* x, std::int32_t* sums) {
-  constexpr unsigned rates = trellis::most_quarters - trellis::least_quarters + 1;
+  constexpr unsigned rates = trellis::max_quarters - trellis::min_quarters + 1;
   static constexpr auto runs = dot_runs(std::make_index_sequence<rates>());
-  runs[run.quarters - trellis::least_quarters](run, x, sums);
+  runs[run.quarters - trellis::min_quarters](run, x, sums);
 }
 
 #endif

@@ -18,7 +18,7 @@ namespace {
 constexpr std::size_t blocks_decoded = 16; // of a panel at once: 128 KiB of int16, which stay in the L2 cache
 constexpr std::size_t inputs_together = 96; // whose sums are held at once
 // Beyond, sums of int16 weights (510 at most) and int8 activations might not fit 32 bits.
-constexpr std::size_t most_panel_columns = 32'768;
+constexpr std::size_t max_panel_columns = 32'768;
 
 using RowSums = std::array<std::int32_t, trellis::panel_rows>;
 using RowValues = std::array<float, trellis::panel_rows>;
@@ -52,11 +52,11 @@ void finish(const QuantizedLinear& layer, Rows rows, const Int8Activation& x, st
 void multiply_few(const QuantizedLinear& layer, Rows rows, const Int8Activation& x, const Output& out) {
   const TcqLayout layout(layer.quantizer, layer.shape);
   const std::size_t copies = activation_copies();
-  std::int32_t sums[most_fused_inputs][trellis::panel_rows];
-  std::array<RowValues, most_fused_inputs> values{};
-  const std::int8_t* inputs[most_fused_inputs];
+  std::int32_t sums[max_fused_inputs][trellis::panel_rows];
+  std::array<RowValues, max_fused_inputs> values{};
+  const std::int8_t* inputs[max_fused_inputs];
   for (std::size_t i = 0; i < x.inputs; ++i) inputs[i] = x.expanded.data() + i * x.columns * copies;
-  for_runs(layout, most_exact_blocks, [&](std::size_t first, std::size_t count, unsigned quarters) {
+  for_runs(layout, max_exact_blocks, [&](std::size_t first, std::size_t count, unsigned quarters) {
     const std::byte* codes = layer.codes.data() + layout.offset(rows.first / trellis::panel_rows, first);
     trellis_dot({codes, quarters, count, first * trellis::block_columns}, inputs, x.inputs, sums);
     for (std::size_t i = 0; i < x.inputs; ++i) {
@@ -98,7 +98,7 @@ void multiply_many(const QuantizedLinear& layer, Rows rows, const Int8Activation
     std::size_t columns = 0; // in the sums
     unsigned rate = layout.left_quarters();
     for_runs(layout, blocks_decoded, [&](std::size_t first, std::size_t blocks, unsigned quarters) {
-      if (quarters != rate || columns + blocks * trellis::block_columns > most_panel_columns) {
+      if (quarters != rate || columns + blocks * trellis::block_columns > max_panel_columns) {
         add_values(sums, trellis::scale(rate), values);
         columns = 0;
         rate = quarters;
@@ -119,10 +119,10 @@ void multiply_many(const QuantizedLinear& layer, Rows rows, const Int8Activation
 
 } // namespace
 
-bool multiplies_trellis(std::size_t inputs) { return inputs <= most_fused_inputs || has_vnni(); }
+bool multiplies_trellis(std::size_t inputs) { return inputs <= max_fused_inputs || has_vnni(); }
 
 void multiply_trellis(const QuantizedLinear& layer, Rows rows, const Int8Activation& x, const Output& out) {
-  if (x.inputs <= most_fused_inputs) return multiply_few(layer, rows, x, out);
+  if (x.inputs <= max_fused_inputs) return multiply_few(layer, rows, x, out);
 #if INTARSIA_HAVE_VNNI_CODE
   multiply_many(layer, rows, x, out);
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
-// Rows of a trellis-coded linear times int8 activations.
+// Product of a trellis-coded layer with int8 inputs.
 #pragma once
 
 #include "core/palette/quantized_linear.h"
@@ -8,10 +8,10 @@
 
 namespace intarsia::cpu_kernels {
 
-// Whether this machine multiplies so many inputs in integers; else they go the way of multiply_decoded().
+// Whether this machine has an integer kernel for `inputs` inputs; else multiply_decoded() is used.
 bool multiplies_trellis(std::size_t inputs);
-// rows.first: a multiple of 64; at most 64 rows.
+// y = W x over one panel: rows.first is a multiple of 64, rows.count at most 64.
 void multiply_trellis(const QuantizedLinear& layer, Rows rows, const Int8Activation& x, const Output& out);
-std::size_t trellis_scratch_bytes(); // a thread
+std::size_t trellis_scratch_bytes(); // bytes of the buffer of one thread
 
 } // namespace intarsia::cpu_kernels

@@ -61,17 +61,13 @@ alignas(64) constexpr Indices spread = spread_words(), follow = follow_lanes();
 
 Vector load(const void* from) { return _mm512_loadu_si512(from); }
 
-// A block is read in an order that hardware does not foresee; this far ahead it arrives in time. Reading
-// ahead of the last block asks for the next panel's, or for nothing.
-constexpr std::size_t read_ahead = 6144;
-
-// The quarter of a block of `bytes` that is needed `read_ahead` bytes later.
+// The quarter of a block of `bytes` that is needed prefetch_distance later.
 template <std::size_t bytes>
 inline __attribute__((always_inline)) void prefetch_quarter(const std::byte* block, unsigned quarter) {
   constexpr std::size_t lines = (bytes / 4 + 63) / 64;
 #pragma GCC unroll 16
   for (std::size_t line = 0; line < lines; ++line)
-    _mm_prefetch(reinterpret_cast<const char*>(block) + read_ahead + bytes / 4 * quarter + 64 * line,
+    _mm_prefetch(reinterpret_cast<const char*>(block) + prefetch_distance + bytes / 4 * quarter + 64 * line,
                  _MM_HINT_T0);
 }
 
@@ -245,15 +241,15 @@ void panel_run(const TrellisRun& run, std::int16_t* panel) {
 
 using DotRun = void (*)(const TrellisRun&, const std::int8_t* const*, TrellisSums);
 using PanelRun = void (*)(const TrellisRun&, std::int16_t*);
-constexpr unsigned rates = trellis::most_quarters - trellis::least_quarters + 1;
+constexpr unsigned rates = trellis::max_quarters - trellis::min_quarters + 1;
 
 template <unsigned T, std::size_t... rate>
 constexpr std::array<DotRun, rates> dot_runs(std::index_sequence<rate...>) {
-  return {dot_run<trellis::least_quarters + unsigned(rate), T>...};
+  return {dot_run<trellis::min_quarters + unsigned(rate), T>...};
 }
 template <std::size_t... rate>
 constexpr std::array<PanelRun, rates> panel_runs(std::index_sequence<rate...>) {
-  return {panel_run<trellis::least_quarters + unsigned(rate)>...};
+  return {panel_run<trellis::min_quarters + unsigned(rate)>...};
 }
 
 } // namespace
@@ -262,7 +258,7 @@ void trellis_dot(const TrellisRun& run, const std::int8_t* const* inputs, std::s
                  TrellisSums sums) {
   constexpr auto all = std::make_index_sequence<rates>();
   static constexpr auto one = dot_runs<1>(all), two = dot_runs<2>(all), four = dot_runs<4>(all);
-  const unsigned rate = run.quarters - trellis::least_quarters;
+  const unsigned rate = run.quarters - trellis::min_quarters;
   if (count == 4) return four[rate](run, inputs, sums);
   if (count >= 2) two[rate](run, inputs, sums);
   if (count % 2 == 1) one[rate](run, inputs + count - 1, sums + count - 1);
@@ -270,7 +266,7 @@ void trellis_dot(const TrellisRun& run, const std::int8_t* const* inputs, std::s
 
 void trellis_panel(const TrellisRun& run, std::int16_t* panel) {
   static constexpr auto all = panel_runs(std::make_index_sequence<rates>());
-  all[run.quarters - trellis::least_quarters](run, panel);
+  all[run.quarters - trellis::min_quarters](run, panel);
 }
 
 } // namespace intarsia::cpu_kernels::vnni

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
-// What a worker answers, where the answer is not one of the engine's own results: a struct, and its one
-// mapping to JSON. The worker writes, the client reads. Reading throws Error{input} that names the field.
+// Replies of a worker that are not results of core/ with a JSON mapping of their own: structs and their
+// mapping to JSON and back. The worker writes, the client reads. Reading throws Error{input} that names the
+// field.
 #pragma once
 
 #include <string>
@@ -12,7 +13,7 @@
 
 namespace intarsia {
 
-// "devices": those of all backends.
+// Reply to "devices": the devices of all backends.
 struct DevicesReply {
   struct Entry {
     std::string id; // "cuda:0"
@@ -20,16 +21,16 @@ struct DevicesReply {
   };
   std::vector<Entry> devices;
   int driver_version = 0;
-  std::string problem;
+  std::string problem; // why there is no usable device, a sentence; empty: there is one
 };
 OrderedJson to_json(const DevicesReply& reply);
 DevicesReply devices_reply_from(const JsonObject& json);
 
-// "usage" of a GPU; and of a "load" there.
+// Reply to "usage" on a GPU; also part of the reply to "load" there.
 OrderedJson to_json(const BackendMemory& memory);
 BackendOverhead overhead_from(const JsonObject& json);
 
-// "selftest".
+// Reply to "selftest".
 OrderedJson to_json(const std::vector<KernelCheck>& checks);
 std::vector<KernelCheck> checks_from(const JsonObject& json);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
-// What a worker is asked to do about a model's files: a struct a job, and its one mapping to JSON. Both sides
-// use it: the client writes, the worker reads. resources/help/worker-protocol.md describes the fields.
+// Requests to a worker about model files: one struct per job, and its mapping to JSON and back. The client
+// writes, the worker reads. resources/help/worker-protocol.md describes the fields.
 #pragma once
 
 #include <optional>
@@ -14,15 +14,15 @@
 
 namespace intarsia {
 
-// Of every struct: `verb` is the request's "do", `fields` are those that it may have besides "id" and "do".
-// Reading throws Error{input} that names the field.
+// In every struct `verb` is the request's "do", and `fields` are the names that it may have besides "id" and
+// "do". Paths are absolute, devices are "cpu" or "cuda:N". Reading throws Error{input} that names the field.
 
 struct LoadRequest {
   static constexpr const char* verb = "load";
   static const std::set<std::string> fields;
-  std::string path;        // of a checkpoint or an artifact; absolute
-  std::string device;      // "cpu", "cuda:0"
-  std::size_t context = 0; // tokens of a sequence to come; 0: none
+  std::string path; // of a checkpoint or an artifact
+  std::string device;
+  std::size_t context = 0; // tokens of a sequence that must fit beside the model; 0: none
 };
 OrderedJson to_json(const LoadRequest& request);
 LoadRequest load_request_from(const JsonObject& json);
@@ -32,9 +32,9 @@ struct SensitivityRequest {
   static const std::set<std::string> fields;
   std::string path, device;
   SensitivityOptions options;
-  std::vector<int> tokens; // of a text; empty: on text that the model makes itself
+  std::vector<int> tokens; // of the text to measure on; empty: texts sampled from the model
   bool estimates =
-      false; // an "estimate" event, a sensitivity too, as often as estimate_sensitivity() has one
+      false; // send an "estimate" event with every intermediate estimate of estimate_sensitivity()
 };
 OrderedJson to_json(const SensitivityRequest& request);
 SensitivityRequest sensitivity_request_from(const JsonObject& json);
@@ -43,7 +43,7 @@ struct QuantizeRequest {
   static constexpr const char* verb = "quantize";
   static const std::set<std::string> fields;
   std::string path, device, out;
-  Json plan; // plan.json's content, which is read against the model's layer graph
+  Json plan; // the content of plan.json; the worker checks it against the model's layer graph
   std::uint64_t seed = QuantizeOptions().seed;
   bool resume = false;
   std::optional<CalibrationChoice> calibration;
@@ -70,7 +70,7 @@ struct SelftestRequest {
 OrderedJson to_json(const SelftestRequest& request);
 SelftestRequest selftest_request_from(const JsonObject& json);
 
-// Throws Error{input} for an id that the model's vocabulary does not have.
+// Throws Error{input} for a token id outside the model's vocabulary. `where`: the field, for the error.
 void require_in_vocabulary(const std::vector<int>& tokens, std::size_t vocabulary, const std::string& where);
 
 } // namespace intarsia

@@ -131,8 +131,8 @@ class TestAllocator : public QObject {
       const std::string& embedding = problem.graph.embedding.name;
       std::set<std::string> planned;
       if (problem.sensitivity.layers.contains(embedding)) planned.insert(embedding);
-      const double fixed =
-          double(cpu_memory()->beside({problem.config, problem.graph, request.context}, planned).total());
+      const double fixed = double(
+          cpu_memory()->predict_fixed({problem.config, problem.graph, request.context}, planned).total());
       const auto range = made->memory_range(request.context);
       const double weights = double(problem.graph.linear_weights());
       std::optional<double> bytes, bits, seconds;

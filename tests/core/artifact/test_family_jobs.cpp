@@ -109,10 +109,10 @@ class TestFamilyJobs : public QObject {
 
     Conversation conversation(*artifact.tokenizer, *after, request.context, "");
     const SamplingSettings greedy{.temperature = 0};
-    const GenerationResult text = conversation.complete("abc", 8, greedy, {}, {});
+    const GenerationResult text = conversation.complete("abc", {8, greedy}, {}, {});
     QVERIFY(!text.tokens.empty() && text.prompt_tokens >= 3);
     if (request.context < 128) return; // the generic chat format does not fit
-    const GenerationResult answer = conversation.reply("Hi", 8, greedy, {}, {});
+    const GenerationResult answer = conversation.reply("Hi", {8, greedy}, {}, {});
     QVERIFY(!answer.tokens.empty() && answer.prompt_tokens > 2);
     QCOMPARE(conversation.messages().size(), std::size_t(2));
   }

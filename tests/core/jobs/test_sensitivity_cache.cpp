@@ -58,7 +58,7 @@ class TestSensitivityCache : public QObject {
     incomplete.layers.erase("lm_head");
     QVERIFY(!cache.store(incomplete).empty());
     QVERIFY(!cache.find());
-    test::write_file(cache.places().front(), "{\"format\":");
+    test::write_file(cache.files().front(), "{\"format\":");
     QVERIFY(!cache.find());
   }
 

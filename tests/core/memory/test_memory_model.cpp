@@ -59,9 +59,9 @@ class TestMemoryModel : public QObject {
         for (const KvPrecision kv_cache : {KvPrecision::f16, KvPrecision::q8}) {
           const ModelInMemory model{config, graph, 300, kv_cache};
           const auto quantizers = mixed(graph, planned);
-          QCOMPARE(cpu_memory()->beside(model, planned).total() +
+          QCOMPARE(cpu_memory()->predict_fixed(model, planned).total() +
                        sum_of_layers(*cpu_memory(), graph, planned, quantizers),
-                   cpu_memory()->with(model, quantizers).total());
+                   cpu_memory()->predict(model, quantizers).total());
         }
     }
   }
@@ -76,9 +76,9 @@ class TestMemoryModel : public QObject {
         for (const std::set<std::string>& planned : {std::set<std::string>{}, {graph.embedding.name}}) {
           const ModelInMemory model{config, graph, context};
           const auto quantizers = mixed(graph, planned);
-          const std::uint64_t parts =
-              memory->beside(model, planned).total() + sum_of_layers(*memory, graph, planned, quantizers);
-          const std::uint64_t whole = memory->with(model, quantizers).total();
+          const std::uint64_t parts = memory->predict_fixed(model, planned).total() +
+                                      sum_of_layers(*memory, graph, planned, quantizers);
+          const std::uint64_t whole = memory->predict(model, quantizers).total();
           std::uint64_t codebooks = 0;
           for (const Quantizer* member : palette()) codebooks += member->codebook().size_bytes() + 256;
           QVERIFY2(parts >= whole, qPrintable(QString("%1 %2").arg(parts).arg(whole)));
@@ -91,7 +91,7 @@ class TestMemoryModel : public QObject {
     const ModelConfig config = small(true);
     const LayerGraph graph = build_layer_graph(config);
     const auto quantizers = mixed(graph, {graph.embedding.name});
-    const ModelMemory memory = cuda_memory(backend_bytes)->with({config, graph, 700}, quantizers);
+    const ModelMemory memory = cuda_memory(backend_bytes)->predict({config, graph, 700}, quantizers);
     const auto plan = cuda::device_memory_plan(config, graph, quantizers, 700);
     QCOMPARE(memory.total(), plan.total() + backend_bytes);
     QCOMPARE(memory.program, backend_bytes);
@@ -102,7 +102,7 @@ class TestMemoryModel : public QObject {
     const ModelConfig config = small(true);
     const LayerGraph graph = build_layer_graph(config);
     const std::string sentence = test::error_of([&] {
-      cuda_memory(0)->beside({config, graph, 10, KvPrecision::q8}, {});
+      cuda_memory(0)->predict_fixed({config, graph, 10, KvPrecision::q8}, {});
     });
     QVERIFY2(sentence.find("--kv-cache") != std::string::npos, sentence.c_str());
   }
@@ -115,7 +115,7 @@ class TestMemoryModel : public QObject {
     const ModelConfig config = small(true);
     const LayerGraph graph = build_layer_graph(config);
     QVERIFY(memory_of(device)->device_kind() == DeviceKind::cuda);
-    QCOMPARE(memory_of(device)->beside({config, graph, 10}, {}).program, backend_bytes);
+    QCOMPARE(memory_of(device)->predict_fixed({config, graph, 10}, {}).program, backend_bytes);
     LatencyTable table;
     table.device_kind = "cuda";
     QVERIFY(memory_of(table)->device_kind() == DeviceKind::cuda);

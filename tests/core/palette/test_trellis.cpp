@@ -92,7 +92,7 @@ class TestTrellis : public QObject {
 
   static void add_rates() {
     QTest::addColumn<unsigned>("quarters");
-    for (unsigned quarters = 6; quarters <= trellis::most_quarters; ++quarters)
+    for (unsigned quarters = 6; quarters <= trellis::max_quarters; ++quarters)
       QTest::newRow(qPrintable(QString("%1 bits").arg(quarters / 4.0))) << quarters;
   }
 
@@ -101,18 +101,20 @@ class TestTrellis : public QObject {
     std::set<std::pair<unsigned, unsigned>> places;
     for (unsigned ring = 0; ring < trellis::block_rings; ++ring)
       for (unsigned t = 0; t < trellis::ring_weights; ++t) {
-        const trellis::TilePosition place = trellis::place(ring, t);
-        QVERIFY(place.row < 64 && place.column < 64);
-        QVERIFY(place.column / trellis::ring_columns == ring / trellis::part_rings);
-        places.insert({place.row, place.column});
-        const trellis::RingStep back = trellis::ring_step(place.row, place.column);
+        const trellis::TilePosition position = trellis::tile_position(ring, t);
+        QVERIFY(position.row < 64 && position.column < 64);
+        QVERIFY(position.column / trellis::ring_columns == ring / trellis::part_rings);
+        places.insert({position.row, position.column});
+        const trellis::RingStep back = trellis::ring_step(position.row, position.column);
         QVERIFY(back.ring == ring && back.step == t);
       }
     QCOMPARE(places.size(), std::size_t(64 * 64));
     // PTX ISA, mma.m16n8k32 with 8-bit A: lane 5 (group 1, thread 1 of it) holds in a1 row 9 and k 4 … 7,
     // which is weight column 1; in a2 row 1 and k 20 … 23: column 5.
-    QVERIFY(trellis::place(0, 5 * 32 + 1).row == 9 && trellis::place(0, 5 * 32 + 1).column == 1);
-    QVERIFY(trellis::place(0, 5 * 32 + 2).row == 1 && trellis::place(0, 5 * 32 + 2).column == 5);
+    QVERIFY(trellis::tile_position(0, 5 * 32 + 1).row == 9 &&
+            trellis::tile_position(0, 5 * 32 + 1).column == 1);
+    QVERIFY(trellis::tile_position(0, 5 * 32 + 2).row == 1 &&
+            trellis::tile_position(0, 5 * 32 + 2).column == 5);
   }
 
   void a_block_has_every_byte_once_data() { add_rates(); }
@@ -148,7 +150,7 @@ class TestTrellis : public QObject {
     }
     QVERIFY(std::abs(sum / trellis::states) < 0.1);
     const double spread = std::sqrt(squares / trellis::states);
-    for (unsigned quarters = trellis::least_quarters; quarters <= trellis::most_quarters; ++quarters) {
+    for (unsigned quarters = trellis::min_quarters; quarters <= trellis::max_quarters; ++quarters) {
       const double scaled = spread * double(trellis::scale(quarters));
       QVERIFY(scaled > 0.95 && scaled < 1.2);
       QVERIFY(std::max(-least, largest) * double(trellis::scale(quarters)) > 3.2); // the tail is reached

@@ -27,7 +27,7 @@ class TestConversation : public QObject {
     const std::size_t turns = 30;
     for (std::size_t i = 0; i < turns; ++i) {
       const auto result = conversation.reply("Is ebony a hard wood, and what glue is right for wet places?",
-                                             24, greedy_, nullptr, {});
+                                             {24, greedy_}, nullptr, {});
       QVERIFY(!result.tokens.empty());
       QVERIFY(conversation.context_used() <= conversation.context_size());
     }
@@ -36,13 +36,13 @@ class TestConversation : public QObject {
 
   void a_question_that_never_fits_is_forgotten() {
     Conversation conversation(*model_.tokenizer, *language_, default_context(model_), "");
-    conversation.reply("Is ebony a hard wood?", 16, greedy_, nullptr, {});
+    conversation.reply("Is ebony a hard wood?", {16, greedy_}, nullptr, {});
     std::string longest;
     while (longest.size() < 10000) longest += "Is ebony a hard wood? ";
-    const std::string error = error_of([&] { conversation.reply(longest, 16, greedy_, nullptr, {}); });
+    const std::string error = error_of([&] { conversation.reply(longest, {16, greedy_}, nullptr, {}); });
     QVERIFY2(error.find("does not fit the context") != std::string::npos, error.c_str());
     QCOMPARE(conversation.messages().size(), std::size_t(2));
-    QVERIFY(!conversation.reply("And oak?", 16, greedy_, nullptr, {}).tokens.empty());
+    QVERIFY(!conversation.reply("And oak?", {16, greedy_}, nullptr, {}).tokens.empty());
   }
 
   void a_full_context_is_refused_where_that_is_asked_for() {
@@ -70,11 +70,11 @@ class TestConversation : public QObject {
         "{% endif %}{{ m.role }}: {{ m.content }}\n{% endfor %}assistant:";
     const auto tokenizer = make_tokenizer(spec);
     Conversation conversation(*tokenizer, *language_, default_context(model_), "");
-    conversation.reply("Is ebony a hard wood?", 8, greedy_, nullptr, {});
-    const std::string error = error_of([&] { conversation.reply("a bad one", 8, greedy_, nullptr, {}); });
+    conversation.reply("Is ebony a hard wood?", {8, greedy_}, nullptr, {});
+    const std::string error = error_of([&] { conversation.reply("a bad one", {8, greedy_}, nullptr, {}); });
     QVERIFY2(error.find("no bad words") != std::string::npos, error.c_str());
     QCOMPARE(conversation.messages().size(), std::size_t(2));
-    QVERIFY(!conversation.reply("And oak?", 8, greedy_, nullptr, {}).tokens.empty());
+    QVERIFY(!conversation.reply("And oak?", {8, greedy_}, nullptr, {}).tokens.empty());
   }
 
   void a_template_that_cannot_be_read_is_replaced_and_told_of() {
@@ -83,7 +83,7 @@ class TestConversation : public QObject {
     const auto tokenizer = make_tokenizer(spec);
     Conversation conversation(*tokenizer, *language_, default_context(model_), "");
     QVERIFY(!conversation.template_problem().empty());
-    QVERIFY(!conversation.reply("And oak?", 8, greedy_, nullptr, {}).tokens.empty());
+    QVERIFY(!conversation.reply("And oak?", {8, greedy_}, nullptr, {}).tokens.empty());
   }
 
   void stop_texts_end_an_answer_before_them() {
@@ -113,12 +113,12 @@ class TestConversation : public QObject {
     options.sampling = greedy_;
     options.log_probabilities = 3;
     const auto result = conversation.reply("And oak?", options, nullptr, {});
-    QCOMPARE(result.drawn.size(), result.tokens.size());
-    for (std::size_t i = 0; i < result.drawn.size(); ++i) {
-      QCOMPARE(result.drawn[i].drawn.token, result.tokens[i]);
-      QCOMPARE(result.drawn[i].top.size(), std::size_t(3));
-      QVERIFY(result.drawn[i].top[0] == result.drawn[i].drawn); // the likeliest was taken
-      QVERIFY(result.drawn[i].drawn.log_probability <= 0);
+    QCOMPARE(result.sampled.size(), result.tokens.size());
+    for (std::size_t i = 0; i < result.sampled.size(); ++i) {
+      QCOMPARE(result.sampled[i].sampled.token, result.tokens[i]);
+      QCOMPARE(result.sampled[i].top.size(), std::size_t(3));
+      QVERIFY(result.sampled[i].top[0] == result.sampled[i].sampled); // the likeliest was taken
+      QVERIFY(result.sampled[i].sampled.log_probability <= 0);
     }
   }
 
@@ -126,10 +126,10 @@ class TestConversation : public QObject {
     const std::string question = "What glue is right for wet places?";
     Conversation fresh(*model_.tokenizer, *language_, default_context(model_), ""),
         again(*model_.tokenizer, *language_, default_context(model_), "");
-    again.reply(question, 48, greedy_, nullptr, {});
+    again.reply(question, {48, greedy_}, nullptr, {});
     again.drop_last_turn();
-    const auto first = fresh.reply(question, 48, greedy_, nullptr, {}),
-               second = again.reply(question, 48, greedy_, nullptr, {});
+    const auto first = fresh.reply(question, {48, greedy_}, nullptr, {}),
+               second = again.reply(question, {48, greedy_}, nullptr, {});
     QCOMPARE(second.text, first.text);
     QVERIFY(second.reused_tokens > 0);
   }
@@ -139,7 +139,7 @@ class TestConversation : public QObject {
     std::stop_source stop;
     std::string streamed;
     const auto result = conversation.reply(
-        "Is ebony a hard wood?", 100, greedy_,
+        "Is ebony a hard wood?", {100, greedy_},
         [&](std::string_view piece) {
           streamed += piece;
           stop.request_stop();
@@ -156,7 +156,7 @@ class TestConversation : public QObject {
       std::string streamed;
       StopText filter("\nUser:", [&](std::string_view piece) { streamed += piece; });
       for (std::size_t i = 0; i < whole.size(); i += cut) filter.push(std::string_view(whole).substr(i, cut));
-      QVERIFY(filter.came());
+      QVERIFY(filter.found());
       QCOMPARE(streamed, std::string("Hi.\nUse it.\n"));
       QCOMPARE(filter.text(), streamed);
     }
@@ -178,7 +178,7 @@ class TestConversation : public QObject {
     QCOMPARE(filter.text(), std::string("one"));
     filter.finish();
     QCOMPARE(filter.text(), std::string("one\nUser"));
-    QVERIFY(!filter.came());
+    QVERIFY(!filter.found());
   }
 };
 

@@ -170,7 +170,7 @@ class TestCpuLinear : public QObject {
       const StoredRows rows{dtype, std::span<const std::byte>(file).subspan(1), heads};
       std::vector<float> weights(shape.size());
       for (std::size_t row = 0; row < shape.rows; ++row)
-        dequantize(dtype, rows.bytes.subspan(rows.place(row, shape.rows) * row_bytes, row_bytes),
+        dequantize(dtype, rows.bytes.subspan(rows.stored_index(row, shape.rows) * row_bytes, row_bytes),
                    std::span(weights).subspan(row * shape.columns, shape.columns));
       const CpuLinear mapped(StoredLinear{shape, rows}, std::vector<float>(40, 0.f));
       std::vector<float> one(shape.columns);

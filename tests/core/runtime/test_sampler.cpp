@@ -82,17 +82,17 @@ class TestSampler : public QObject {
     const std::size_t prompt_tokens = history.size();
     for (const int token : golden["generated"].get<std::vector<int>>()) history.push_back(token);
     Sampler sampler(sampling_from(JsonObject(expected["settings"], "settings")));
-    constexpr int draws = 40000;
+    constexpr int samples = 40000;
     std::vector<int> counts(logits.size());
-    for (int i = 0; i < draws; ++i) ++counts[std::size_t(sampler.sample(logits, history, prompt_tokens))];
+    for (int i = 0; i < samples; ++i) ++counts[std::size_t(sampler.sample(logits, history, prompt_tokens))];
     for (std::size_t token = 0; token < counts.size(); ++token) {
       const double p = expected["probabilities"][token].get<double>();
-      const double error = std::abs(counts[token] / double(draws) - p);
+      const double error = std::abs(counts[token] / double(samples) - p);
       if (p == 0) QCOMPARE(counts[token], 0);
       QVERIFY2(
-          error <= 5 * std::sqrt(p * (1 - p) / draws) + 1e-4,
+          error <= 5 * std::sqrt(p * (1 - p) / samples) + 1e-4,
           qPrintable(
-              QString("token %1: %2 of %3, expected %4").arg(token).arg(counts[token]).arg(draws).arg(p)));
+              QString("token %1: %2 of %3, expected %4").arg(token).arg(counts[token]).arg(samples).arg(p)));
     }
   }
 
@@ -115,11 +115,11 @@ class TestSampler : public QObject {
 
   void log_probabilities_are_the_models_own() {
     const std::vector<float> logits{std::log(0.1f), std::log(0.6f), std::log(0.3f)};
-    const DrawnToken drawn = log_probabilities(logits, 0, 2);
-    QVERIFY(std::abs(drawn.drawn.log_probability - std::log(0.1)) < 1e-6 && drawn.drawn.token == 0);
-    QCOMPARE(drawn.top.size(), std::size_t(2));
-    QVERIFY(drawn.top[0].token == 1 && std::abs(drawn.top[0].log_probability - std::log(0.6)) < 1e-6);
-    QVERIFY(drawn.top[1].token == 2 && std::abs(drawn.top[1].log_probability - std::log(0.3)) < 1e-6);
+    const SampledToken sampled = log_probabilities(logits, 0, 2);
+    QVERIFY(std::abs(sampled.sampled.log_probability - std::log(0.1)) < 1e-6 && sampled.sampled.token == 0);
+    QCOMPARE(sampled.top.size(), std::size_t(2));
+    QVERIFY(sampled.top[0].token == 1 && std::abs(sampled.top[0].log_probability - std::log(0.6)) < 1e-6);
+    QVERIFY(sampled.top[1].token == 2 && std::abs(sampled.top[1].log_probability - std::log(0.3)) < 1e-6);
     QCOMPARE(log_probabilities(logits, 2, 9).top.size(), logits.size());
   }
 

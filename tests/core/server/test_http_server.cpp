@@ -110,7 +110,7 @@ class TestHttpServer : public QObject {
     Conversation conversation(*model_.tokenizer, *language_, model_.config().max_positions, "");
     SamplingSettings greedy;
     greedy.temperature = 0;
-    return conversation.reply(text, max_tokens, greedy, nullptr, {}).text;
+    return conversation.reply(text, {max_tokens, greedy}, nullptr, {}).text;
   }
 
   // A server of a model that answers `text`.
@@ -417,7 +417,7 @@ class TestHttpServer : public QObject {
 
   void bounds_of_what_arrives() {
     ServerOptions narrow = options();
-    narrow.largest_body = 2048;
+    narrow.max_body_bytes = 2048;
     narrow.request_timeout = std::chrono::milliseconds(400);
     const auto server = serve(narrow);
     const int port = server->port();

@@ -107,10 +107,10 @@ class TestMessages : public QObject {
   void log_probabilities_arrive() {
     GenerationResult result;
     result.stop_text = "END";
-    result.drawn = {{{5, -0.25}, {{5, -0.25}, {7, -1.0 / 3}}}, {{9, -2.5}, {}}};
+    result.sampled = {{{5, -0.25}, {{5, -0.25}, {7, -1.0 / 3}}}, {{9, -2.5}, {}}};
     const Json json = through_text(to_json(result));
     const GenerationResult back = generation_from(JsonObject(json, "result"));
-    QVERIFY(back.drawn == result.drawn);
+    QVERIFY(back.sampled == result.sampled);
     QCOMPARE(back.stop_text, result.stop_text);
   }
 };

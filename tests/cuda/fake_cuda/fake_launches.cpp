@@ -246,9 +246,9 @@ void launch_argmax(const float* logits, int rows, int count, int* tokens, cudaSt
   });
 }
 
-// As core's sampler, which draws by its own random numbers, does it.
+// As core's Sampler, which has random numbers of its own, does.
 void launch_sample(const float* logits, int rows, int count, const SampleSettings& settings,
-                   const double* draws, int* tokens, cudaStream_t) {
+                   const double* uniforms, int* tokens, cudaStream_t) {
   count_launch();
   submit([=] {
     for (int row = 0; row < rows; ++row) {
@@ -268,7 +268,7 @@ void launch_sample(const float* logits, int rows, int count, const SampleSetting
       for (const auto& entry : order) total += weight(entry);
       std::size_t end = 0;
       while (end < order.size() && kept < settings.top_p * total) kept += weight(order[end++]);
-      for (std::size_t i = 0; i < end && sum <= draws[row] * kept; ++i) {
+      for (std::size_t i = 0; i < end && sum <= uniforms[row] * kept; ++i) {
         sum += weight(order[i]);
         tokens[row] = order[i].second;
       }
