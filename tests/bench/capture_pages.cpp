@@ -136,7 +136,7 @@ class Capture {
     output->setText(out);
     save("quantize-ready");
     session_.quantization().quantize(*session_.planner().plan(), out);
-    wait_for("layers", [&] { return session_.quantization().layers().size() > 2; });
+    wait_for("layers", [&] { return session_.quantization().run().layers.size() > 2; });
     save("quantize-running");
     session_.quantization().cancel();
     wait_for("the cancellation", [&] { return !session_.quantization().running(); });

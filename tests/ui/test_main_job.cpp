@@ -29,6 +29,7 @@
 #include "ui/budget/scale_slider.h"
 #include "ui/chat/answer_view.h"
 #include "ui/quantize/quantize_page.h"
+#include "ui/session/partial_run.h"
 #include "ui/window/help_window.h"
 #include "ui/window/step_rail.h"
 
@@ -342,10 +343,10 @@ class TestMainJob : public QObject, private test::WindowUnderTest {
     QVERIFY(question && question->isVisible());
     QVERIFY(question->text().contains("Starting over with the present plan deletes it."));
     QTest::keyClick(question, Qt::Key_Escape); // keep it
-    QVERIFY(Quantization::has_partial(out));
+    QVERIFY(has_partial_run(out));
     QTest::mouseClick(resume, Qt::LeftButton);
     QTRY_COMPARE_WITH_TIMEOUT(session_->quantization().job().state, JobState::done, timeout);
-    const Plan made = *session_->quantization().artifact_plan();
+    const Plan made = session_->quantization().artifact()->plan;
     for (const auto& [name, layer] : made.layers) QVERIFY(layer.quantizer == first.layers.at(name).quantizer);
     QCOMPARE(session_->quantization().job().state, JobState::done);
     QVERIFY(QFileInfo::exists(out + "/model.safetensors"));
@@ -358,7 +359,7 @@ class TestMainJob : public QObject, private test::WindowUnderTest {
   }
 
   void another_plan_is_quantized_into_another_folder() {
-    const QString first = session_->quantization().artifact_path();
+    const QString first = session_->quantization().artifact()->path;
     session_->planner().set_memory(BitsPerWeight{6});
     QTRY_VERIFY_WITH_TIMEOUT(settled() && plan()->predicted.bits_per_weight > 5, timeout);
     QVERIFY(step(MainWindow::quantize) == StepState::stale);
@@ -371,7 +372,7 @@ class TestMainJob : public QObject, private test::WindowUnderTest {
     const QString second = dir_.filePath("second");
     find<QLineEdit>("output")->setText(second);
     QTest::mouseClick(start, Qt::LeftButton);
-    QTRY_COMPARE_WITH_TIMEOUT(session_->quantization().artifact_path(), second, timeout);
+    QTRY_COMPARE_WITH_TIMEOUT(session_->quantization().artifact()->path, second, timeout);
     QTRY_COMPARE_WITH_TIMEOUT(session_->quantization().job().state, JobState::done, timeout);
     QVERIFY(step(MainWindow::quantize) == StepState::done);
     QVERIFY(!shows("Of another plan than the present one"));

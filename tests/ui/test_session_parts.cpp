@@ -15,6 +15,7 @@
 #include "ui/session/file_path.h"
 #include "ui/session/latency.h"
 #include "ui/session/model_store.h"
+#include "ui/session/partial_run.h"
 #include "ui/session/planner.h"
 #include "ui/session/quantization.h"
 #include "ui/session/saved_inputs.h"
@@ -267,16 +268,16 @@ class TestSessionParts : public QObject {
     quantization.quantize(plan, out);
     quantization.cancel(); // before its first layer
     QTRY_COMPARE_WITH_TIMEOUT(quantization.job().state, JobState::cancelled, timeout);
-    QVERIFY(Quantization::has_partial(out));
-    const auto left = quantization.partial_plan(out);
+    QVERIFY(has_partial_run(out));
+    const auto left = partial_plan(out, tiny_.get());
     QVERIFY(left.has_value());
     for (const auto& [name, layer] : plan.layers) QVERIFY(left->layers.at(name).quantizer == layer.quantizer);
     QSignalSpy made(&quantization, &Quantization::made);
     quantization.resume(out);
     QTRY_COMPARE_WITH_TIMEOUT(made.count(), 1, timeout);
-    QCOMPARE(quantization.artifact_path(), out);
+    QCOMPARE(quantization.artifact()->path, out);
     QVERIFY(models.quantized.model != nullptr);
-    QVERIFY(!quantization.partial_plan(out));
+    QVERIFY(!partial_plan(out, tiny_.get()));
   }
 
   // What the studio's job leaves when Cancel reaches it in the stage `stage`. The stop is asked for by the
@@ -316,7 +317,7 @@ class TestSessionParts : public QObject {
          {"sampling texts", "calibrating: inputs", "model.layers.1.mlp.down_proj"}) {
       const QString out = dir_.filePath(QString::fromStdString("stopped in " + stage).replace(':', '_'));
       leave_interrupted(plan, own, stage, out);
-      QVERIFY(Quantization::has_partial(out));
+      QVERIFY(has_partial_run(out));
       quantization.resume(out);
       QTRY_COMPARE_WITH_TIMEOUT(quantization.job().state, JobState::done, timeout);
       QVERIFY2(read_text_file(to_path(out) / "model.safetensors") == expected, stage.c_str());
@@ -377,8 +378,8 @@ class TestSessionParts : public QObject {
     const QString out = dir_.filePath("foreign");
     QVERIFY(QDir().mkpath(out + ".partial"));
     test::write_file(to_path(out + ".partial/plan.json"), "{\"format\":\"intarsia-plan/1\",\"layers\":{}}");
-    QVERIFY(Quantization::has_partial(out));
-    QVERIFY(!quantization.partial_plan(out));
+    QVERIFY(has_partial_run(out));
+    QVERIFY(!partial_plan(out, tiny_.get()));
     QSignalSpy failed(&quantization, &Quantization::failed);
     quantization.resume(out);
     QCOMPARE(failed.count(), 1);

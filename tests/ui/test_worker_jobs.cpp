@@ -113,11 +113,11 @@ class TestWorkerJobs : public QObject, private test::WindowUnderTest {
     QTest::mouseClick(find<QPushButton>("startQuantize"), Qt::LeftButton);
     QTRY_COMPARE_WITH_TIMEOUT(session_->quantization().job().state, JobState::done, timeout);
     QCOMPARE(workers().size(), std::size_t(1));
-    QCOMPARE(session_->quantization().layers().size(), session_->planner().plan()->layers.size());
+    QCOMPARE(session_->quantization().run().layers.size(), session_->planner().plan()->layers.size());
     const auto here = dir_.filePath("here").toStdString();
     QuantizeOptions options;
     options.calibration = calibration_choice(short_text, nullptr); // as the studio does
-    plan_ = *session_->quantization().plan();                      // the planner's may have got better since
+    plan_ = *session_->quantization().run().plan;                  // the planner's may have got better since
     quantize_model(*session_->model()->checkpoint, plan_, here, options, {});
     QVERIFY(read_text_file(here + "/model.safetensors") ==
             read_text_file((out + "/model.safetensors").toStdString()));

@@ -18,6 +18,7 @@
 #include "ui/quantize/calibration_control.h"
 #include "ui/quantize/layer_table_model.h"
 #include "ui/quantize/quantize_text.h"
+#include "ui/session/partial_run.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/card.h"
 
@@ -204,9 +205,9 @@ void QuantizePage::follow_plan() {
 }
 
 bool QuantizePage::result_is_of_another_plan() const {
-  const auto made = session_.quantization().artifact_plan();
+  const auto& made = session_.quantization().artifact();
   const Plan* plan = session_.planner().plan();
-  return made && plan && !same_choices(*made, *plan);
+  return made && plan && !same_choices(made->plan, *plan);
 }
 
 // What an interrupted run left is not thrown away without asking.
@@ -215,7 +216,7 @@ void QuantizePage::start_over() {
     if (const Plan* plan = session_.planner().plan())
       session_.quantization().quantize(*plan, output_->text());
   };
-  if (!Quantization::has_partial(output_->text())) return begin();
+  if (!has_partial_run(output_->text())) return begin();
   auto* box =
       new QMessageBox(QMessageBox::Question, tr("Start over?"),
                       tr("An interrupted quantization is in %1.partial. Starting over with the present "
@@ -232,7 +233,7 @@ void QuantizePage::start_over() {
 
 QString QuantizePage::plan_text() const {
   const Quantization& job = session_.quantization();
-  if (job.running() && job.plan()) return tr("Plan in work: %1.").arg(plan_summary(*job.plan()));
+  if (job.running() && job.run().plan) return tr("Plan in work: %1.").arg(plan_summary(*job.run().plan));
   const Plan* plan = session_.planner().plan();
   if (!plan || session_.planner().fixed()) return reason_not_to_quantize(session_);
   QString text = tr("Plan: %1. %2").arg(plan_summary(*plan), predicted_text(*plan, job.calibration()));
@@ -249,15 +250,15 @@ QString QuantizePage::status_text() const {
   const QString reason = reason_not_to_quantize(session_);
   if (!reason.isEmpty()) return session_.planner().plan() && !session_.planner().fixed() ? reason : QString();
   const QString out = output_->text();
-  if (job.state == JobState::failed && quantization.output() == out) return job.sentence;
-  if (const auto left = quantization.partial_plan(out))
+  if (job.state == JobState::failed && quantization.run().output == out) return job.sentence;
+  if (const auto left = partial_plan(out, session_.model()))
     return tr("An interrupted quantization is here, by a plan of %1. Resume goes on with that plan.")
         .arg(plan_summary(*left));
-  if (Quantization::has_partial(out))
+  if (has_partial_run(out))
     return tr(
         "What is left of an interrupted quantization here belongs to another model, so it cannot be taken "
         "up: choose another name, or start over.");
-  if (job.state == JobState::done && quantization.artifact_path() == out)
+  if (job.state == JobState::done && quantization.artifact() && quantization.artifact()->path == out)
     return tr("Done: %1. Change the budgets to make another, or choose another name to make it again.")
         .arg(out);
   if (QFileInfo::exists(out)) return tr("This folder exists already; choose another name.");
@@ -275,13 +276,13 @@ void QuantizePage::refresh() {
   const bool warn = plan && session_.can_quantize();
   warning_->setText(warn ? source_warning(*session_.model(), *plan) : QString());
   warning_->setVisible(!warning_->text().isEmpty());
-  const bool of_this_output = quantization.running() || quantization.output() == output_->text();
+  const bool of_this_output = quantization.running() || quantization.run().output == output_->text();
   progress_->setValue(of_this_output && job.total > 0 ? int(1000 * std::min(1.0, job.done / job.total)) : 0);
   status_->setText(status_text());
   refresh_buttons();
   calibration_->refresh();
-  table_->set_layers(quantization.layers());
-  deviates_->setVisible(std::any_of(quantization.layers().begin(), quantization.layers().end(),
+  table_->set_layers(quantization.run().layers);
+  deviates_->setVisible(std::any_of(quantization.run().layers.begin(), quantization.run().layers.end(),
                                     [](const LayerDone& layer) { return layer.proxy_loss.has_value(); }));
   refresh_result();
 }
@@ -294,9 +295,8 @@ void QuantizePage::showEvent(QShowEvent* event) {
 void QuantizePage::refresh_buttons() {
   const bool running = session_.quantization().running();
   const QString out = output_->text();
-  const bool partial = !running && Quantization::has_partial(out);
-  const bool resumable =
-      partial && session_.quantization().partial_plan(out) && session_.models().has_weights();
+  const bool partial = !running && has_partial_run(out);
+  const bool resumable = partial && partial_plan(out, session_.model()) && session_.models().has_weights();
   start_->setText(partial ? tr("Start over…") : tr("Quantize"));
   start_->setEnabled(session_.can_quantize() && !running && !out.trimmed().isEmpty() &&
                      !QFileInfo::exists(out));
@@ -311,14 +311,14 @@ void QuantizePage::refresh_buttons() {
 
 void QuantizePage::refresh_result() {
   const Quantization& made = session_.quantization();
-  const bool done = session_.model() && !session_.models().is_artifact() && !made.artifact_path().isEmpty();
+  const bool done = session_.model() && !session_.models().is_artifact() && made.artifact();
   chat_->setEnabled(done);
   if (!done)
     return result_->setText(tr("After quantizing: size, distortion and perplexity, predicted and measured."));
   QString text;
   if (made.job().state == JobState::done && result_is_of_another_plan())
     text = QStringLiteral("<p>%1</p>")
-               .arg(tr("Of another plan than the present one: %1.").arg(plan_summary(*made.artifact_plan())));
+               .arg(tr("Of another plan than the present one: %1.").arg(plan_summary(made.artifact()->plan)));
   result_->setText(text + result_table(session_));
 }
 

@@ -56,7 +56,7 @@ QString progress_text(const Quantization& quantization) {
   if (const QLatin1String calibrating("calibrating: "); job.stage.startsWith(calibrating))
     stage = tr("Calibrating: %1").arg(job.stage.mid(calibrating.size())); // "inputs of block 3"
   QStringList parts{
-      tr("%1 of %2 layers").arg(quantization.layers().size()).arg(quantization.plan()->layers.size()),
+      tr("%1 of %2 layers").arg(quantization.run().layers.size()).arg(quantization.run().plan->layers.size()),
       tr("%1 %").arg(QLocale().toString(100 * job.done / job.total, 'f', 0)), time_left(job.seconds_left)};
   parts.removeAll(QString());
   return stage + QLatin1Char('\n') + parts.join(QStringLiteral(" · "));
@@ -104,11 +104,10 @@ QString result_table(StudioSession& session) {
     text += row(tr("Size in f16"), size_text(f16_model_bytes(opened.graph(), opened.config())));
   text += row(tr("Size now"),
               size_text(std::uint64_t(
-                  QFileInfo(made.artifact_path() + QStringLiteral("/model.safetensors")).size())));
-  if (made.plan())
-    text += row(made.plan()->predicted.calibrated ? tr("Predicted with calibration")
-                                                  : tr("Predicted uncalibrated"),
-                tr("%1 nats per token").arg(locale.toString(made.plan()->predicted.loss, 'g', 3)));
+                  QFileInfo(made.artifact()->path + QStringLiteral("/model.safetensors")).size())));
+  if (const auto& plan = made.run().plan)
+    text += row(plan->predicted.calibrated ? tr("Predicted with calibration") : tr("Predicted uncalibrated"),
+                tr("%1 nats per token").arg(locale.toString(plan->predicted.loss, 'g', 3)));
   if (const auto& quality = made.quality()) {
     const bool beside = quality->no_original.isEmpty();
     if (beside)
@@ -130,7 +129,7 @@ QString result_table(StudioSession& session) {
   } else if (made.measuring()) {
     after = tr("Measuring how much it lost…");
   }
-  for (const QString& note : made.notes()) after += QStringLiteral("<p>%1</p>").arg(note.toHtmlEscaped());
+  for (const QString& note : made.run().notes) after += QStringLiteral("<p>%1</p>").arg(note.toHtmlEscaped());
   return text + QStringLiteral("</table>") + after;
 }
 

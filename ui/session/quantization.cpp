@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 #include "ui/session/quantization.h"
 
-#include <QFileInfo>
-
 #include "core/base/error.h"
 #include "core/base/mapped_file.h"
 #include "core/device/device.h"
@@ -11,6 +9,7 @@
 #include "core/jobs/quantize.h"
 #include "core/runtime/model_samples.h"
 #include "ui/session/file_path.h"
+#include "ui/session/partial_run.h"
 
 namespace intarsia::ui {
 namespace {
@@ -49,12 +48,6 @@ EvaluationText written_by(LanguageModel& original, const Tokenizer* tokenizer, c
   return text;
 }
 
-QString partial_of(const QString& out) {
-  QString folder = out;
-  while (folder.size() > 1 && folder.endsWith(QLatin1Char('/'))) folder.chop(1);
-  return folder + QStringLiteral(".partial");
-}
-
 } // namespace
 
 Quantization::Quantization(LoadedModels& models, QObject* parent)
@@ -72,31 +65,15 @@ void Quantization::set_model(std::shared_ptr<const OpenedModel> model, const QSt
   quality_job_.abandon();
   model_ = std::move(model);
   path_ = path;
-  out_.clear();
-  plan_.reset();
-  layers_.clear();
-  notes_.clear();
+  run_ = {};
   quality_.reset();
-  artifact_ = model_ && model_->artifact ? path : QString();
-  artifact_plan_.reset();
-  if (model_ && model_->artifact) artifact_plan_ = model_->artifact->plan();
+  artifact_.reset();
+  if (model_ && model_->artifact) artifact_ = QuantizedArtifact{path, model_->artifact->plan()};
   emit changed();
   emit quality_changed();
 }
 
 void Quantization::set_target(std::shared_ptr<const ExecutionTarget> target) { target_ = std::move(target); }
-
-bool Quantization::has_partial(const QString& out) { return QFileInfo::exists(partial_of(out)); }
-
-std::optional<Plan> Quantization::partial_plan(const QString& out) const {
-  const auto file = to_path(partial_of(out)) / "plan.json";
-  if (!model_ || !model_->checkpoint) return std::nullopt;
-  try {
-    if (std::filesystem::exists(file)) return read_plan(file, model_->graph());
-  } catch (const std::exception&) { // of another model, or torn: it cannot be taken up
-  }
-  return std::nullopt;
-}
 
 void Quantization::set_calibration(const Calibration& calibration) {
   if (calibration == calibration_) return;
@@ -107,22 +84,19 @@ void Quantization::set_calibration(const Calibration& calibration) {
 void Quantization::quantize(const Plan& plan, const QString& out) { start(plan, out, calibration_, false); }
 
 void Quantization::resume(const QString& out) {
-  if (const auto plan = partial_plan(out))
+  if (const auto plan = partial_plan(out, model_.get()))
     start(*plan, out, saved_calibration(out), true);
   else
     emit failed(tr("%1: what is left there belongs to another model or another version, so it cannot be "
                    "taken up. Quantize into another folder.")
-                    .arg(partial_of(out)));
+                    .arg(partial_folder(out)));
 }
 
 void Quantization::start(const Plan& plan, const QString& out, const Calibration& calibration, bool resume) {
   if (!model_ || !model_->checkpoint || job_.running()) return;
   quality_job_.abandon();
-  layers_.clear();
-  notes_.clear();
   quality_.reset();
-  plan_ = plan;
-  out_ = out;
+  run_ = {plan, out, {}, {}};
   save_calibration(out, calibration);
   job_.start(
       [this, out, resume, calibration, opened = model_, plan,
@@ -133,22 +107,21 @@ void Quantization::start(const Plan& plan, const QString& out, const Calibration
         options.on_layer = [&](const LayerDone& layer) {
           post([this, layer] {
             if (layer.resumed) job_.skip_what_is_done();
-            layers_.push_back(layer);
+            run_.layers.push_back(layer);
             emit changed();
           });
         };
         options.on_note = [&](const std::string& note) {
           post([this, note = QString::fromStdString(note)] {
-            notes_.push_back(note);
+            run_.notes.push_back(note);
             emit changed();
           });
         };
         intarsia::quantize(*target, *opened, plan, to_path(out), options, control);
         auto artifact = std::make_shared<const OpenedModel>(open_model(to_path(out)));
         const RunningModel running{artifact, load(*target, *artifact, default_context(*artifact), control)};
-        return [this, out, running, target] {
-          artifact_ = out;
-          artifact_plan_ = plan_;
+        return [this, out, plan, running, target] {
+          artifact_ = QuantizedArtifact{out, plan};
           models_.quantized = target == target_ ? running : RunningModel();
           measure_quality(running, target);
           forget_calibration(out); // nothing is left to resume

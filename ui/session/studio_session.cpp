@@ -44,8 +44,8 @@ void StudioSession::connect_parts() {
   connect(&quantization_, &Quantization::calibration_changed, this,
           [this] { planner_.set_calibrated(quantization_.calibration().rounds_with_feedback()); });
   connect(&quantization_, &Quantization::made, this, [this] {
-    const double bits = quantization_.artifact_plan()->predicted.bits_per_weight;
-    chat_.set_quantized({quantization_.artifact_path(),
+    const double bits = quantization_.artifact()->plan.predicted.bits_per_weight;
+    chat_.set_quantized({quantization_.artifact()->path,
                          tr("%1 at %2 bits").arg(model_name(), QLocale().toString(bits, 'g', 3))});
     chat_.choose_speaker(Speaker::quantized);
   });
@@ -131,7 +131,7 @@ QString StudioSession::unfinished_work() const {
     return tr("A quantization is running. The layers that are finished stay in %1.partial: opening this "
               "model "
               "again and choosing Resume goes on from there.")
-        .arg(quantization_.output());
+        .arg(quantization_.run().output);
   if (chat_.answering()) return tr("An answer is being given. What was said so far is not kept.");
   if (server_.on()) return tr("The server is on: programs that use it lose the model.");
   if (!chat_.turns().empty()) return tr("The conversation is not kept. Copy it first if you need it.");

@@ -29,8 +29,8 @@ Step quantize_step(StudioSession& session) {
   const Plan* plan = session.planner().plan();
   if (session.models().is_artifact()) return {StepState::done, {}};
   if (quantization.running()) return {StepState::running, QObject::tr("running")};
-  const auto made = quantization.artifact_plan();
-  if (made && plan && !same_choices(*made, *plan)) return {StepState::stale, QObject::tr("older plan")};
+  const auto& made = quantization.artifact();
+  if (made && plan && !same_choices(made->plan, *plan)) return {StepState::stale, QObject::tr("older plan")};
   if (made) return {StepState::done, {}};
   if (quantization.job().state == JobState::failed) return {StepState::failed, QObject::tr("failed")};
   if (quantization.job().state == JobState::cancelled) return {StepState::ready, QObject::tr("cancelled")};
