@@ -161,16 +161,17 @@ void CpuForward::attend_heads(std::size_t index, std::span<const CachePosition> 
   parallel_ranges(config.heads, 1, [&](std::size_t begin, std::size_t end) {
     for (std::size_t head = begin; head < end; ++head)
       for (std::size_t t = 0; t < positions.size(); ++t) {
-        const std::size_t begin = t * config.attention_dim() + head * dim, offset = head / heads_per_kv * dim;
+        const std::size_t column = t * config.attention_dim() + head * dim,
+                          offset = head / heads_per_kv * dim;
         const auto scores = std::span(scores_).subspan(head * capacity_, positions[t].position + 1);
-        positions[t].cache->scores(index, offset, std::span<const float>(q_).subspan(begin, dim), scores);
+        positions[t].cache->scores(index, offset, std::span<const float>(q_).subspan(column, dim), scores);
         for (float& score : scores) score *= scale;
         if (cap > 0)
           for (float& score : scores) score = softcap(score, cap);
         if (window > 0 && scores.size() > window)
           std::fill(scores.begin(), scores.end() - std::ptrdiff_t(window), -INFINITY);
         softmax(scores);
-        const auto out = std::span(attention_).subspan(begin, dim);
+        const auto out = std::span(attention_).subspan(column, dim);
         std::fill(out.begin(), out.end(), 0.f);
         positions[t].cache->add_values(index, offset, scores, out);
       }

@@ -13,7 +13,6 @@ constexpr int panel_rows = 64;
 }
 
 // --- embedding
-// ----------------------------------------------------------------------------------------------
 
 bool Forward::gathers() const {
   const CudaLinear& table = model_.embedding;
@@ -41,7 +40,6 @@ void Forward::embed_decoded(std::span<const int> tokens) {
 }
 
 // --- what linears read
-// --------------------------------------------------------------------------------------
 
 void Forward::begin(Reads reads, int tokens, const float* rows, const float* gain) {
   const ModelConfig& config = model_.config_;
@@ -122,7 +120,6 @@ void Forward::observe(const CudaLinear& linear) {
 }
 
 // --- linears
-// ------------------------------------------------------------------------------------------------
 
 LinearOutput Forward::output_of(const CudaLinear& linear) const {
   switch (linear.layer->role) {
@@ -215,7 +212,6 @@ void Forward::multiply(const CudaLinear& linear, const LinearOutput& output, con
 }
 
 // --- blocks
-// -------------------------------------------------------------------------------------------------
 
 template <typename Out>
 void Forward::attend(const DeviceCache& cache, int tokens, Out* out) {

@@ -47,7 +47,6 @@ inline std::vector<std::uint32_t> trellis_value_pairs() {
 }
 
 // --- sizes
-// ------------------------------------------------------------------------------------------------------
 
 // Slabs are whole bands of rows: a multiple of every quantizer's granularity.
 inline constexpr std::size_t encoder_band = trellis::panel_rows;
@@ -76,7 +75,6 @@ inline std::size_t encoder_slab_rows(QuantizerId id, MatrixShape shape, std::siz
 }
 
 // --- the sequence
-// -----------------------------------------------------------------------------------------------
 
 template <typename Device>
 class LinearEncoder {
@@ -206,7 +204,6 @@ class LinearEncoder {
   }
 
   // --- without feedback
-  // --------------------------------------------------------------------------------
 
   void code_plainly(std::size_t first, std::size_t count) {
     if (is_trellis(source_.quantizer))
@@ -288,7 +285,6 @@ class LinearEncoder {
   }
 
   // --- with feedback
-  // -----------------------------------------------------------------------------------
 
   void code_with_feedback(std::size_t first_row, std::size_t count) {
     constexpr std::size_t width = kernels::panel_columns;
@@ -346,7 +342,6 @@ class LinearEncoder {
   }
 
   // --- results
-  // -----------------------------------------------------------------------------------------
 
   void report(std::size_t rows_done) const {
     control_.throw_if_stopped();

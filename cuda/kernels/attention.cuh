@@ -220,7 +220,6 @@ INTARSIA_KERNEL void INTARSIA_LAUNCH_BOUNDS(max_attention_threads, 2)
 }
 
 // --- putting chunks together
-// ----------------------------------------------------------------------------------------------
 
 inline constexpr int combine_at_once = 256; // chunks whose shares lie in shared memory
 

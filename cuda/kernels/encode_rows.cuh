@@ -20,7 +20,6 @@ INTARSIA_KERNEL void find_non_finite(const float* values, std::size_t count, uns
 }
 
 // --- scales and fits, a block a row
-// -----------------------------------------------------------------------------
 
 constexpr std::size_t row_sums_shared_bytes() { return sizeof(double) * reduce_scratch; }
 
@@ -57,7 +56,6 @@ INTARSIA_KERNEL void fit_rows(const float* unit, const float* decoded, int colum
 }
 
 // --- codebooks of NUQ and VQ
-// ------------------------------------------------------------------------------------
 
 // A codebook and what finding the nearest entry takes, copied to shared memory by load(); all threads of the
 // block call it.
@@ -183,7 +181,6 @@ INTARSIA_KERNEL void encode_rows(Book book, CodedRows to) {
 }
 
 // --- trellis
-// ----------------------------------------------------------------------------------------------------
 
 // The state that a ring's weight `step` is decoded from.
 INTARSIA_DEVICE std::uint32_t trellis_window(const TrellisRing& ring, unsigned step, unsigned quarters) {

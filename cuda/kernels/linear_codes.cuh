@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
-// From the codes of a tile (cuda/launch/linear_layout.h) to the eight weights of a lane, at rates known at run time.
+// From the codes of a tile (cuda/launch/linear_layout.h) to the eight weights of a lane, at rates known at
+// run time.
 //
 // A lane's codes are at most 64 bits that begin at bit 2 q lane. LaneCodes finds `lower`, the 32 bits from
 // there, and `upper`, those from the middle on, 4 weights or q bits later; a decoder makes the weights of

@@ -73,7 +73,6 @@ INTARSIA_KERNEL void argmax_rows(const float* logits, int count, int* tokens) {
 }
 
 // --- sampling
-// ------------------------------------------------------------------------------------------------
 
 struct Logits {
   const float* values;

@@ -43,7 +43,6 @@ struct TrellisGroup {
 };
 
 // --- activations
-// --------------------------------------------------------------------------------------------
 
 // How the bytes lie in shared memory. Up to eight columns of a product: repeated, 16 bytes a lane and 16
 // columns of x; more: as they are, repeated when they are used.
@@ -92,7 +91,6 @@ constexpr int trellis_chunk_steps(int columns, int warps) {
 }
 
 // --- sums
-// ---------------------------------------------------------------------------------------------------
 
 // Between two columns of the product: the lanes of a fragment fall on 32 banks.
 inline constexpr int trellis_sums_pitch = panel_rows + 4;
@@ -188,7 +186,6 @@ INTARSIA_DEVICE void write_panel(const TrellisGroup& group, const LinearMember& 
 }
 
 // --- the product
-// --------------------------------------------------------------------------------------------
 
 template <int quarters, int eights>
 INTARSIA_DEVICE void multiply_step(const TrellisWords<quarters>& words, const simt::uint4* x,

@@ -14,7 +14,6 @@ namespace intarsia::cuda {
 using Half = std::uint16_t; // binary16
 
 // --- around the linears
-// -------------------------------------------------------------------------------------
 
 // Rows of f32 `stride` elements apart.
 struct Rows {
@@ -41,7 +40,6 @@ void launch_rms_norm(const float* x, int rows, int width, const float* gain, flo
                      cudaStream_t stream);
 
 // --- rotation, with what comes before it
-// --------------------------------------------------------------------
 
 struct DeviceRotation {
   int blocks, order, power;
@@ -58,7 +56,6 @@ void launch_rotate_gated(const Rows& gate, const float* up, const DeviceRotation
                          cudaStream_t stream);
 
 // --- attention
-// ----------------------------------------------------------------------------------------------
 
 // The cache of one block of the model: [capacity][kv_heads x head_dim] each.
 struct DeviceCache {
@@ -77,7 +74,6 @@ void launch_attention(const float* q, std::size_t stride, int tokens, const int*
                       Out* out, cudaStream_t stream);
 
 // --- sampling
-// -----------------------------------------------------------------------------------------------
 
 // A token of -1 says that a logit was not finite.
 void launch_argmax(const float* logits, int rows, int count, int* tokens, cudaStream_t stream);

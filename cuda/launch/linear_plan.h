@@ -7,7 +7,9 @@
 #include <span>
 #include <stdexcept>
 
+#include "cuda/kernels/decode_linear.cuh"
 #include "cuda/kernels/linear.cuh"
+#include "cuda/kernels/linear_f16.cuh"
 #include "cuda/launch/linear_layout.h"
 
 namespace intarsia::cuda {

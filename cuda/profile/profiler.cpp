@@ -142,7 +142,6 @@ Timing time_group(const Stream& stream, const Pool& pool, const ProfileGroup& sh
 }
 
 // --- the constant
-// -------------------------------------------------------------------------------------------
 
 // A decode step without the blocks' linears. What it computes on is of no interest.
 class RestOfStep {

@@ -33,7 +33,6 @@ std::vector<float> gated(const std::vector<float>& gate, const std::vector<float
 }
 
 // --- element by element
-// -------------------------------------------------------------------------------------
 
 template <typename Table>
 void gather(Bench& bench) {
@@ -105,7 +104,6 @@ void norm(Bench& bench) {
 }
 
 // --- rotation
-// -----------------------------------------------------------------------------------------------
 
 // With what comes before it: 0 nothing, 1 RMSNorm, 2 SwiGLU.
 template <typename Out, int before>
@@ -138,7 +136,6 @@ void rotate(Bench& bench) {
 }
 
 // --- attention
-// ----------------------------------------------------------------------------------------------
 
 Heads some_heads(Bench& bench) {
   const int dims[] = {10, 32, 64, 80, 128};
@@ -241,7 +238,6 @@ void attention(Bench& bench) {
 }
 
 // --- sampling
-// -----------------------------------------------------------------------------------------------
 
 void argmax(Bench& bench, int rows, int count) {
   const Input<float> logits(bench, bench.gaussian(std::size_t(rows) * std::size_t(count)));

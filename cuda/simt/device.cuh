@@ -57,7 +57,6 @@ INTARSIA_DEVICE unsigned shared_address(const void* shared) {
 }
 
 // --- binary16
-// -----------------------------------------------------------------------------------------------
 
 INTARSIA_DEVICE Half2 pack(std::uint16_t lower, std::uint16_t upper) {
   return {std::uint32_t(lower) | std::uint32_t(upper) << 16};
@@ -100,7 +99,6 @@ INTARSIA_DEVICE Half2 half2_fma(Half2 a, Half2 b, Half2 c) {
 }
 
 // --- tensor cores
-// -------------------------------------------------------------------------------------------
 
 INTARSIA_DEVICE void mma_m16n8k16(float (&d)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]) {
   asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, "
@@ -134,7 +132,6 @@ INTARSIA_DEVICE void ldmatrix_x2_trans(std::uint32_t (&r)[2], const void* shared
 }
 
 // --- copies and loads
-// ---------------------------------------------------------------------------------------
 
 INTARSIA_DEVICE void cp_async_16_or_zero(void* shared, const void* global, bool valid) {
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared_address(shared)), "l"(global),
@@ -174,7 +171,6 @@ INTARSIA_DEVICE std::uint32_t load_streaming(const std::uint32_t* from) {
 }
 
 // --- arithmetic
-// ---------------------------------------------------------------------------------------------
 
 INTARSIA_DEVICE float fused_multiply_add(float a, float b, float c) { return __fmaf_rn(a, b, c); }
 INTARSIA_DEVICE float fast_exp(float x) { return __expf(x); }

@@ -4,7 +4,9 @@
 
 #include "core/base/random.h"
 #include "core/palette/quantized_linear.h"
+#include "cuda/kernels/decode_linear.cuh"
 #include "cuda/kernels/linear.cuh"
+#include "cuda/kernels/linear_f16.cuh"
 #include "cuda/launch/linear_layout.h"
 #include "tests/cuda/kernel_test.h"
 

@@ -21,7 +21,6 @@ using test::error_of;
 namespace planted { // not anonymous: the harness names kernels by their symbols
 
 // --- kernels with one mistake each, and without
-// -------------------------------------------------------------
 
 // Each thread gives its number to its neighbour through shared memory.
 template <bool with_barrier>
@@ -117,7 +116,6 @@ INTARSIA_KERNEL void vote_and_shuffle(unsigned* out) {
 }
 
 // --- D = A B + C for one tile
-// -------------------------------------------------------------------------------
 
 enum class Fragments { right, swapped, through_ldmatrix };
 

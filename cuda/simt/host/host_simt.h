@@ -44,7 +44,6 @@ inline void warp_barrier(Here at = Here::current()) { host::arrive({.what = "war
 inline void device_fence() {}
 
 // --- shuffles and votes
-// -------------------------------------------------------------------------------------
 
 namespace host {
 
@@ -114,7 +113,6 @@ inline bool all(bool mine, Here at = Here::current()) { return host::vote("all",
 inline unsigned ballot(bool mine, Here at = Here::current()) { return host::vote("ballot", mine, at); }
 
 // --- memory
-// -------------------------------------------------------------------------------------------------
 
 inline unsigned atomic_add(unsigned* to, unsigned value) {
   const unsigned before = *to;
@@ -176,7 +174,6 @@ void cp_async_wait() {
 }
 
 // --- binary16
-// -----------------------------------------------------------------------------------------------
 
 using intarsia::float_to_half;
 using intarsia::half_to_float;
@@ -202,7 +199,6 @@ inline Half2 half2_fma(Half2 a, Half2 b, Half2 c) {
 }
 
 // --- tensor cores
-// -------------------------------------------------------------------------------------------
 
 namespace host {
 
@@ -276,7 +272,6 @@ inline void ldmatrix_x2_trans(std::uint32_t (&r)[2], const void* shared_row, Her
 }
 
 // --- arithmetic
-// ---------------------------------------------------------------------------------------------
 
 inline float fused_multiply_add(float a, float b, float c) { return std::fma(a, b, c); }
 inline float fast_exp(float x) { return std::exp(x); }

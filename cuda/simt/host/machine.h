@@ -45,7 +45,6 @@ struct Launch {
 void run(const Launch& launch, const Order& order);
 
 // --- what the primitives ask of it; only within a launch
-// ----------------------------------------------------
 
 struct Place {
   unsigned thread = 0, threads = 0;

@@ -289,7 +289,6 @@ void launch_penalise(float* logits, const int* tokens, int listed, float penalty
 #include "cuda/launch/kernel_instances.inc"
 
 // --- linears
-// ------------------------------------------------------------------------------------------------
 
 namespace {
 
