@@ -25,7 +25,7 @@ OrderedJson gpu_memory(const WeightSource& weights, std::size_t context) {
 // What a GPU would need, whether there is one or not; and on one that is there, what CUDA takes beside it.
 JobResult predict(const JsonObject& request, JobContext&) {
   const OpenedModel opened = open_model(request.string("path"));
-  const std::size_t context = request.count_or("context", 1, largest_capacity, default_context(opened));
+  const std::size_t context = request.count_or("context", 1, max_capacity, default_context(opened));
   OrderedJson result = gpu_memory(opened.weights(), context);
   if (!request.has("device")) return {std::move(result), {}};
   const DeviceChoice device = device_from(request.string("device"));

@@ -13,7 +13,7 @@
 
 namespace intarsia::worker {
 
-constexpr std::size_t largest_capacity = std::size_t(1) << 24; // tokens; beyond any model's positions
+constexpr std::size_t max_capacity = std::size_t(1) << 24; // tokens; beyond any model's positions
 
 struct LoadedModel {
   OpenedModel opened;

@@ -11,7 +11,7 @@ namespace {
 
 JobResult open(const JsonObject& request, JobContext& context) {
   LoadedModel& loaded = context.models.model(request, "model");
-  const std::size_t capacity = request.count("capacity", 1, largest_capacity);
+  const std::size_t capacity = request.count("capacity", 1, max_capacity);
   OpenSequence opened{request.count("model", 1, max_request_id), loaded.model->new_sequence(capacity), {}};
   return {{{"sequence", context.models.add(std::move(opened))}}, {}};
 }

@@ -12,7 +12,7 @@
 namespace intarsia {
 namespace {
 
-constexpr double largest_bytes = 0x1p60;
+constexpr double max_bytes = 0x1p60;
 
 Error bad_memory(std::string_view text) {
   return Error(ErrorKind::usage,
@@ -54,7 +54,7 @@ MemoryBudget parse_memory_budget(std::string_view text) {
                                                                       {"GB", 1e9},
                                                                       {"TB", 1e12}}};
   for (const auto& [name, bytes] : units)
-    if (unit == name && value * bytes >= 1 && value * bytes < largest_bytes)
+    if (unit == name && value * bytes >= 1 && value * bytes < max_bytes)
       return MemoryBytes{std::uint64_t(value * bytes)};
   throw bad_memory(text);
 }

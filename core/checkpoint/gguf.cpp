@@ -16,9 +16,9 @@ namespace intarsia {
 namespace {
 
 constexpr std::uint32_t magic = 0x46554747; // "GGUF"
-constexpr std::uint64_t longest_name = 65535, longest_string = std::uint64_t(64) << 20;
+constexpr std::uint64_t max_name_bytes = 65535, max_string_bytes = std::uint64_t(64) << 20;
 constexpr std::uint32_t max_dimensions = 4;
-constexpr int deepest_array = 8;
+constexpr int max_array_depth = 8;
 
 // Value types of the format, by number.
 enum ValueType : std::uint32_t {
@@ -121,13 +121,13 @@ GgufValue read_array(Reader& reader, const std::string& key, int depth = 0) {
   if (count > reader.left() / value_bytes[type])
     bad_key(reader, key, "claims " + std::to_string(count) + " entries, more than the file holds");
   if (type == array) { // no model needs it
-    if (depth == deepest_array) bad_key(reader, key, "is an array of arrays that is nested too deep");
+    if (depth == max_array_depth) bad_key(reader, key, "is an array of arrays that is nested too deep");
     for (std::uint64_t i = 0; i < count; ++i) read_array(reader, key, depth + 1);
     return std::monostate();
   }
   if (type == string) {
     std::vector<std::string> values(count);
-    for (auto& value : values) value = reader.text(longest_string);
+    for (auto& value : values) value = reader.text(max_string_bytes);
     return values;
   }
   if (type == f32 || type == f64) {
@@ -153,7 +153,7 @@ GgufValue read_value(Reader& reader, const std::string& key) {
   case boolean:
     return reader.number<std::uint8_t>() != 0;
   case string:
-    return reader.text(longest_string);
+    return reader.text(max_string_bytes);
   case array:
     return read_array(reader, key);
   default:
@@ -174,7 +174,7 @@ struct RawTensor {
 
 RawTensor read_tensor(Reader& reader) {
   RawTensor raw;
-  raw.tensor.name = reader.text(longest_name);
+  raw.tensor.name = reader.text(max_name_bytes);
   const std::string where = reader.origin() + ": tensor \"" + raw.tensor.name + "\"";
   const auto dimensions = reader.number<std::uint32_t>();
   if (dimensions == 0 || dimensions > max_dimensions)
@@ -258,7 +258,7 @@ Gguf::Gguf(std::span<const std::byte> file, std::string origin)
     throw input_error(origin_ + ": claims " + std::to_string(tensor_count) + " tensors and " +
                       std::to_string(key_count) + " metadata keys, more than the file holds");
   for (std::uint64_t i = 0; i < key_count; ++i) {
-    const std::string key = reader.text(longest_name);
+    const std::string key = reader.text(max_name_bytes);
     if (!values_.emplace(key, read_value(reader, key)).second) bad_key(reader, key, "appears twice");
   }
   std::vector<RawTensor> raw(tensor_count);

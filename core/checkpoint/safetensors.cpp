@@ -13,7 +13,7 @@
 namespace intarsia {
 namespace {
 
-constexpr std::uint64_t longest_header = 100'000'000; // the reference implementation's own limit
+constexpr std::uint64_t max_header_bytes = 100'000'000; // the reference implementation's own limit
 constexpr std::size_t max_dimensions = 8;
 
 constexpr std::array<DType, 16> container_types{
@@ -93,7 +93,7 @@ SafetensorsHeader parse_safetensors(std::span<const std::byte> file, const std::
   const std::string_view start(reinterpret_cast<const char*>(file.data()),
                                std::min<std::size_t>(file.size(), 1024));
   std::memcpy(&length, file.data(), 8);
-  if (length > longest_header || length > file.size() - 8) {
+  if (length > max_header_bytes || length > file.size() - 8) {
     if (const std::string content = foreign_content(start); !content.empty())
       throw input_error(origin + ": " + content);
     throw input_error(origin + ": header length " + std::to_string(length) +

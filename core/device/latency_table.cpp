@@ -9,11 +9,11 @@
 namespace intarsia {
 namespace {
 
-constexpr std::uint64_t largest_dimension = std::uint64_t(1) << 32;
+constexpr std::uint64_t max_dimension = std::uint64_t(1) << 32;
 
 LatencyEntry parse_entry(const JsonObject& fields) {
-  LatencyEntry entry{fields.count("in", 1, largest_dimension),
-                     fields.count("out", 1, largest_dimension),
+  LatencyEntry entry{fields.count("in", 1, max_dimension),
+                     fields.count("out", 1, max_dimension),
                      parse_quantizer_id(fields.string("quantizer")),
                      fields.string_or("kernel", "cuda-core"),
                      fields.number("seconds"),

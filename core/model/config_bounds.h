@@ -6,7 +6,7 @@
 
 namespace intarsia {
 
-constexpr std::uint64_t largest_dimension = 1u << 20, max_blocks = 4096, max_heads = 4096,
+constexpr std::uint64_t max_dimension = 1u << 20, max_blocks = 4096, max_heads = 4096,
                         largest_vocabulary = 1u << 24, max_context = 1u << 28;
 
 } // namespace intarsia

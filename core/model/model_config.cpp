@@ -41,8 +41,8 @@ void fill_defaults(Json& config, const Architecture& architecture) {
 
 void read_shape(const JsonObject& config, ModelConfig& model) {
   const std::string& origin = config.origin();
-  model.hidden = config.count("hidden_size", 1, largest_dimension);
-  model.intermediate = config.count("intermediate_size", 1, largest_dimension);
+  model.hidden = config.count("hidden_size", 1, max_dimension);
+  model.intermediate = config.count("intermediate_size", 1, max_dimension);
   model.blocks = config.count("num_hidden_layers", 1, max_blocks);
   model.heads = config.count("num_attention_heads", 1, max_heads);
   model.kv_heads = config.count_or("num_key_value_heads", 1, max_heads, model.heads);
@@ -57,7 +57,7 @@ void read_shape(const JsonObject& config, ModelConfig& model) {
     throw input_error(origin +
                       ": field \"num_attention_heads\" is not a multiple of \"num_key_value_heads\"");
   if (model.head_dim % 2 != 0) throw input_error(origin + ": field \"head_dim\" must be even");
-  if (model.attention_dim() > largest_dimension)
+  if (model.attention_dim() > max_dimension)
     throw input_error(origin +
                       ": fields \"head_dim\" and \"num_attention_heads\" give an attention that is too wide");
 }

@@ -142,7 +142,7 @@ SignMatrix paley_two(std::size_t order) { // 0 -> [1 -1; -1 -1], +-1 -> +-[1 1; 
 } // namespace
 
 bool has_hadamard(std::size_t order) {
-  return order == 1 || (order <= largest_hadamard_order && (is_paley_one(order) || is_paley_two(order)));
+  return order == 1 || (order <= max_hadamard_order && (is_paley_one(order) || is_paley_two(order)));
 }
 
 namespace {

@@ -12,9 +12,9 @@ namespace intarsia {
 // A matrix of order K, row-major +-1.
 using SignMatrix = std::vector<std::int8_t>;
 
-constexpr std::size_t largest_hadamard_order = 512; // larger dense factors would cost more than they gain
+constexpr std::size_t max_hadamard_order = 512; // larger dense factors would cost more than they gain
 
-// True for 1, and for the orders up to largest_hadamard_order that Paley's constructions reach: K - 1 = q a
+// True for 1, and for the orders up to max_hadamard_order that Paley's constructions reach: K - 1 = q a
 // prime power, q = 3 mod 4 (I), or K / 2 - 1 = q a prime power, q = 1 mod 4 (II). Powers of two are left to
 // the fast transform.
 bool has_hadamard(std::size_t order);

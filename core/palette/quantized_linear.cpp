@@ -105,7 +105,7 @@ QuantizedLinear quantize_linear(std::span<float> weights, MatrixShape shape, Qua
   const Quantizer& coder = quantizer(id);
   QuantizedLinear layer{id, shape, std::vector<std::byte>(coder.code_bytes(shape)), {}, nullptr, 0, {}};
   if (id.family == QuantizerFamily::f16) {
-    for (float& weight : weights) weight = std::clamp(weight, -largest_half, largest_half);
+    for (float& weight : weights) weight = std::clamp(weight, -max_half, max_half);
     coder.encode(weights, shape, layer.codes, control);
     layer.distortion = f16_distortion(weights, layer, coder);
     return layer;

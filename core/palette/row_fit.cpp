@@ -9,7 +9,7 @@ namespace intarsia {
 
 std::uint16_t stored_scale(float scale) {
   if (scale == 0) return 0;
-  return float_to_half(std::clamp(scale, smallest_normal_half, largest_half));
+  return float_to_half(std::clamp(scale, min_normal_half, max_half));
 }
 
 std::vector<double> refine_scales(std::span<const RowFit> fits, std::vector<std::uint16_t>& scales) {

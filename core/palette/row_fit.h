@@ -13,7 +13,7 @@ struct RowFit {
   double ww = 0, wq = 0, qq = 0;
 };
 
-inline constexpr float largest_half = 65504, smallest_normal_half = 6.104e-5f;
+inline constexpr float max_half = 65504, min_normal_half = 6.104e-5f;
 // The scale as stored, in binary16; tiny rows keep a normal one so that no precision is lost in it.
 std::uint16_t stored_scale(float scale);
 

@@ -12,17 +12,17 @@
 namespace intarsia {
 namespace {
 
-constexpr float largest_code = 127, largest_scale = 65504; // of int8, of binary16
+constexpr float max_code = 127, max_scale = 65504; // of int8, of binary16
 
 // Codes of one head's vector, and the scale that they are multiplied by.
 std::uint16_t quantize(std::span<const float> values, std::int8_t* codes) {
   float largest = 0;
   for (const float value : values) largest = std::max(largest, std::abs(value));
-  const std::uint16_t half = float_to_half(std::min(largest / largest_code, largest_scale));
+  const std::uint16_t half = float_to_half(std::min(largest / max_code, max_scale));
   const float scale = half_to_float(half);
   const float factor = scale > 0 ? 1 / scale : 0;
   for (std::size_t i = 0; i < values.size(); ++i)
-    codes[i] = std::int8_t(std::lrintf(std::clamp(values[i] * factor, -largest_code, largest_code)));
+    codes[i] = std::int8_t(std::lrintf(std::clamp(values[i] * factor, -max_code, max_code)));
   return half;
 }
 

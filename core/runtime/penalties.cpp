@@ -9,14 +9,14 @@ namespace intarsia {
 namespace {
 
 // Longer repetitions count as this long, which bounds both the work and the power.
-constexpr std::size_t longest_match = 50;
+constexpr std::size_t max_match = 50;
 
 bool within(int token, std::size_t size) { return token >= 0 && std::size_t(token) < size; }
 
 // Tokens before `end` (one past a sequence) that equal those at the end of `history`.
 std::size_t match_length(std::span<const int> history, std::size_t end, const std::vector<bool>& breaks) {
   std::size_t length = 0;
-  while (length < longest_match && length < end) {
+  while (length < max_match && length < end) {
     const int token = history[history.size() - 1 - length];
     if (history[end - 1 - length] != token) break;
     if (within(token, breaks.size()) && breaks[std::size_t(token)]) break;

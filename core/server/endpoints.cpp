@@ -12,7 +12,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds check_interval(100); // between looks at a waiting client
-constexpr std::size_t longest_path = 1024;
+constexpr std::size_t max_path_bytes = 1024;
 constexpr const char* json_type = "application/json";
 
 const std::set<std::string> get_paths{"/health", "/metrics", "/v1/models"};
@@ -130,7 +130,7 @@ void Endpoints::install(httplib::Server& server) {
   // The library matches paths with a recursive regular expression: long ones must not reach it.
   server.set_pre_routing_handler([](const httplib::Request& request, httplib::Response& response) {
     if (Connection* connection = Connection::current()) connection->header_is_read();
-    if (request.path.size() <= longest_path) return httplib::Server::HandlerResponse::Unhandled;
+    if (request.path.size() <= max_path_bytes) return httplib::Server::HandlerResponse::Unhandled;
     if (Connection* connection = Connection::current()) connection->close_after_response();
     answer(response, ApiError(414, "uri_too_long", "the path is too long"));
     return httplib::Server::HandlerResponse::Handled;

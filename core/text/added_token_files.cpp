@@ -8,12 +8,12 @@
 namespace intarsia {
 namespace {
 
-constexpr std::int64_t largest_id = 1 << 21; // the largest vocabularies have some 2^18 tokens
+constexpr std::int64_t max_id = 1 << 21; // the largest vocabularies have some 2^18 tokens
 
 } // namespace
 
 void place_token(TokenizerSpec& spec, std::int64_t id, const std::string& text, TokenType type) {
-  if (id < 0 || id > largest_id)
+  if (id < 0 || id > max_id)
     throw input_error(spec.origin + ": token \"" + text + "\" has id " + std::to_string(id) +
                       ", which is out of range");
   if (std::size_t(id) >= spec.tokens.size()) {
@@ -48,7 +48,7 @@ void place_added_token(TokenizerSpec& spec, const AddedToken& token) {
 }
 
 AddedToken added_token_of(const JsonObject& json, std::int64_t id) {
-  if (id < 0 || id > largest_id)
+  if (id < 0 || id > max_id)
     throw input_error(json.origin() + ": an added token has id " + std::to_string(id) +
                       ", which is out of range");
   AddedToken token;

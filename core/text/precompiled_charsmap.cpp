@@ -70,7 +70,7 @@ std::optional<PrecompiledCharsmap::Match> PrecompiledCharsmap::shortest_prefix(s
 }
 
 std::string PrecompiledCharsmap::normalize_graphemes(std::string_view text) const {
-  constexpr std::size_t longest_cluster = 5; // bytes that are looked up as a whole
+  constexpr std::size_t max_cluster_bytes = 5; // bytes that are looked up as a whole
   std::string out;
   const auto append = [&](std::string_view part) {
     const auto match = shortest_prefix(part);
@@ -90,7 +90,7 @@ std::string PrecompiledCharsmap::normalize_graphemes(std::string_view text) cons
       end += next.length;
     }
     const std::string_view cluster = text.substr(begin, end - begin);
-    if (cluster.size() > longest_cluster || !append(cluster))
+    if (cluster.size() > max_cluster_bytes || !append(cluster))
       for (std::size_t i = 0; i < cluster.size();) {
         const std::size_t length = read_utf8(cluster, i).length;
         if (!append(cluster.substr(i, length))) out += cluster.substr(i, length);

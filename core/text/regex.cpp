@@ -13,7 +13,7 @@ namespace intarsia {
 namespace {
 
 constexpr std::uint32_t match_limit = 2'000'000; // steps a match; honest patterns need a few hundred
-constexpr std::size_t longest_pattern = 8192;
+constexpr std::size_t max_pattern_bytes = 8192;
 
 template <auto Free>
 struct Deleter {
@@ -166,7 +166,7 @@ Regex::Regex(const std::string& pattern, const std::string& origin)
   int error = 0;
   PCRE2_SIZE offset = 0;
   constexpr std::uint32_t options = PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C;
-  if (text.size() <= longest_pattern)
+  if (text.size() <= max_pattern_bytes)
     program_->code.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), options,
                                        &error, &offset, nullptr));
   if (!program_->code) program_->fail("is no valid regex");

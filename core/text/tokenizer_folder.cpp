@@ -13,7 +13,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t longest_template = 1 << 20, max_templates = 64;
+constexpr std::size_t max_template_bytes = 1 << 20, max_templates = 64;
 
 int id_of(const TokenizerSpec& spec, const std::string& text) {
   const auto found = std::find(spec.tokens.begin(), spec.tokens.end(), text);
@@ -90,11 +90,11 @@ void read_template_files(const fs::path& folder, TokenizerSpec& spec) {
     read_chat_template(JsonObject(json, (folder / "chat_template.json").string()), spec);
   }
   if (fs::exists(folder / "chat_template.jinja"))
-    spec.chat_template = read_text_file(folder / "chat_template.jinja", longest_template);
+    spec.chat_template = read_text_file(folder / "chat_template.jinja", max_template_bytes);
   std::error_code none;
   for (const auto& entry : fs::directory_iterator(folder / "additional_chat_templates", none))
     if (entry.path().extension() == ".jinja" && spec.chat_templates.size() < max_templates)
-      spec.chat_templates[entry.path().stem().string()] = read_text_file(entry.path(), longest_template);
+      spec.chat_templates[entry.path().stem().string()] = read_text_file(entry.path(), max_template_bytes);
 }
 
 void read_added_tokens_decoder(const JsonObject& config, TokenizerSpec& spec) {

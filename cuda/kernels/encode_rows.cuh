@@ -31,7 +31,7 @@ INTARSIA_KERNEL void normalise_rows(float* rows, int columns, std::uint16_t* sca
   double sum = 0;
   for (int i = thread; i < columns; i += threads) sum += double(row[i]) * double(row[i]);
   const auto rms = float(sqrt(block_reduce(sum, Sum(), scratch) / double(columns)));
-  const float bounded = fminf(fmaxf(rms, smallest_normal_half), largest_half);
+  const float bounded = fminf(fmaxf(rms, min_normal_half), max_half);
   const std::uint16_t stored = rms == 0 ? std::uint16_t(0) : simt::float_to_half(bounded);
   const float scale = simt::half_to_float(stored);
   for (int i = thread; i < columns; i += threads) row[i] = stored == 0 ? 0 : row[i] / scale;

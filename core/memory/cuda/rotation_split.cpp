@@ -8,8 +8,8 @@
 namespace intarsia::cuda {
 namespace {
 
-constexpr std::size_t largest_power = 256; // a block of threads computes so many outputs,
-constexpr std::size_t largest_order = 64;  // each a sum of so many inputs
+constexpr std::size_t max_power = 256; // a block of threads computes so many outputs,
+constexpr std::size_t max_order = 64;  // each a sum of so many inputs
 
 std::size_t words_a_row(std::size_t order) { return (order + 31) / 32; }
 
@@ -17,7 +17,7 @@ std::size_t words_a_row(std::size_t order) { return (order + 31) / 32; }
 
 RotationSplit split_rotation(const Rotation& rotation) {
   RotationSplit split{rotation.blocks(), rotation.order(), rotation.power(), 1};
-  while (split.power > largest_power && 2 * split.order <= largest_order) {
+  while (split.power > max_power && 2 * split.order <= max_order) {
     split.power /= 2;
     split.order *= 2;
     split.sylvester *= 2;

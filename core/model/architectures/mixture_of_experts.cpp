@@ -11,7 +11,7 @@ void read_experts(const JsonObject& config, ModelConfig& model, const char* inte
   const char* field = config.has("num_local_experts") ? "num_local_experts" : "num_experts";
   model.experts = config.count(field, 1, max_experts);
   model.experts_used = config.count("num_experts_per_tok", 1, model.experts);
-  model.expert_intermediate = config.count(intermediate, 1, largest_dimension);
+  model.expert_intermediate = config.count(intermediate, 1, max_dimension);
 }
 
 } // namespace intarsia

@@ -11,8 +11,8 @@ namespace intarsia::jinja {
 namespace {
 
 using Kind = Expression::Kind;
-constexpr int highest_tree = 300;          // of expressions
-constexpr std::size_t largest_dict = 1000; // written out; keys are searched one by one
+constexpr int highest_tree = 300;              // of expressions
+constexpr std::size_t max_dict_entries = 1000; // written out; keys are searched one by one
 
 struct Symbol {
   std::string_view text;
@@ -374,7 +374,7 @@ ExpressionPtr ExpressionParser::parse_dict() {
     adopt(*dict, parse());
     tokens_.expect_symbol(":");
     adopt(*dict, parse());
-    if (dict->operands.size() > 2 * largest_dict) tokens_.fail("a dictionary is too large");
+    if (dict->operands.size() > 2 * max_dict_entries) tokens_.fail("a dictionary is too large");
     if (!tokens_.is_symbol("}")) tokens_.expect_symbol(",");
   }
   return dict;

@@ -168,7 +168,7 @@ class PercentFormatter {
       }
       ++at_;
       out += directive();
-      if (out.size() > heaviest_value) template_error("writes too much text");
+      if (out.size() > max_value_weight) template_error("writes too much text");
     }
     const bool all = by_name_ || !is_tuple() || used_ >= arguments_.list()->size();
     if (!all || (!is_tuple() && !by_name_ && used_ == 0 && !arguments_.dict()))
@@ -311,7 +311,7 @@ std::string brace_format(const std::string& format, const Call& call) {
       out += c;
       ++at;
     }
-    if (out.size() > heaviest_value) template_error("writes too much text");
+    if (out.size() > max_value_weight) template_error("writes too much text");
   }
   return out;
 }

@@ -17,8 +17,8 @@
 namespace intarsia::jinja {
 namespace {
 
-constexpr std::int64_t longest_range = 100'000;
-constexpr std::size_t longest_format = 256, largest_dict = 5000; // keys are searched one by one
+constexpr std::int64_t max_range = 100'000;
+constexpr std::size_t max_format = 256, max_dict_entries = 5000; // keys are searched one by one
 
 class NativeFunction : public Object {
  public:
@@ -108,8 +108,7 @@ Value range(const Call& call) {
   const std::int64_t begin = call.positional.size() > 1 ? number(0) : 0,
                      end = number(call.positional.size() > 1 ? 1 : 0);
   const std::int64_t step = call.positional.size() > 2 ? number(2) : 1;
-  if (step == 0 || std::abs(end - begin) / std::abs(step) > longest_range)
-    template_error("a range is too long");
+  if (step == 0 || std::abs(end - begin) / std::abs(step) > max_range) template_error("a range is too long");
   List numbers;
   for (std::int64_t i = begin; step > 0 ? i < end : i > end; i += step) numbers.emplace_back(i);
   return Value::sequence(SequenceKind::range, std::move(numbers));
@@ -126,7 +125,7 @@ Dict fields_of(const Call& call) {
     } else {
       for (const Value& pair : items_of(source)) {
         if (!pair.list() || pair.list()->size() != 2) template_error("dict needs pairs");
-        if (fields.size() >= largest_dict) template_error("a dictionary is too large");
+        if (fields.size() >= max_dict_entries) template_error("a dictionary is too large");
         assign(fields, (*pair.list())[0], (*pair.list())[1]);
       }
     }
@@ -145,7 +144,7 @@ std::tm local_time() {
 Value now(const Call& call) { // in English whatever the program's locale is
   constexpr const char* parameters[] = {"format"};
   const std::string format = Arguments(call, parameters, "strftime_now").text(0);
-  if (format.size() > longest_format) template_error("a format of strftime_now is too long");
+  if (format.size() > max_format) template_error("a format of strftime_now is too long");
   const std::tm parts = local_time();
   std::ostringstream text;
   text.imbue(std::locale::classic());

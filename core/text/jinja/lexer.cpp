@@ -12,7 +12,7 @@
 namespace intarsia::jinja {
 namespace {
 
-constexpr int deepest_brackets = 500;
+constexpr int max_bracket_depth = 500;
 
 bool is_digit_character(char c) { return c >= '0' && c <= '9'; }
 bool is_name(char c) {
@@ -195,7 +195,7 @@ class Lexer {
       read_token();
       if (tokens_.back().kind == Token::Kind::symbol) {
         const char bracket = tokens_.back().text[0];
-        if ((bracket == '{' || bracket == '[' || bracket == '(') && ++depth > deepest_brackets)
+        if ((bracket == '{' || bracket == '[' || bracket == '(') && ++depth > max_bracket_depth)
           fail("too deeply nested");
         if (bracket == '}' || bracket == ']' || bracket == ')') depth = std::max(0, depth - 1);
       }

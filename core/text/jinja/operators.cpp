@@ -30,13 +30,13 @@ const char* symbol_of(Operator op) {
 }
 
 std::string joined(const std::string& left, const std::string& right) {
-  if (left.size() + right.size() > heaviest_value) template_error("writes too much text");
+  if (left.size() + right.size() > max_value_weight) template_error("writes too much text");
   return left + right;
 }
 
 Value repeated(const Value& what, std::int64_t times) {
   const std::size_t weight = what.string() ? what.string()->size() : what.weight();
-  if (times > 0 && weight > heaviest_value / std::size_t(times)) template_error("writes too much text");
+  if (times > 0 && weight > max_value_weight / std::size_t(times)) template_error("writes too much text");
   if (const auto* text = what.string()) {
     std::string out;
     for (std::int64_t i = 0; i < times; ++i) out += *text;

@@ -167,7 +167,7 @@ Value join(V value, A a) {
   for (V item : items_of(value)) {
     out += (first ? "" : separator) + str(a.given(1) && !a[1].is_none() ? get_path(item, a[1]) : item);
     first = false;
-    if (out.size() > heaviest_value) template_error("writes too much text");
+    if (out.size() > max_value_weight) template_error("writes too much text");
   }
   return out;
 }

@@ -185,7 +185,7 @@ Value join(const Value& subject, const Arguments& a) {
     if (!item.string()) template_error("join needs strings, not a " + std::string(item.type_name()));
     out += (first ? "" : of(subject)) + *item.string();
     first = false;
-    if (out.size() > heaviest_value) template_error("writes too much text");
+    if (out.size() > max_value_weight) template_error("writes too much text");
   }
   return out;
 }
@@ -195,7 +195,7 @@ Value padded(const Value& subject, const Arguments& a,
   const auto size = std::int64_t(count_characters(of(subject)));
   const std::int64_t width = a.integer(0, 0);
   const std::string fill = a.text(1, " ");
-  if (width > std::int64_t(heaviest_value)) template_error("writes too much text");
+  if (width > std::int64_t(max_value_weight)) template_error("writes too much text");
   if (count_characters(fill) != 1) template_error("a text is filled up with one character");
   if (width <= size) return subject;
   const std::int64_t room = width - size;
@@ -210,7 +210,7 @@ Value padded(const Value& subject, const Arguments& a,
 
 Value zero_filled(const Value& subject, const Arguments& a) {
   std::string text = of(subject);
-  const std::int64_t width = std::min(a.integer(0, 0), std::int64_t(heaviest_value)),
+  const std::int64_t width = std::min(a.integer(0, 0), std::int64_t(max_value_weight)),
                      size = std::int64_t(count_characters(text));
   const std::size_t at = text.starts_with('-') || text.starts_with('+') ? 1 : 0;
   if (width > size) text.insert(at, std::size_t(width - size), '0');
@@ -259,7 +259,7 @@ Value expand_tabs(const Value& subject, const Arguments& a) {
       out += c;
       column = c == '\n' || c == '\r' ? 0 : column + 1;
     }
-    if (out.size() > heaviest_value) template_error("writes too much text");
+    if (out.size() > max_value_weight) template_error("writes too much text");
   }
   return to_utf8(out);
 }
@@ -271,7 +271,7 @@ std::string replaced(const std::string& text, const std::string& from, const std
                      std::int64_t count) {
   std::string out;
   const auto check = [&] {
-    if (out.size() > heaviest_value) template_error("writes too much text");
+    if (out.size() > max_value_weight) template_error("writes too much text");
   };
   std::size_t position = 0;
   if (from.empty()) {

@@ -43,7 +43,7 @@ Value indent(V value, A a) {
     if (i > 0) out += "\n";
     if (i == 0 ? first : blank || !lines[i].string()->empty()) out += margin;
     out += *lines[i].string();
-    if (out.size() > heaviest_value) template_error("writes too much text");
+    if (out.size() > max_value_weight) template_error("writes too much text");
   }
   return out;
 }

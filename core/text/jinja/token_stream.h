@@ -9,7 +9,7 @@
 
 namespace intarsia::jinja {
 
-constexpr int deepest_nesting = 100; // of expressions and blocks, for the parser's own stack
+constexpr int max_nesting = 100; // of expressions and blocks, for the parser's own stack
 
 class TokenStream {
  public:
@@ -19,7 +19,7 @@ class TokenStream {
   struct Depth { // one nesting level, given back at the end of the scope
     explicit Depth(TokenStream& s)
         : stream(s) {
-      if (++stream.depth_ > deepest_nesting) stream.fail("too deeply nested");
+      if (++stream.depth_ > max_nesting) stream.fail("too deeply nested");
     }
     ~Depth() { --stream.depth_; }
     TokenStream& stream;

@@ -10,7 +10,7 @@ namespace intarsia::jinja {
 namespace {
 
 constexpr std::size_t node_weight = 16; // of every value, and of a key besides its letters
-constexpr int deepest_value = 32;
+constexpr int max_value_depth = 32;
 
 } // namespace
 
@@ -34,14 +34,14 @@ Value::Value(Dict value)
 
 Value::Value(std::shared_ptr<Object> value)
     : data_(std::move(value)) {
-  if (object()->holds_fields()) depth_ = deepest_value;
+  if (object()->holds_fields()) depth_ = max_value_depth;
 }
 
 void Value::measure(const Value& item) {
   weight_ += item.weight();
   depth_ = std::max(depth_, item.depth_ + 1);
-  if (depth_ > deepest_value) template_error("nests lists too deeply");
-  if (weight_ > heaviest_value) template_error("makes too large a list");
+  if (depth_ > max_value_depth) template_error("nests lists too deeply");
+  if (weight_ > max_value_weight) template_error("makes too large a list");
 }
 
 std::size_t Value::weight() const {

@@ -103,7 +103,7 @@ class Object : public std::enable_shared_from_this<Object> {
   virtual bool holds_fields() const { return false; }
 };
 
-constexpr std::size_t heaviest_value = std::size_t(16) << 20;
+constexpr std::size_t max_value_weight = std::size_t(16) << 20;
 
 const Value* find(const Dict& dict, const Value& key); // nullptr when missing
 void assign(Dict& dict, const Value& key, Value value);

@@ -30,12 +30,12 @@ struct alignas(16) float4 {
   float x, y, z, w;
 };
 
-inline host::Index thread_index() { return {host::place().thread, 0, 0}; }
-inline host::Index block_index() { return host::place().block; }
-inline host::Grid block_dim() { return {host::place().threads, 1, 1}; }
-inline host::Grid grid_dim() { return host::place().grid; }
-inline int lane() { return int(host::place().thread % unsigned(warp_size)); }
-inline int warp() { return int(host::place().thread / unsigned(warp_size)); }
+inline host::Index thread_index() { return {host::indices().thread, 0, 0}; }
+inline host::Index block_index() { return host::indices().block; }
+inline host::Grid block_dim() { return {host::indices().threads, 1, 1}; }
+inline host::Grid grid_dim() { return host::indices().grid; }
+inline int lane() { return int(host::indices().thread % unsigned(warp_size)); }
+inline int warp() { return int(host::indices().thread / unsigned(warp_size)); }
 
 inline void block_barrier(Here at = Here::current()) {
   host::arrive({.what = "block_barrier", .at = at, .whole_block = true});

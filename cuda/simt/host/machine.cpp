@@ -26,7 +26,7 @@ std::string line_of(const std::source_location& at) {
   return file.substr(file.rfind('/') + 1) + ":" + std::to_string(at.line());
 }
 
-bool same_place(const Arrival& a, const Arrival& b) {
+bool same_call(const Arrival& a, const Arrival& b) {
   return a.operation == b.operation && a.whole_block == b.whole_block && a.at.line() == b.at.line() &&
          a.at.column() == b.at.column() && std::strcmp(a.at.file_name(), b.at.file_name()) == 0;
 }
@@ -50,10 +50,10 @@ class Machine {
   ~Machine();
   void run();
 
-  Place place;
+  ThreadIndices indices;
   void arrive(const Arrival& arrival);
   [[noreturn]] void fail(const char* what, const std::source_location* at);
-  Thread& running() { return threads_[place.thread]; }
+  Thread& running() { return threads_[indices.thread]; }
   std::span<std::byte> shared() const { return shared_.bytes(); }
   const Poison poison;
 
@@ -103,16 +103,16 @@ Machine::Machine(const Launch& launch, const Order& order)
     , fault_handler_(&Machine::on_fault)
     , shared_(launch.shared_bytes, "the shared memory")
     , threads_(launch.threads) {
-  place.threads = launch.threads;
-  place.grid = launch.grid;
+  indices.threads = launch.threads;
+  indices.grid = launch.grid;
   machine = this;
 }
 
 Machine::~Machine() { machine = nullptr; }
 
 std::string Machine::name(unsigned thread) const {
-  return "thread " + std::to_string(thread) + " of block (" + std::to_string(place.block.x) + ", " +
-         std::to_string(place.block.y) + ", " + std::to_string(place.block.z) + ")";
+  return "thread " + std::to_string(thread) + " of block (" + std::to_string(indices.block.x) + ", " +
+         std::to_string(indices.block.y) + ", " + std::to_string(indices.block.z) + ")";
 }
 
 void Machine::report(const std::string& sentence) const {
@@ -132,11 +132,11 @@ void Machine::run() {
           : "";
   if (!unable.empty()) report(unable);
   for (const unsigned block : turns(grid.x * grid.y * grid.z)) {
-    place.block = {block % grid.x, block / grid.x % grid.y, block / grid.x / grid.y};
+    indices.block = {block % grid.x, block / grid.x % grid.y, block / grid.x / grid.y};
     run_block();
     if (const std::string damage = GuardedMemory::damage(); !damage.empty())
-      report("block (" + std::to_string(place.block.x) + ", " + std::to_string(place.block.y) + ", " +
-             std::to_string(place.block.z) + "): " + damage);
+      report("block (" + std::to_string(indices.block.x) + ", " + std::to_string(indices.block.y) + ", " +
+             std::to_string(indices.block.z) + "): " + damage);
   }
 }
 
@@ -185,16 +185,16 @@ void Machine::step(unsigned warp) {
 
 void Machine::advance_lanes(unsigned warp) {
   for (const unsigned lane : turns(lanes_of_warp)) {
-    place.thread = warp * lanes_of_warp + lane;
+    indices.thread = warp * lanes_of_warp + lane;
     if (running().state != Thread::State::ready) continue;
     fault_handler_.arm(true);
-    fibres_.enter(place.thread);
+    fibres_.enter(indices.thread);
     fault_handler_.arm(false);
-    if (failure_.what) report(name(place.thread) + " " + failure_.sentence());
+    if (failure_.what) report(name(indices.thread) + " " + failure_.sentence());
   }
 }
 
-// Every lane now waits or is done: they must all have come to the same place.
+// Every lane now waits or is done: they must all have come to the same indices.
 void Machine::meet(unsigned warp) {
   const unsigned first = warp * lanes_of_warp;
   const Thread& front = threads_[first];
@@ -207,7 +207,7 @@ void Machine::meet(unsigned warp) {
              threads_[left].arrival->what + ", " + line_of(threads_[left].arrival->at));
     }
     const Arrival &a = *front.arrival, &b = *threads_[i].arrival;
-    if (!same_place(a, b))
+    if (!same_call(a, b))
       report("divergent collectives: " + name(first) + " waits at " + a.what + ", " + line_of(a.at) +
              ", but thread " + std::to_string(i) + " of its warp at " + b.what + ", " + line_of(b.at));
   }
@@ -279,9 +279,9 @@ std::string Order::name() const {
 
 void run(const Launch& launch, const Order& order) { Machine(launch, order).run(); }
 
-const Place& place() {
+const ThreadIndices& indices() {
   if (!machine) throw std::logic_error("a primitive of cuda/simt/simt.cuh was called outside a launch");
-  return machine->place;
+  return machine->indices;
 }
 
 void arrive(const Arrival& arrival) { machine->arrive(arrival); }

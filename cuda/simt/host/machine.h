@@ -46,12 +46,12 @@ void run(const Launch& launch, const Order& order);
 
 // --- what the primitives ask of it; only within a launch
 
-struct Place {
+struct ThreadIndices {
   unsigned thread = 0, threads = 0;
   Index block;
   Grid grid;
 };
-const Place& place();
+const ThreadIndices& indices();
 
 // Computes a collective over the 32 operands of a warp.
 using WarpOperation = void (*)(void* const* lanes);

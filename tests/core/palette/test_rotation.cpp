@@ -24,7 +24,7 @@ class TestRotation : public QObject {
  private slots:
   void every_order_claimed_is_a_hadamard_matrix() {
     int orders = 0;
-    for (std::size_t order = 1; order <= largest_hadamard_order; ++order) {
+    for (std::size_t order = 1; order <= max_hadamard_order; ++order) {
       if (!has_hadamard(order)) continue;
       ++orders;
       const SignMatrix& h = hadamard(order);
