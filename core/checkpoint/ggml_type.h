@@ -12,8 +12,8 @@ namespace intarsia {
 
 struct GgmlType {
   std::string_view name; // as llama.cpp writes it: "Q4_K"
-  std::optional<DType>
-      dtype; // nullopt: cannot be decoded here; 4, 5, 31 to 33 and 36 to 38 were removed from ggml
+  // nullopt: cannot be decoded here; 4, 5, 31 to 33 and 36 to 38 were removed from ggml.
+  std::optional<DType> dtype;
 };
 std::optional<GgmlType> ggml_type(std::uint32_t number); // nullopt: no such type
 

@@ -14,11 +14,10 @@ namespace intarsia {
 
 // Called from the job's thread; both may be empty.
 struct SensitivityEvents {
-  std::function<void(std::shared_ptr<LanguageModel>)>
-      on_loaded; // called with the original model where it was loaded in this process, so that it can be
-                 // reused
-  std::function<bool(const Sensitivity& so_far)>
-      on_estimate; // each intermediate estimate; return false to stop
+  // The original model, where it was loaded in this process, so that it can be reused.
+  std::function<void(std::shared_ptr<LanguageModel>)> on_loaded;
+  // Each intermediate estimate; returns false to stop.
+  std::function<bool(const Sensitivity& so_far)> on_estimate;
 };
 
 // estimate_sensitivity() (core/sensitivity/sensitivity.h) on the target. `text_tokens`: the text to measure

@@ -20,8 +20,8 @@ struct CpuBlock {
   // Gains of RMSNorms; empty where the model has none (BlockNorms).
   std::vector<float> before_attention, after_attention, before_mlp, after_mlp, q_norm, k_norm;
   CpuLinear q, k, v, o, gate, up, down;
-  std::string attention_input, output_input, mlp_input,
-      down_input; // LinearLayer::input of q, o, gate and down
+  // LinearLayer::input of q, o, gate and down.
+  std::string attention_input, output_input, mlp_input, down_input;
   // A mixture of experts in place of gate, up and down; empty: none.
   CpuLinear router;
   std::vector<CpuExpert> experts;

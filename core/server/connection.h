@@ -21,9 +21,7 @@ class Connection : public httplib::Stream {
   // count. False when none arrives or `closing` becomes true.
   bool wait_for_request(std::chrono::milliseconds timeout, const std::atomic<bool>& closing);
   void header_is_read() { in_header_ = false; }
-  bool in_header() const {
-    return in_header_;
-  } // true until header_is_read(), also for bytes that are not HTTP
+  bool in_header() const { return in_header_; } // until header_is_read(), also for bytes that are not HTTP
   bool header_too_large() const { return header_size_ > max_header_bytes_; }
   bool timed_out() const { return timed_out_; }
   bool answered() const { return answered_; } // a part of a response was written

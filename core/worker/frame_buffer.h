@@ -31,9 +31,9 @@ class FrameBuffer {
 
   std::size_t max_line_bytes_;
   std::string buffer_;
-  std::size_t start_ = 0,
-              searched_ = 0; // bytes before start_ are consumed; none before searched_ is a newline
-  bool skipping_ = false;    // discarding the rest of a line that is too long
+  // Bytes before start_ are consumed; none before searched_ is a newline.
+  std::size_t start_ = 0, searched_ = 0;
+  bool skipping_ = false; // discarding the rest of a line that is too long
 };
 
 } // namespace intarsia

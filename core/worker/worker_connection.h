@@ -24,8 +24,8 @@ namespace intarsia {
 
 struct WorkerOptions {
   std::filesystem::path program; // intarsia-worker
-  std::chrono::milliseconds stop_timeout{
-      5000};               // for a job to stop, and for the worker to exit; then it is killed
+  // For a job to stop, and for the worker to exit; then it is killed.
+  std::chrono::milliseconds stop_timeout{5000};
   std::size_t threads = 0; // at most; 0: one per core
 };
 

@@ -33,8 +33,7 @@ struct SensitivityRequest {
   std::string path, device;
   SensitivityOptions options;
   std::vector<int> tokens; // of the text to measure on; empty: texts sampled from the model
-  bool estimates =
-      false; // send an "estimate" event with every intermediate estimate of estimate_sensitivity()
+  bool estimates = false;  // send an "estimate" event with every intermediate estimate
 };
 OrderedJson to_json(const SensitivityRequest& request);
 SensitivityRequest sensitivity_request_from(const JsonObject& json);
