@@ -40,4 +40,38 @@ inline Buffer<float> codebook_buffer(QuantizerId id) {
   return Buffer<float>(std::vector<float>(values.begin(), values.end()), "the codebook");
 }
 
+// Output of a kernel that decodes rows [first, first + count) of a layer, `stride` elements apart.
+class DecodedRows {
+ public:
+  DecodedRows(std::size_t first, std::size_t count, std::size_t stride)
+      : out(std::vector<std::uint16_t>(count * stride, untouched), "the rows")
+      , first_(first)
+      , count_(count)
+      , stride_(stride) {}
+
+  Buffer<std::uint16_t> out;
+
+  // Whether they are, bit for bit, the CPU's rounded to binary16, with nothing written between them.
+  bool agree(const QuantizedLinear& layer) const {
+    const std::size_t columns = layer.shape.columns;
+    const std::size_t granularity = quantizer(layer.quantizer).row_granularity();
+    const std::size_t begin = first_ / granularity * granularity;
+    std::vector<float> rows((first_ + count_ - begin) * columns);
+    decode_rows(layer, begin, first_ + count_ - begin, rows);
+    for (std::size_t r = 0; r < count_; ++r)
+      for (std::size_t k = 0; k < stride_; ++k) {
+        const std::uint16_t expected =
+            k < columns ? float_to_half(rows[(first_ - begin + r) * columns + k]) : untouched;
+        if (out[r * stride_ + k] == expected) continue;
+        qWarning("row %zu, column %zu: %04x and not %04x", first_ + r, k, out[r * stride_ + k], expected);
+        return false;
+      }
+    return true;
+  }
+
+ private:
+  static constexpr std::uint16_t untouched = 0x7D5A;
+  std::size_t first_, count_, stride_;
+};
+
 } // namespace intarsia::test
