@@ -323,6 +323,16 @@ const T& Gguf::typed(const std::string& key, const char* kind) const {
 }
 
 const std::string& Gguf::string(const std::string& key) const { return typed<std::string>(key, "string"); }
+const std::vector<std::string>& Gguf::strings(const std::string& key) const {
+  return typed<std::vector<std::string>>(key, "list of strings");
+}
+const std::vector<std::int64_t>& Gguf::integers(const std::string& key) const {
+  return typed<std::vector<std::int64_t>>(key, "list of integers");
+}
+const std::vector<double>& Gguf::numbers(const std::string& key) const {
+  return typed<std::vector<double>>(key, "list of numbers");
+}
+
 std::uint64_t Gguf::count(const std::string& key, std::uint64_t low, std::uint64_t high) const {
   const auto number = typed<std::int64_t>(key, "integer");
   if (number < 0 || std::uint64_t(number) < low || std::uint64_t(number) > high)
