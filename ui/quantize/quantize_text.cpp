@@ -118,7 +118,7 @@ QString result_table(StudioSession& session) {
     text += row(tr("Perplexity now"), locale.toString(quality->quantized_perplexity, 'f', 3));
     text += row(tr("Measured on"), quality->text.isEmpty() ? tr("4,096 tokens the original wrote")
                                                            : QFileInfo(quality->text).fileName());
-    const double predicted = made.plan() ? made.plan()->predicted.loss : 0;
+    const double predicted = made.run().plan ? made.run().plan->predicted.loss : 0;
     if (beside && predicted > 0 && quality->kl > surprising * predicted)
       after =
           tr("Measured, the loss is %1 times the prediction. The prediction is for text such as the model "

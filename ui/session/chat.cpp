@@ -137,8 +137,8 @@ void Chat::answer_last(const ChatSettings& settings) {
         emit text(words);
       });
     };
-    const auto result = talk->conversation->reply(question.toStdString(), std::size_t(settings.max_tokens),
-                                                  settings.sampling, on_text, control.stop);
+    const auto result = talk->conversation->reply(
+        question.toStdString(), {std::size_t(settings.max_tokens), settings.sampling}, on_text, control.stop);
     return [this, result, talk, speaker, target, path] {
       finish(result, *talk->conversation);
       // Nothing is kept on a device that is no longer the chosen one, nor of a model that is no longer open.
