@@ -3,7 +3,10 @@
 // kept, one block's weights are in memory at a time. The stream is the original's. Fitting later layers to
 // the inputs that quantized ones give, with the original's outputs as their aim (GPTAQ, arXiv 2504.02692),
 // was measured and left out: on SmolLM2 with 3-bit NUQ, 16,384 tokens of its own text, KL 2.00 nats against
-// 0.32, and 0.52 with q, k, v, gate and up alone.
+// 0.32, and 0.52 with q, k, v, gate and up alone. So were a token's weight of 1 / rms of its input, which
+// keeps huge activations from deciding the moments (NUQ 0.305 against 0.311; the allocator's plan at 3.25
+// bits 0.1050 against 0.1056, perplexity 27.78 against 27.49), and a damping of 5 % instead of 1 % (no
+// difference).
 #pragma once
 
 #include <filesystem>
