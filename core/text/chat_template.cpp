@@ -63,7 +63,7 @@ ChatTemplate& ChatTemplate::operator=(ChatTemplate&&) noexcept = default;
 
 std::string ChatTemplate::render(const ChatRequest& request) const {
   need_object(request.arguments, "the template's arguments");
-  auto variables = jinja::global_functions();
+  auto variables = jinja::global_functions(request.now);
   for (const auto& [name, text] : request.special_tokens) variables[name] = text;
   jinja::List messages;
   for (const ChatMessage& message : request.messages) messages.push_back(value_of(message));

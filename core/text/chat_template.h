@@ -2,8 +2,10 @@
 // Renders a model's own chat template (Jinja as Hugging Face uses it), exactly as transformers does.
 #pragma once
 
+#include <ctime>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +28,7 @@ struct ChatRequest {
   OrderedJson tools{}, documents{}; // lists as transformers takes them; null: none
   OrderedJson arguments{};          // an object: enable_thinking, reasoning_effort, whatever a template reads
   std::map<std::string, std::string> special_tokens{}; // "bos_token": "<s>"; one that is missing is undefined
+  std::optional<std::time_t> now{};                    // of strftime_now; absent: the clock's time
 };
 
 class ChatTemplate {

@@ -134,18 +134,14 @@ Dict fields_of(const Call& call) {
   return fields;
 }
 
-std::tm local_time() {
-  const std::time_t time = std::time(nullptr);
-  std::tm parts{};
-  localtime_r(&time, &parts);
-  return parts;
-}
-
-Value now(const Call& call) { // in English whatever the program's locale is
+// In English whatever the program's locale is. `now`: the time; absent: the clock's.
+Value strftime_now(const Call& call, std::optional<std::time_t> now) {
   constexpr const char* parameters[] = {"format"};
   const std::string format = Arguments(call, parameters, "strftime_now").text(0);
   if (format.size() > max_format) template_error("a format of strftime_now is too long");
-  const std::tm parts = local_time();
+  const std::time_t time = now ? *now : std::time(nullptr);
+  std::tm parts{};
+  localtime_r(&time, &parts);
   std::ostringstream text;
   text.imbue(std::locale::classic());
   text << std::put_time(&parts, format.c_str());
@@ -241,10 +237,11 @@ Value make_namespace(Dict fields) {
   return std::shared_ptr<Object>(std::make_shared<Namespace>(std::move(fields)));
 }
 
-std::map<std::string, Value> global_functions() {
+std::map<std::string, Value> global_functions(std::optional<std::time_t> time) {
   return {
       {"range", make_function("range", range)},
-      {"strftime_now", make_function("strftime_now", now)},
+      {"strftime_now",
+       make_function("strftime_now", [time](const Call& call) { return strftime_now(call, time); })},
       {"namespace",
        make_function("namespace", [](const Call& call) { return make_namespace(fields_of(call)); })},
       {"dict", make_function("dict", [](const Call& call) -> Value { return fields_of(call); })},

@@ -2,6 +2,7 @@
 // What a template can call: filters, tests, methods and global functions, each a row of a table.
 #pragma once
 
+#include <ctime>
 #include <functional>
 #include <map>
 #include <optional>
@@ -88,7 +89,8 @@ Value bound_function(T& object, Value (*body)(T&, const Call&)) {
   });
 }
 Value make_namespace(Dict fields);
-std::map<std::string, Value> global_functions();
+// `time`: of strftime_now; absent: the clock's.
+std::map<std::string, Value> global_functions(std::optional<std::time_t> time);
 
 // Python's int() and float() of a text; nothing when it is not a number.
 std::optional<std::int64_t> parse_integer(std::string_view text, int base);

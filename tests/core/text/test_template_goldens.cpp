@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Chat templates against transformers (goldens by tests/golden/text/compare_templates.py --write): a snippet
 // for every part of the language, and the templates of real models.
+#include <QDateTime>
 #include <clocale>
+#include <ctime>
 #include <fstream>
 #include <sstream>
 
@@ -18,6 +20,13 @@ OrderedJson golden(const char* name) {
   return OrderedJson::parse(file);
 }
 
+// The day that compare_templates.py has the goldens written on, at noon.
+std::time_t day_of_the_goldens() {
+  std::tm parts{};
+  parts.tm_year = 2026 - 1900, parts.tm_mon = 10, parts.tm_mday = 28, parts.tm_hour = 12, parts.tm_isdst = -1;
+  return std::mktime(&parts);
+}
+
 ChatRequest request_of(const OrderedJson& dialogue) {
   ChatRequest request;
   for (OrderedJson message : dialogue["messages"]) {
@@ -29,6 +38,7 @@ ChatRequest request_of(const OrderedJson& dialogue) {
   request.tools = dialogue.value("tools", OrderedJson());
   request.arguments = dialogue.value("arguments", OrderedJson());
   request.special_tokens = {{"bos_token", "<s>"}, {"eos_token", "</s>"}};
+  request.now = day_of_the_goldens();
   return request;
 }
 
@@ -97,6 +107,18 @@ class TestTemplateGoldens : public QObject {
       const auto expected = goldens["digests"][file.toStdString()][name].get<std::string>();
       QCOMPARE((error.empty() ? fnv(text) : QString("refused")).toStdString(), expected);
     }
+  }
+
+  void the_time_is_the_requests_or_the_clocks() {
+    const ChatTemplate day("{{ strftime_now('%d %B %Y, %H') }}");
+    ChatRequest request;
+    request.now = day_of_the_goldens();
+    QCOMPARE(day.render(request), std::string("28 November 2026, 12"));
+    request.now.reset();
+    const QDateTime before = QDateTime::currentDateTime();
+    const QString year = QString::fromStdString(ChatTemplate("{{ strftime_now('%Y') }}").render(request));
+    QVERIFY(year.toInt() == before.date().year() ||
+            year.toInt() == QDateTime::currentDateTime().date().year());
   }
 
   void numbers_and_names_are_the_same_in_any_locale() {
