@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 #include <algorithm>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
 
 #include "core/base/error.h"
 #include "core/text/tokenizer_files.h"
@@ -100,27 +103,36 @@ void read_model(const JsonObject& root, TokenizerSpec& spec) {
   if (type != "Unigram" && model.has("unk_token")) spec.unknown = id_of(spec, model.string("unk_token"));
 }
 
-// The id that the model itself gives a text; -1 without.
-int id_in_model(const JsonObject& model, const std::string& text) {
+// The ids that the model itself gives to added tokens, by their text, in one pass over its vocabulary.
+std::unordered_map<std::string, int> ids_in_model(const JsonObject& model,
+                                                  const std::vector<AddedToken>& added) {
+  std::unordered_map<std::string, int> ids;
   const Json& vocabulary = model["vocab"];
   if (vocabulary.is_object()) {
-    const auto found = vocabulary.find(text);
-    return found == vocabulary.end() ? -1 : found->get<int>();
+    for (const AddedToken& token : added)
+      if (const auto found = vocabulary.find(token.content); found != vocabulary.end())
+        ids[token.content] = found->get<int>();
+    return ids;
   }
-  const auto piece = std::find_if(vocabulary.rbegin(), vocabulary.rend(),
-                                  [&](const Json& entry) { return entry[0] == text; });
-  return piece == vocabulary.rend() ? -1 : int(vocabulary.rend() - piece) - 1;
+  std::unordered_set<std::string_view> wanted;
+  for (const AddedToken& token : added) wanted.insert(token.content);
+  for (std::size_t id = 0; id < vocabulary.size(); ++id) { // of twins the last counts
+    const auto& piece = vocabulary[id][0].get_ref<const std::string&>();
+    if (wanted.contains(piece)) ids[piece] = int(id);
+  }
+  return ids;
 }
 
 // An added token that the model has too keeps the model's id, whatever the file states.
-AddedToken at_its_id_in_model(AddedToken token, const JsonObject& model, TokenizerSpec& spec) {
-  const int id = id_in_model(model, token.content);
-  if (id < 0 || id == token.id) return token;
+AddedToken at_its_id_in_model(AddedToken token, const std::unordered_map<std::string, int>& ids,
+                              TokenizerSpec& spec) {
+  const auto found = ids.find(token.content);
+  if (found == ids.end() || found->second == token.id) return token;
   spec.warnings.push_back(spec.origin + ": added token \"" + token.content + "\" has id " +
                           std::to_string(token.id) + ", but the model's vocabulary gives it " +
-                          std::to_string(id) + ", which holds");
+                          std::to_string(found->second) + ", which holds");
   token.stated_id = token.id;
-  token.id = id;
+  token.id = found->second;
   return token;
 }
 
@@ -137,6 +149,17 @@ AddedToken at_free_id(AddedToken token, TokenizerSpec& spec) {
   token.stated_id = token.id;
   token.id = int(spec.tokens.size());
   return token;
+}
+
+void place_added_tokens(const JsonObject& root, TokenizerSpec& spec) {
+  std::vector<AddedToken> added;
+  for (const Json& entry : root["added_tokens"]) {
+    const JsonObject token(entry, spec.origin + ": added_tokens");
+    added.push_back(added_token_of(token, token.integer("id")));
+  }
+  const auto ids = ids_in_model(root.object("model"), added);
+  for (const AddedToken& token : added)
+    place_added_token(spec, at_free_id(at_its_id_in_model(token, ids, spec), spec));
 }
 
 // A decoder that the file leaves out follows from the pre-tokenizer that it undoes.
@@ -164,13 +187,7 @@ TokenizerSpec parse_tokenizer_json(const Json& json, const std::string& origin) 
   for (std::size_t id = 0; id < spec.tokens.size(); ++id) // those of vocabularies with byte_fallback
     if (spec.byte_fallback && spec.tokens[id].size() == 6 && spec.tokens[id].starts_with("<0x"))
       spec.types[id] = TokenType::byte;
-  if (root.has("added_tokens"))
-    for (const Json& entry : root["added_tokens"]) {
-      const JsonObject token(entry, origin + ": added_tokens");
-      place_added_token(spec, at_free_id(at_its_id_in_model(added_token_of(token, token.integer("id")),
-                                                            root.object("model"), spec),
-                                         spec));
-    }
+  if (root.has("added_tokens")) place_added_tokens(root, spec);
   const auto stage = [&root](const char* field) {
     return root.has(field) ? root.object(field).json() : Json();
   };

@@ -3,6 +3,9 @@
 
 #include <cstring>
 
+#include "core/base/json.h"
+#include "tests/support/test_support.h"
+
 namespace intarsia::test {
 
 std::string GgufBuilder::le32(std::uint32_t value) {
@@ -77,6 +80,19 @@ GgufBuilder tiny_gguf() {
   for (const char* name : {"attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"})
     add(std::string("blk.0.") + name + ".weight", {8, 8});
   return gguf;
+}
+
+void write_ascii_tokenizer(const std::filesystem::path& folder) {
+  OrderedJson ids{{"<unk>", 0}, {"</s>", 1}};
+  for (char letter = '!'; letter <= '~'; ++letter) ids[std::string(1, letter)] = ids.size();
+  const auto special = [](int id, const char* text) {
+    return OrderedJson{{"id", id}, {"content", text}, {"special", true}};
+  };
+  const OrderedJson json{
+      {"added_tokens", {special(0, "<unk>"), special(1, "</s>")}},
+      {"decoder", {{"type", "Fuse"}}},
+      {"model", {{"type", "BPE"}, {"vocab", ids}, {"merges", OrderedJson::array()}, {"unk_token", "<unk>"}}}};
+  write_file(folder / "tokenizer.json", json.dump());
 }
 
 } // namespace intarsia::test

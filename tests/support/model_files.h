@@ -41,4 +41,7 @@ class GgufBuilder {
 GgufBuilder tiny_gguf();
 constexpr std::size_t tiny_gguf_data_bytes = 4096;
 
+// A tokenizer.json of 96 tokens, two special ones and what ASCII can print, for a folder that has none.
+void write_ascii_tokenizer(const std::filesystem::path& folder);
+
 } // namespace intarsia::test

@@ -6,30 +6,13 @@
 #include <QPushButton>
 #include <QTableView>
 
+#include "tests/support/model_files.h"
 #include "tests/ui/window_under_test.h"
 
 using namespace intarsia;
 using namespace intarsia::ui;
 using intarsia::test::timeout;
 namespace fs = std::filesystem;
-
-namespace {
-
-// Of 96 tokens: two special ones, then what ASCII can print. The golden's own folder has no tokenizer.
-void write_tokenizer(const fs::path& folder) {
-  OrderedJson ids{{"<unk>", 0}, {"</s>", 1}};
-  for (char letter = '!'; letter <= '~'; ++letter) ids[std::string(1, letter)] = ids.size();
-  const auto special = [](int id, const char* text) {
-    return OrderedJson{{"id", id}, {"content", text}, {"special", true}};
-  };
-  const OrderedJson json{
-      {"added_tokens", {special(0, "<unk>"), special(1, "</s>")}},
-      {"decoder", {{"type", "Fuse"}}},
-      {"model", {{"type", "BPE"}, {"vocab", ids}, {"merges", OrderedJson::array()}, {"unk_token", "<unk>"}}}};
-  test::write_file(folder / "tokenizer.json", json.dump());
-}
-
-} // namespace
 
 class TestFamilyJob : public QObject, private test::WindowUnderTest {
   Q_OBJECT
@@ -43,7 +26,7 @@ class TestFamilyJob : public QObject, private test::WindowUnderTest {
     const fs::path folder = fs::path(dir_.path().toStdString()) / "gemma";
     fs::create_directory(folder);
     for (const char* name : {"config.json", "model.safetensors"}) fs::copy_file(from / name, folder / name);
-    write_tokenizer(folder);
+    test::write_ascii_tokenizer(folder);
     QVERIFY(open_window({1280, 820}));
     window_->open(QString::fromStdString(folder));
     QTRY_VERIFY_WITH_TIMEOUT(session_->model() && plan(), timeout);

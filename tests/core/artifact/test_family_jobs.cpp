@@ -10,6 +10,7 @@
 #include "core/base/json.h"
 #include "core/runtime/conversation.h"
 #include "core/sensitivity/provisional_sensitivity.h"
+#include "tests/support/model_files.h"
 #include "tests/support/test_support.h"
 
 using namespace intarsia;
@@ -17,19 +18,6 @@ using namespace intarsia::test;
 namespace fs = std::filesystem;
 
 namespace {
-
-// Of 96 tokens: two special ones, then what ASCII can print. The goldens' own have no tokenizer.
-void write_tokenizer(const fs::path& folder) {
-  OrderedJson ids{{"<unk>", 0}, {"</s>", 1}};
-  for (char letter = '!'; letter <= '~'; ++letter) ids[std::string(1, letter)] = ids.size();
-  const auto special = [](int id, const char* text) {
-    return OrderedJson{{"id", id}, {"content", text}, {"special", true}};
-  };
-  const OrderedJson json{
-      {"added_tokens", {special(0, "<unk>"), special(1, "</s>")}},
-      {"model", {{"type", "BPE"}, {"vocab", ids}, {"merges", OrderedJson::array()}, {"unk_token", "<unk>"}}}};
-  write_file(folder / "tokenizer.json", json.dump());
-}
 
 std::vector<float> logits_of(LanguageModel& model, const std::vector<int>& tokens) {
   return model.new_sequence(tokens.size())->forward(tokens, false, {});
@@ -71,7 +59,7 @@ class TestFamilyJobs : public QObject {
     const fs::path from = golden.toStdString(), folder = scratch() / from.filename();
     fs::create_directories(folder);
     for (const char* name : {"config.json", "model.safetensors"}) fs::copy_file(from / name, folder / name);
-    write_tokenizer(folder);
+    write_ascii_tokenizer(folder);
 
     const OpenedModel original = open_model(folder);
     AllocationProblem problem;

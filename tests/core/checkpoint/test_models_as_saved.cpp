@@ -3,7 +3,6 @@
 #include <QTemporaryDir>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <limits>
 
 #include "core/artifact/open_model.h"
@@ -20,15 +19,6 @@
 using namespace intarsia;
 namespace fs = std::filesystem;
 
-namespace {
-
-std::string read_bytes(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-} // namespace
-
 class TestModelsAsSaved : public QObject {
   Q_OBJECT
 
@@ -43,7 +33,7 @@ class TestModelsAsSaved : public QObject {
  private slots:
   // Sets one number of a tensor in F32.
   static void damage(const fs::path& folder, const std::string& tensor, std::size_t index, float value) {
-    std::string bytes = read_bytes(folder / "model.safetensors");
+    std::string bytes = read_text_file(folder / "model.safetensors");
     std::uint64_t length = 0;
     std::memcpy(&length, bytes.data(), 8);
     const std::size_t begin = Json::parse(bytes.substr(8, length))[tensor]["data_offsets"][0];
@@ -57,7 +47,7 @@ class TestModelsAsSaved : public QObject {
       const fs::path folder = new_folder();
       test::write_tiny_model(folder, {.tied = true});
       Json config = read_json_file(folder / "config.json");
-      std::string bytes = read_bytes(folder / "model.safetensors");
+      std::string bytes = read_text_file(folder / "model.safetensors");
       std::uint64_t length = 0;
       std::memcpy(&length, bytes.data(), 8);
       Json header = Json::parse(bytes.substr(8, length));
@@ -86,7 +76,7 @@ class TestModelsAsSaved : public QObject {
     const fs::path folder = new_folder();
     test::write_tiny_model(folder, {.tied = true});
     const auto as_usual = open_checkpoint(folder)->read("model.layers.1.mlp.up_proj.weight");
-    std::string bytes = read_bytes(folder / "model.safetensors");
+    std::string bytes = read_text_file(folder / "model.safetensors");
     for (std::size_t at = bytes.find("\"model."); at != std::string::npos; at = bytes.find("\"model.", at))
       bytes.replace(at, 7, "\""), bytes.insert(bytes.find('}', at) + 1, 6, ' ');
     test::write_file(folder / "model.safetensors", bytes);
