@@ -21,7 +21,7 @@ class MappedArtifact : public Artifact {
   explicit MappedArtifact(const fs::path& folder)
       : path_(folder)
       , manifest_(read_json_file(folder / "artifact.json"))
-      , file_(folder / "model.safetensors") {
+      , file_(std::make_shared<const MappedFile>(folder / "model.safetensors")) {
     const JsonObject manifest(manifest_, (folder / "artifact.json").string());
     if (const std::string format = manifest.string("format"); format != artifact_format)
       throw Error(ErrorKind::unsupported, manifest.origin() + ": field \"format\" is \"" + format +
@@ -47,17 +47,23 @@ class MappedArtifact : public Artifact {
                               nullptr, layer_distortion(layer.name), {}};
     const bool is_f16 = id.family == QuantizerFamily::f16;
     const auto codes = bytes(is_f16 ? weight_name(layer) : codes_name(layer));
-    quantized.codes = file_.take(codes);
+    quantized.codes = file_->take(codes);
     if (is_f16) return quantized;
     quantized.rotation = rotations_.at(layer.input);
     quantized.row_scales.resize(layer.d_out);
-    const auto scales = file_.take(bytes(row_scales_name(layer)));
+    const auto scales = file_->take(bytes(row_scales_name(layer)));
     std::memcpy(quantized.row_scales.data(), scales.data(), scales.size());
     return quantized;
   }
 
+  std::optional<StoredLinear> stored(const LinearLayer& layer) const override {
+    if (!in_vocabulary(layer) || plan_.quantizer_of(layer).family != QuantizerFamily::f16)
+      return std::nullopt;
+    return StoredLinear{{layer.d_out, layer.d_in}, {DType::f16, bytes(weight_name(layer)), 0, file_}};
+  }
+
   std::vector<float> vector(std::string_view tensor_name) const override {
-    const auto data = file_.take(bytes(std::string(tensor_name)));
+    const auto data = file_->take(bytes(std::string(tensor_name)));
     std::vector<float> values(data.size() / sizeof(float));
     std::memcpy(values.data(), data.data(), data.size());
     return values;
@@ -125,8 +131,8 @@ class MappedArtifact : public Artifact {
   // The file must be laid out exactly as the plan says: same header, same size.
   void check_file() {
     layout_ = artifact_layout(graph_, plan_);
-    const std::string name = file_.path().string();
-    const auto data = file_.bytes();
+    const std::string name = file_->path().string();
+    const auto data = file_->bytes();
     if (data.size() != layout_.file_bytes)
       throw input_error(name + ": has " + std::to_string(data.size()) + " bytes instead of " +
                         std::to_string(layout_.file_bytes) + "; it is truncated or belongs to another plan");
@@ -149,7 +155,7 @@ class MappedArtifact : public Artifact {
       const auto stored = bytes(codebook_name(layer.quantizer));
       if (!std::equal(book.begin(), book.end(), stored.begin(), stored.end()))
         throw Error(ErrorKind::unsupported,
-                    file_.path().string() + ": tensor \"" + codebook_name(layer.quantizer) +
+                    file_->path().string() + ": tensor \"" + codebook_name(layer.quantizer) +
                         "\" is not this version's codebook; quantize the model again with this version");
     }
   }
@@ -158,7 +164,7 @@ class MappedArtifact : public Artifact {
     for (const LinearLayer* layer : graph_.all_layers()) {
       if (plan_.quantizer_of(*layer).family == QuantizerFamily::f16 || rotations_.contains(layer->input))
         continue;
-      const auto data = file_.take(bytes(signs_name(*layer)));
+      const auto data = file_->take(bytes(signs_name(*layer)));
       const auto* first = reinterpret_cast<const std::uint8_t*>(data.data());
       rotations_[layer->input] = std::make_shared<const Rotation>(layer->d_in, std::span(first, data.size()));
     }
@@ -166,12 +172,12 @@ class MappedArtifact : public Artifact {
 
   std::span<const std::byte> bytes(const std::string& name) const {
     const ArtifactTensor& tensor = layout_.find(name);
-    return file_.bytes().subspan(tensor.offset, tensor.bytes);
+    return file_->bytes().subspan(tensor.offset, tensor.bytes);
   }
 
   fs::path path_;
   Json manifest_;
-  MappedFile file_;
+  std::shared_ptr<const MappedFile> file_;
   ModelConfig config_;
   LayerGraph graph_;
   Plan plan_;

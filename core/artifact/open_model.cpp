@@ -47,9 +47,11 @@ OpenedModel open_model(const fs::path& path) {
 }
 
 CpuOptions cpu_options(const OpenedModel& model) {
-  const bool half = model.artifact != nullptr;
-  CpuOptions options{.half_precision_cache = half, .half_precision_weights = half};
-  if (model.artifact) options.quantized_cache = model.artifact->plan().budgets.kv_cache == KvPrecision::q8;
+  CpuOptions options{.half_precision_cache = false};
+  if (model.artifact) {
+    options = CpuOptions::of_artifact();
+    options.quantized_cache = model.artifact->plan().budgets.kv_cache == KvPrecision::q8;
+  }
   if (model.kv_cache) {
     options.half_precision_cache = true;
     options.quantized_cache = *model.kv_cache == KvPrecision::q8;

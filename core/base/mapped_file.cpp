@@ -94,6 +94,13 @@ std::vector<std::byte> MappedFile::take(std::span<const std::byte> part) const {
   return copy;
 }
 
+void give_back_pages(std::span<const std::byte> part) {
+  const auto page = std::uintptr_t(::sysconf(_SC_PAGESIZE)),
+             begin = std::uintptr_t(part.data()) / page * page;
+  const std::uintptr_t end = (std::uintptr_t(part.data()) + part.size() + page - 1) / page * page;
+  ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+}
+
 std::string read_text_file(const std::filesystem::path& path, std::size_t limit) {
   const MappedFile file(path);
   const auto bytes = file.bytes();

@@ -32,6 +32,9 @@ class MappedFile {
   std::size_t size_ = 0;
 };
 
+// Takes the pages of `part` of a mapped file out of memory; they are read again when touched.
+void give_back_pages(std::span<const std::byte> part);
+
 // Reads a whole small file. Throws Error naming the file when it is missing or larger than `limit` bytes.
 std::string read_text_file(const std::filesystem::path& path, std::size_t limit = std::size_t(256) << 20);
 

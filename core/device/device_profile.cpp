@@ -81,8 +81,9 @@ LatencyTable estimate_latency(const DeviceProfile& profile, const ModelConfig& c
     }
   const LinearLayer& head = graph.head ? *graph.head : graph.embedding;
   // Half a context is in the cache on average.
-  const double read = 2 * double(head.weights()) +
-                      2 * 2 * double(config.blocks) * double(config.kv_dim()) * double(context) / 2;
+  const double head_bytes = (gpu ? 2 : 1) * double(head.weights()); // 8 bits on the CPU
+  const double read =
+      head_bytes + 2 * 2 * double(config.blocks) * double(config.kv_dim()) * double(context) / 2;
   table.constant_seconds =
       read / bandwidth + launch * double(config.blocks * other_kernels_a_block + 3); // embed, norm, sample
   return table;

@@ -2,6 +2,7 @@
 #include "core/memory/memory_model.h"
 #include "core/palette/quantized_linear.h"
 #include "core/runtime/backend.h"
+#include "core/runtime/byte_linear.h"
 #include "core/runtime/kv_cache.h"
 #include "core/runtime/sampler.h"
 
@@ -15,8 +16,10 @@ namespace {
 // and vocabulary are flat tables.
 constexpr std::uint64_t program_bytes = 82 * (std::uint64_t(1) << 18), tokenizer_bytes_a_token = 165;
 
-bool has_signs_of_its_own(const LinearLayer& layer, QuantizerId id) {
-  return in_vocabulary(layer) && id.family != QuantizerFamily::f16;
+// An embedding or a head: in f16, it is rounded to 8 bits as it is read, and rotated.
+std::uint64_t vocabulary_bytes(const LinearLayer& layer, QuantizerId id) {
+  const MatrixShape shape{layer.d_out, layer.d_in};
+  return id.family == QuantizerFamily::f16 ? ByteLinear::bytes(shape) : quantized_linear_bytes(id, shape);
 }
 
 class CpuMemory : public MemoryModel {
@@ -26,19 +29,16 @@ class CpuMemory : public MemoryModel {
   ModelMemory predict(const ModelInMemory& model, const QuantizerOf& quantizer_of) const override {
     ModelMemory memory = predict_fixed(model, {});
     memory.embeddings_and_head = 0;
-    for (const LinearLayer* layer : model.graph.vocabulary_layers()) {
-      const QuantizerId id = quantizer_of(*layer);
-      memory.embeddings_and_head += quantized_linear_bytes(id, {layer->d_out, layer->d_in});
-      if (has_signs_of_its_own(*layer, id)) memory.rotation_signs += rotation_sign_bytes(layer->d_in);
-    }
+    for (const LinearLayer* layer : model.graph.vocabulary_layers())
+      memory.embeddings_and_head += vocabulary_bytes(*layer, quantizer_of(*layer));
     for (const LinearLayer& layer : model.graph.linears)
       memory.linears += quantized_linear_bytes(quantizer_of(layer), {layer.d_out, layer.d_in});
     return memory;
   }
 
   std::uint64_t layer_bytes(const LinearLayer& layer, QuantizerId id) const override {
-    return quantized_linear_bytes(id, {layer.d_out, layer.d_in}) +
-           (has_signs_of_its_own(layer, id) ? rotation_sign_bytes(layer.d_in) : 0);
+    if (in_vocabulary(layer)) return vocabulary_bytes(layer, id) + rotation_sign_bytes(layer.d_in);
+    return quantized_linear_bytes(id, {layer.d_out, layer.d_in});
   }
 
   ModelMemory predict_fixed(const ModelInMemory& model, const std::set<std::string>& planned) const override {
@@ -46,7 +46,10 @@ class CpuMemory : public MemoryModel {
     constexpr std::uint64_t half = 2, single = 4;
     ModelMemory memory;
     for (const LinearLayer* layer : graph.vocabulary_layers())
-      if (!planned.contains(layer->name)) memory.embeddings_and_head += half * layer->weights();
+      if (!planned.contains(layer->name)) {
+        memory.embeddings_and_head += vocabulary_bytes(*layer, {});
+        memory.rotation_signs += rotation_sign_bytes(layer->d_in);
+      }
     for (const LinearLayer& router : graph.routers) memory.linears += half * router.weights();
     memory.norms_and_biases = single * graph.norm_weights();
     std::set<std::string> inputs;
@@ -56,8 +59,7 @@ class CpuMemory : public MemoryModel {
     }
     for (const Quantizer* member : palette()) memory.codebooks += member->codebook().size_bytes();
     memory.kv_cache = KvCache::bytes(config.blocks, context, config.kv_dim(), config.head_dim, kv_cache);
-    CpuOptions options;
-    options.half_precision_weights = true;
+    CpuOptions options = CpuOptions::of_artifact();
     options.quantized_cache = kv_cache == KvPrecision::q8;
     memory.buffers = cpu_sequence_bytes(config, context, options) - memory.kv_cache +
                      cpu_scratch_bytes(graph) + sampling_bytes(config.vocabulary);

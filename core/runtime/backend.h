@@ -91,9 +91,15 @@ struct CpuOptions {
   // Dense linear layers are stored rounded to f16, which halves memory and traffic, else in f32. Arithmetic
   // is f32 either way.
   bool half_precision_weights = false;
+  // Embedding and head in f16 are rounded to 8 bits (ByteLinear) as they are read, unless activations are in
+  // f32.
+  bool byte_vocabulary = false;
   // How trellis, NUQ and VQ layers read their rotated input. 1: rounded to int8 with a scale per token; 2:
   // the rounding error in a second int8 too, about 15 bits together; 0: in f32, with weights decoded to f32.
   std::size_t activation_terms = 1;
+
+  // What an artifact runs with.
+  static CpuOptions of_artifact() { return {.half_precision_weights = true, .byte_vocabulary = true}; }
 };
 
 // Progress is in layers. Throws Error{input} naming a tensor that is missing or damaged, Error{resource}

@@ -7,6 +7,7 @@
 #include "core/base/half.h"
 #include "core/base/parallel.h"
 #include "core/runtime/backend.h"
+#include "core/runtime/cpu_kernels/byte_product.h"
 #include "core/runtime/cpu_kernels/dense_product.h"
 #include "core/runtime/cpu_kernels/row_product.h"
 #include "core/runtime/cpu_kernels/trellis_product.h"
@@ -15,14 +16,6 @@ namespace intarsia {
 namespace {
 
 constexpr std::size_t unit_rows = 64; // of a task: a panel of a trellis
-
-std::variant<DenseLinear, HalfLinear, QuantizedLinear, StoredLinear> stored(LinearWeights weights,
-                                                                            bool half_precision) {
-  if (auto* quantized = std::get_if<QuantizedLinear>(&weights)) return std::move(*quantized);
-  auto& dense = std::get<DenseLinear>(weights);
-  if (half_precision) return to_half(dense);
-  return std::move(dense);
-}
 
 bool is_f16(const QuantizedLinear& layer) { return layer.quantizer.family == QuantizerFamily::f16; }
 
@@ -51,11 +44,22 @@ HalfLinear to_half(const DenseLinear& dense) {
   return half;
 }
 
+CpuLinear::Weights CpuLinear::stored(LinearWeights weights, bool half_precision) {
+  if (auto* quantized = std::get_if<QuantizedLinear>(&weights)) return std::move(*quantized);
+  auto& dense = std::get<DenseLinear>(weights);
+  if (half_precision) return to_half(dense);
+  return std::move(dense);
+}
+
 CpuLinear::CpuLinear(LinearWeights weights, std::vector<float> bias, bool half_precision)
     : weights_(stored(std::move(weights), half_precision))
     , bias_(std::move(bias)) {}
 
 CpuLinear::CpuLinear(StoredLinear weights, std::vector<float> bias)
+    : weights_(std::move(weights))
+    , bias_(std::move(bias)) {}
+
+CpuLinear::CpuLinear(ByteLinear weights, std::vector<float> bias)
     : weights_(std::move(weights))
     , bias_(std::move(bias)) {}
 
@@ -75,6 +79,7 @@ std::uint64_t CpuLinear::bytes() const {
   if (const auto* quantized = std::get_if<QuantizedLinear>(&weights_))
     bytes += quantized->code_and_scale_bytes();
   if (const auto* mapped = std::get_if<StoredLinear>(&weights_)) bytes += mapped->rows.bytes.size();
+  if (const auto* of_bytes = std::get_if<ByteLinear>(&weights_)) bytes += ByteLinear::bytes(of_bytes->shape);
   return bytes;
 }
 
@@ -85,8 +90,18 @@ struct CpuLinear::Work {
   Int8Activation int8;
 };
 
+const Rotation* CpuLinear::rotation() const {
+  if (const auto* of_bytes = std::get_if<ByteLinear>(&weights_)) return of_bytes->rotation.get();
+  const auto* layer = std::get_if<QuantizedLinear>(&weights_);
+  return layer && !is_f16(*layer) ? layer->rotation.get() : nullptr;
+}
+
 CpuLinear::Work CpuLinear::prepare(LinearInput& input) const {
   Work work{input.tokens(), input.terms(), input.plain(), {}};
+  if (std::holds_alternative<ByteLinear>(weights_)) {
+    work.int8 = input.int8(rotation());
+    return work;
+  }
   const auto* layer = std::get_if<QuantizedLinear>(&weights_);
   if (!layer || is_f16(*layer)) return work;
   const std::size_t inputs = input.tokens() * input.terms();
@@ -111,6 +126,8 @@ void CpuLinear::multiply_rows(const Work& work, std::size_t first, std::size_t c
     cpu_kernels::multiply_dense({DType::f16, bytes_of(half->weights)}, matrix, rows, work.x, out);
   else if (const auto* mapped = std::get_if<StoredLinear>(&weights_))
     cpu_kernels::multiply_dense(mapped->rows, matrix, rows, work.x, out);
+  else if (const auto* of_bytes = std::get_if<ByteLinear>(&weights_))
+    cpu_kernels::multiply_bytes(*of_bytes, rows, work.int8, out);
   else {
     const auto& layer = std::get<QuantizedLinear>(weights_);
     if (is_f16(layer))
@@ -129,13 +146,12 @@ void CpuLinear::multiply_rows(const Work& work, std::size_t first, std::size_t c
 
 // The first products that read the input in the same form: it holds one rotation at a time.
 std::size_t CpuLinear::group_size(std::span<const Product> products) {
-  const QuantizedLinear* first = nullptr;
+  const Rotation* first = nullptr;
   std::size_t count = 0;
   for (const Product& product : products) {
-    const auto* layer = std::get_if<QuantizedLinear>(&product.layer->weights_);
-    if (layer && !is_f16(*layer)) {
-      if (first && first->rotation != layer->rotation) break;
-      first = layer;
+    if (const Rotation* rotation = product.layer->rotation()) {
+      if (first && first != rotation) break;
+      first = rotation;
     }
     if (++count == max_group) break;
   }
@@ -181,6 +197,8 @@ void CpuLinear::row(std::size_t index, std::span<float> out) const {
     cpu_kernels::decode_dense({DType::f16, bytes_of(half->weights)}, shape(), index, out);
   } else if (const auto* mapped = std::get_if<StoredLinear>(&weights_)) {
     cpu_kernels::decode_dense(mapped->rows, shape(), index, out);
+  } else if (const auto* of_bytes = std::get_if<ByteLinear>(&weights_)) {
+    of_bytes->row(index, out);
   } else {
     const auto& layer = std::get<QuantizedLinear>(weights_);
     const std::size_t together = quantizer(layer.quantizer).row_granularity(); // rows that are coded together

@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "core/runtime/byte_linear.h"
 #include "core/runtime/linear_input.h"
 #include "core/runtime/weight_source.h"
 
@@ -29,6 +30,7 @@ class CpuLinear {
   CpuLinear(LinearWeights weights, std::vector<float> bias, bool half_precision);
   // Weights that stay in a mapped checkpoint file, in the file's type.
   CpuLinear(StoredLinear weights, std::vector<float> bias);
+  CpuLinear(ByteLinear weights, std::vector<float> bias);
 
   MatrixShape shape() const;
   std::uint64_t bytes() const; // of memory; pages of a mapped file included
@@ -47,14 +49,17 @@ class CpuLinear {
   void apply(LinearInput& input, std::span<float> y) const;
 
  private:
+  using Weights = std::variant<DenseLinear, HalfLinear, QuantizedLinear, StoredLinear, ByteLinear>;
   struct Work;
   static constexpr std::size_t max_group = 8;                       // layers of one pass
   static std::size_t group_size(std::span<const Product> products); // leading ones that share a rotation
   static void multiply_group(std::span<const Product> products, LinearInput& input);
+  static Weights stored(LinearWeights weights, bool half_precision);
+  const Rotation* rotation() const; // of the input; null: none
   Work prepare(LinearInput& input) const;
   void multiply_rows(const Work& work, std::size_t first, std::size_t count, std::span<float> y) const;
 
-  std::variant<DenseLinear, HalfLinear, QuantizedLinear, StoredLinear> weights_;
+  Weights weights_;
   std::vector<float> bias_; // empty: none
 };
 

@@ -8,6 +8,17 @@
 namespace intarsia {
 namespace {
 
+// Embedding or head in 8 bits; nullopt where the plan quantizes it.
+std::optional<ByteLinear> in_bytes(const WeightSource& source, const LinearLayer& layer) {
+  const MatrixShape shape{layer.d_out, layer.d_in};
+  if (source.quantizer_of(layer).family != QuantizerFamily::f16) return std::nullopt;
+  if (const auto stored = source.stored(layer)) return to_bytes(stored->rows, shape, layer.name);
+  const LinearWeights weights = source.linear(layer);
+  const auto* halves = std::get_if<QuantizedLinear>(&weights);
+  if (!halves) return std::nullopt;
+  return to_bytes({DType::f16, halves->codes}, shape, layer.name);
+}
+
 CpuLinear& member(CpuExpert& expert, LinearRole role) {
   if (role == LinearRole::gate) return expert.gate;
   return role == LinearRole::up ? expert.up : expert.down;
@@ -63,6 +74,8 @@ CpuModel::CpuModel(const WeightSource& source, const CpuOptions& chosen, const J
   const auto load = [&](const LinearLayer& layer) {
     control.throw_if_stopped();
     auto bias = layer.bias ? source.vector(layer.name + ".bias") : std::vector<float>{};
+    if (options.byte_vocabulary && options.activation_terms > 0 && in_vocabulary(layer))
+      if (auto bytes = in_bytes(source, layer)) return CpuLinear(std::move(*bytes), std::move(bias));
     if (auto stored = source.stored(layer)) return CpuLinear(std::move(*stored), std::move(bias));
     return CpuLinear(source.linear(layer), std::move(bias), options.half_precision_weights);
   };

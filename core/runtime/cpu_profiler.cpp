@@ -77,7 +77,8 @@ LatencyTable profile_cpu(const ModelConfig& config, const LayerGraph& graph, con
       table.entries.push_back({shape.d_in, shape.d_out, member->id(), "cpu", timing.median, timing.spread});
     }
   control.report("a whole decode step", total - 1, total);
-  const auto model = load_on_cpu(*random_weights(config, graph, simplest), {true, true}, control);
+  const auto model =
+      load_on_cpu(*random_weights(config, graph, simplest), CpuOptions::of_artifact(), control);
   double linears = 0;
   for (const LinearLayer& layer : graph.linears)
     linears += layer.read_share * fastest.at({layer.d_in, layer.d_out});

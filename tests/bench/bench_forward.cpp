@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Tokens a second of a model on the CPU, one JSON object: decoding, a prompt, and the bytes of its weights.
 //   bench_forward MODEL [QUANTIZER] [--threads N] [--prompt N] [--tokens N] [--rounds N]
-// With QUANTIZER the linears of the blocks are random codes of it and embedding and head are f16: as fast as
-// real ones. The rates are medians over the rounds.
+// With QUANTIZER the linears of the blocks are random codes of it and embedding and head are in f16, read as
+// an artifact's: as fast as real ones. The rates are medians over the rounds.
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
@@ -58,9 +58,9 @@ int main(int argc, char** argv) {
   const auto& source = opened.weights();
   const auto model =
       quantizer_name.empty()
-          ? load_on_cpu(source, {true, true}, {})
+          ? load_on_cpu(source, {.half_precision_weights = true}, {})
           : load_on_cpu(*random_weights(source.config(), source.graph(), parse_quantizer_id(quantizer_name)),
-                        {true, true}, {});
+                        CpuOptions::of_artifact(), {});
   const auto sequence = model->new_sequence(prompt + tokens + 1);
   std::vector<int> text(prompt);
   for (std::size_t i = 0; i < prompt; ++i) text[i] = int((i * 7919 + 13) % model->config().vocabulary);

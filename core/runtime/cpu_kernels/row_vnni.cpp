@@ -205,7 +205,32 @@ void pair_tile(const PairTable& table, const Cut& cut, const std::byte* codes, s
   for (std::size_t r = 0; r < R; ++r) sums[r] = _mm512_reduce_add_epi32(totals[r]);
 }
 
+template <std::size_t R>
+void byte_tile(const std::uint8_t* weights, std::size_t row_bytes, std::size_t columns, const std::int8_t* x,
+               std::int64_t* sums) {
+  Vector totals[R];
+  for (std::size_t r = 0; r < R; ++r) totals[r] = _mm512_setzero_si512();
+  for (std::size_t column = 0; column < columns; column += 64) {
+    const Vector activations = _mm512_loadu_si512(x + column);
+#pragma GCC unroll 4
+    for (std::size_t r = 0; r < R; ++r) {
+      const std::uint8_t* from = weights + r * row_bytes + column;
+      prefetch(reinterpret_cast<const std::byte*>(from), R * row_bytes);
+      totals[r] = _mm512_dpbusd_epi32(totals[r], _mm512_loadu_si512(from), activations);
+    }
+  }
+  for (std::size_t r = 0; r < R; ++r) sums[r] = _mm512_reduce_add_epi32(totals[r]);
+}
+
 } // namespace
+
+void byte_rows(const std::uint8_t* weights, std::size_t row_bytes, std::size_t count, std::size_t columns,
+               const std::int8_t* x, std::int64_t* sums) {
+  std::size_t r = 0;
+  for (; r + rows_together <= count; r += rows_together)
+    byte_tile<rows_together>(weights + r * row_bytes, row_bytes, columns, x, sums + r);
+  for (; r < count; ++r) byte_tile<1>(weights + r * row_bytes, row_bytes, columns, x, sums + r);
+}
 
 void scalar_rows(const ScalarTable& table, const std::byte* codes, std::size_t row_bytes, std::size_t count,
                  std::size_t columns, const std::int8_t* x, std::int64_t* sums) {

@@ -40,6 +40,9 @@ void split_pairs(const std::int8_t* x, std::size_t columns, std::int8_t* even, s
 void short_pair_rows(const ShortPairTable& table, const std::byte* codes, std::size_t row_bytes,
                      std::size_t count, std::size_t pairs, const std::int8_t* even, const std::int8_t* odd,
                      std::int64_t* sums);
+// sums[r] = sum over columns of weight * x, for unsigned weights of a byte each; `columns`: a multiple of 64.
+void byte_rows(const std::uint8_t* weights, std::size_t row_bytes, std::size_t count, std::size_t columns,
+               const std::int8_t* x, std::int64_t* sums);
 // sums[r] = sum over columns of value * x.
 void pair_rows(const PairTable& table, const std::byte* codes, std::size_t row_bytes, std::size_t count,
                std::size_t columns, const std::int8_t* x, std::int64_t* sums);

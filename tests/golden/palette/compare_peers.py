@@ -1,22 +1,24 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 """What other programs make of the same GGUF with an importance matrix: KL from the original and perplexity of llama.cpp's
-k-quants and of ik_llama.cpp's trellis types, on the windows that `intarsia evaluate` uses.
+k-quants and of ik_llama.cpp's trellis types. Their files are turned to f16 by their own tool, and all are measured by
+`intarsia evaluate`.
 
     pip install ik-llama-cpp-python gguf numpy torch transformers
-    python3 compare_peers.py MODEL.gguf CALIBRATION.txt TEXT.txt WORKDIR [TYPE …]
+    python3 compare_peers.py INTARSIA MODEL.gguf CALIBRATION.txt TEXT.txt WORKDIR [TYPE …]
 
 Embeddings (here the head too) stay f16, as ours do. Bits are those of the blocks' linears with everything stored for them;
 rows that are not a multiple of 256 fall back to larger types there. Files that are in WORKDIR are not made again."""
 
 import argparse
+import json
 import os
 import re
 import struct
 import subprocess
 
 import ik_llama_cpp
-import numpy as np
+from gguf import GGUFReader
 
 LINEAR = re.compile(r"blk\.\d+\.(attn_(q|k|v|output)|ffn_(gate|up|down))\.weight")
 PARTS = {"self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v",
@@ -56,40 +58,26 @@ def write_importance(model, text, out, tokens):
             file.write(struct.pack("<i", len(key)) + key.encode() + struct.pack("<ii", 1, len(values)) + values.tobytes())
 
 
-def quantize(model, importance, kind, out):
-    subprocess.run([os.path.join(os.path.dirname(ik_llama_cpp.__file__), "bin", "llama-quantize"), "--allow-requantize", "--imatrix", importance, "--token-embedding-type", "f16",
-                    "--output-tensor-type", "f16", model, out, kind, str(os.cpu_count())], check=True,
-                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def quantize(model, out, kind, *importance):
+    tool = os.path.join(os.path.dirname(ik_llama_cpp.__file__), "bin", "llama-quantize")
+    subprocess.run([tool, "--allow-requantize", *importance, "--token-embedding-type", "f16", "--output-tensor-type", "f16",
+                    model, out, kind, str(os.cpu_count())],
+                   check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-class Windows:
-    """Log-probabilities of a model, window by window."""
-
-    def __init__(self, path, context=512):
-        import ik_llama_cpp._ctypes_api as api
-        from ik_llama_cpp import IkLlama
-        self.api, self.context = api, context
-        self.llama = IkLlama(path, n_ctx=context, n_threads=os.cpu_count(), flash_attn=False)
-
-    def log_probabilities(self, window):
-        from ik_llama_cpp._internals import make_batch
-        context, size = self.llama._context, self.llama._model.n_vocab
-        context.kv_cache_clear()
-        batch = make_batch(window)
-        for i in range(len(window)):
-            batch.logits[i] = 1
-        if context.decode(batch) != 0:
-            raise RuntimeError("llama_decode failed")
-        logits = np.stack([np.ctypeslib.as_array(self.api.llama_get_logits_ith(context.ctx, i), (size,))
-                           for i in range(len(window))])
-        self.api.llama_batch_free(batch)
-        logits = logits - logits.max(axis=1, keepdims=True)
-        return logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+def bits_per_weight(path):
+    """Of the blocks' linears: what is left of the file without vocabulary, names and everything else."""
+    tensors = GGUFReader(path).tensors
+    weights = sum(int(t.n_elements) for t in tensors if LINEAR.fullmatch(t.name))
+    others = sum((2 if t.name in ("token_embd.weight", "output.weight") else 4) * int(t.n_elements)
+                 for t in tensors if not LINEAR.fullmatch(t.name))
+    header = os.path.getsize(path) - sum(int(t.n_bytes) for t in tensors)
+    return lambda size: 8 * (size - header - others) / weights
 
 
 def main():
     parser = argparse.ArgumentParser()
-    for name in ("model", "calibration", "text", "work"):
+    for name in ("intarsia", "model", "calibration", "text", "work"):
         parser.add_argument(name)
     parser.add_argument("kinds", nargs="*", default=["Q2_K", "Q3_K_M", "Q4_K_M", "IQ2_KT", "IQ3_KT", "IQ4_KT"])
     parser.add_argument("--calibration-tokens", type=int, default=16384)
@@ -98,31 +86,17 @@ def main():
     importance = os.path.join(arguments.work, "importance.dat")
     if not os.path.exists(importance):
         write_importance(arguments.model, arguments.calibration, importance, arguments.calibration_tokens)
-
-    reference = Windows(arguments.model)
-    tokens = reference.llama.tokenize(open(arguments.text).read(), add_bos=False, special=True)
-    windows = [tokens[at:at + 512] for at in range(0, len(tokens), 512) if len(tokens) - at > 1]
-    from gguf import GGUFReader
-    tensors = GGUFReader(arguments.model).tensors
-    weights = sum(int(t.n_elements) for t in tensors if LINEAR.fullmatch(t.name))
-    others = sum((2 if t.name == "token_embd.weight" or t.name == "output.weight" else 4) * int(t.n_elements)
-                 for t in tensors if not LINEAR.fullmatch(t.name))
-    header = os.path.getsize(arguments.model) - sum(int(t.n_bytes) for t in tensors)  # vocabulary and names
-
+    bits = bits_per_weight(arguments.model)
     for kind in arguments.kinds:
-        out = os.path.join(arguments.work, kind + ".gguf")
+        out, measured = (os.path.join(arguments.work, name) for name in (kind + ".gguf", "f16.gguf"))
         if not os.path.exists(out):
-            quantize(arguments.model, importance, kind, out)
-        model = Windows(out)
-        kl, nll, count, targets = 0.0, 0.0, 0, 0
-        for window in windows:
-            p, q = reference.log_probabilities(window), model.log_probabilities(window)
-            kl += float((np.exp(p) * (p - q)).sum())
-            nll -= float(q[np.arange(len(window) - 1), window[1:]].sum())
-            count, targets = count + len(window), targets + len(window) - 1
-        rate = 8 * (os.path.getsize(out) - header - others) / weights
-        print(f"{kind:8} {rate:6.3f} bits per weight  KL {kl / count:.4f} nats  perplexity {np.exp(nll / targets):.3f}"
-              f"  ({os.path.getsize(out)} bytes)", flush=True)
+            quantize(arguments.model, out, kind, "--imatrix", importance)
+        quantize(out, measured, "F16")  # what its types mean, for a program that does not know all of them
+        result = json.loads(subprocess.run(
+            [arguments.intarsia, "evaluate", measured, "--reference", arguments.model, "--text", arguments.text, "--json"],
+            check=True, capture_output=True, text=True).stdout)
+        print(f"{kind:8} {bits(os.path.getsize(out)):6.3f} bits per weight  KL {result['kl_divergence']:.4f} nats  "
+              f"perplexity {result['perplexity']:.3f}  ({os.path.getsize(out)} bytes)", flush=True)
 
 
 main()
