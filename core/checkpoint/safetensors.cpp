@@ -21,8 +21,12 @@ constexpr std::array<DType, 16> container_types{
     DType::i32,     DType::i64,     DType::u8,      DType::u16,    DType::u32, DType::u64,
     DType::boolean, DType::f8_e4m3, DType::f8_e5m2, DType::f8_e8m0};
 
-DType parse_dtype(const std::string& text, const std::string& where) {
-  if (text == "C64") return DType::u64; // tables of rotations: as large, and as little a weight
+// Tables of rotations, which nobody reads, are complex numbers in some files: as large as U64, and as little
+// a weight.
+DType parse_dtype(const std::string& text, const std::string& name, const std::string& where) {
+  if (text == "C64" && (name.ends_with(".weight") || name.ends_with(".bias")))
+    throw input_error(where + " has type C64 (complex numbers), which holds no weights");
+  if (text == "C64") return DType::u64;
   for (const DType dtype : container_types)
     if (dtype_name(dtype) == text) return dtype;
   throw Error(ErrorKind::unsupported, where + ": type \"" + text + "\" is not supported");
@@ -43,7 +47,7 @@ SafetensorsEntry parse_entry(const std::string& name, const Json& json, std::uin
                              std::uint64_t data_bytes, const std::string& origin) {
   const std::string where = origin + ": tensor \"" + name + "\"";
   const JsonObject fields(json, where);
-  SafetensorsEntry entry{name, parse_dtype(fields.string("dtype"), where),
+  SafetensorsEntry entry{name, parse_dtype(fields.string("dtype"), name, where),
                          parse_counts(fields["shape"], where + ": field \"shape\"", max_dimensions), 0, 0};
   const auto offsets = parse_counts(fields["data_offsets"], where + ": field \"data_offsets\"", 2);
   if (offsets.size() != 2 || offsets[0] > offsets[1] || offsets[1] > data_bytes)

@@ -62,6 +62,12 @@ class TestHostileFiles : public QObject {
         test::safetensors_bytes("{\"a\":" + std::string(500, '[') + std::string(500, ']') + "}", 0),
         "nested deeper");
     row("unknown type", file(entry("a", "F6_E2M3", "[16]", "[0,16]")), "\"F6_E2M3\"");
+    row("complex weights", file(entry("model.norm.weight", "C64", "[2]", "[0,16]")),
+        "\"model.norm.weight\" has type C64");
+    row("a complex table", file(entry("rope.freqs_cis", "C64", "[2]", "[0,16]")),
+        "model.embed_tokens.weight");
+    row("a complex table of another size", file(entry("rope.freqs_cis", "C64", "[4]", "[0,16]")),
+        "shape and type");
     row("offsets past the end", file(entry("a", "F32", "[8]", "[0,32]")), "tensor \"a\"");
     row("offsets of 2^64-1", file(entry("a", "F32", "[4]", "[0,18446744073709551615]")), "tensor \"a\"");
     row("offsets backwards", file(entry("a", "F32", "[4]", "[16,0]")), "tensor \"a\"");

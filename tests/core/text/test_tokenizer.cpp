@@ -121,6 +121,11 @@ class TestTokenizer : public QObject {
         {"{'model':{'vocab':{'a':0},'merges':[]},'pre_tokenizer':{'type':'Strange'}}", "Strange"},
         {"{'model':{'vocab':{'a':0},'merges':[]},'decoder':{'type':'Strange'}}", "Strange"},
         {"{'model':{'vocab':{'a':0},'merges':[]},'post_processor':{'type':'Strange'}}", "Strange"},
+        {"{'model':{'vocab':{'a':0},'merges':[]},'pre_tokenizer':{'type':'UnicodeScripts'}}",
+         "UnicodeScripts"},
+        {"{'model':{'vocab':{'a':0},'merges':[]},'decoder':{'type':'CTC'}}", "CTC"},
+        {"{'model':{'vocab':{'a':0},'merges':[]},'pre_tokenizer':{'type':'FixedLength','length':0}}",
+         "length"},
         {"{'model':{'vocab':{'a':0},'merges':[]},'pre_tokenizer':{'type':'Punctuation','behavior':'Odd'}}",
          "Odd"},
         {"{'model':{'vocab':{'a':0},'merges':[]},'normalizer':{'type':'Precompiled','precompiled_charsmap':'"

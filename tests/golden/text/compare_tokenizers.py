@@ -151,6 +151,7 @@ def variants(base):
         "digits": {"type": "Digits", "individual_digits": True}, "digit groups": {"type": "Digits", "individual_digits": False},
         "whitespace": {"type": "Whitespace"}, "whitespace split": {"type": "WhitespaceSplit"}, "bert": {"type": "BertPreTokenizer"},
         "delimiter": {"type": "CharDelimiterSplit", "delimiter": "-"},
+        "fixed length": {"type": "FixedLength", "length": 3}, "fixed length of 5": {"type": "FixedLength"},
         "intersection": split("[\\p{L}&&[^\\p{Han}]]+|\\p{Han}", "Isolated"), "line ends": split("^\\w|\\w$", "Isolated"),
     }.items():
         yield "pre-tokenizer " + name, "bytes", {"pre_tokenizer": level(part)}
