@@ -3,6 +3,7 @@
 
 #include "app/worker/device_choice.h"
 #include "app/worker/jobs.h"
+#include "core/evaluation/evaluation.h"
 #include "core/worker/protocol/job_requests.h"
 
 namespace intarsia::worker {
@@ -20,9 +21,10 @@ JobResult run(const JsonObject& json, JobContext& context) {
       context.event({{"estimate", to_json(so_far)}});
       return true; // who has enough of it cancels
     };
-  const Sensitivity result =
-      estimate_sensitivity(*model, opened.weights(), opened.config().name, request.tokens, request.options,
-                           context.control(), on_estimate);
+  SensitivityOptions options = request.options;
+  options.prefix = begin_tokens(opened.tokenizer.get());
+  const Sensitivity result = estimate_sensitivity(*model, opened.weights(), opened.config().name,
+                                                  request.tokens, options, context.control(), on_estimate);
   return {{{"sensitivity", to_json(result)}}, {}};
 }
 

@@ -57,9 +57,7 @@ OwnText::OwnText(const Checkpoint& checkpoint, const CalibrationChoice& choice)
     , length_(std::min(own_length, checkpoint.config().max_positions)) {
   count_ = std::max<std::size_t>(1, choice.tokens / length_);
   // Where every text begins with a begin token, models keep much of their attention on it.
-  if (auto spec = checkpoint.tokenizer())
-    if (const int begin = begin_token(*make_tokenizer(std::move(*spec))); begin >= 0)
-      prefix_.push_back(begin);
+  if (auto spec = checkpoint.tokenizer()) prefix_ = begin_tokens(make_tokenizer(std::move(*spec)).get());
   const std::string settings =
       fmt::format("{} {} {} {} {:08x}", sampling_version, count_, length_, seed_, checksum_of(prefix_));
   places_ =

@@ -23,6 +23,8 @@ struct EvaluationText {
 
 // The token that the tokenizer puts before a text by itself; -1 where it puts none or several.
 int begin_token(const Tokenizer& tokenizer);
+// It alone; nothing where there is none, or no tokenizer.
+std::vector<int> begin_tokens(const Tokenizer* tokenizer);
 
 // Documents begin where the text has the tokenizer's begin token; in a text without any, behind its end
 // tokens; in a text without these either, behind lines "<|endoftext|>", which are left out.

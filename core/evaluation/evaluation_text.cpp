@@ -32,6 +32,11 @@ void encode_parts(const Tokenizer& tokenizer, std::string_view from, EvaluationT
 
 } // namespace
 
+std::vector<int> begin_tokens(const Tokenizer* tokenizer) {
+  const int begin = tokenizer ? begin_token(*tokenizer) : -1;
+  return begin >= 0 ? std::vector{begin} : std::vector<int>();
+}
+
 int begin_token(const Tokenizer& tokenizer) {
   Tokenizer::EncodeOptions plain;
   plain.add_special = false;

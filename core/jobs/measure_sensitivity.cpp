@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 #include "core/jobs/measure_sensitivity.h"
 
+#include "core/evaluation/evaluation.h"
 #include "core/jobs/load.h"
 #include "core/worker/worker_jobs.h"
 
@@ -15,8 +16,10 @@ Sensitivity measure_sensitivity(const ExecutionTarget& target, const OpenedModel
                                  control, events.on_estimate);
   const std::shared_ptr<LanguageModel> running = load(target, model, default_context(model), control);
   if (events.on_loaded) events.on_loaded(running);
-  return estimate_sensitivity(*running, model.weights(), model.config().name, text_tokens, options, control,
-                              events.on_estimate);
+  SensitivityOptions with_prefix = options;
+  with_prefix.prefix = begin_tokens(model.tokenizer.get());
+  return estimate_sensitivity(*running, model.weights(), model.config().name, text_tokens, with_prefix,
+                              control, events.on_estimate);
 }
 
 } // namespace intarsia

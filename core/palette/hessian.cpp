@@ -31,6 +31,12 @@ double mean_of_diagonal(std::span<const float> square, std::size_t n) {
   return sum / double(n);
 }
 
+// T / (T - p); where tokens are fewer than columns, damping keeps it from growing without end.
+double overfit(std::size_t tokens, std::size_t explaining) {
+  if (tokens == 0) return 1;
+  return double(tokens) / std::max(double(tokens) - double(explaining), double(tokens) / 4);
+}
+
 } // namespace
 
 HessianFactor::HessianFactor(std::vector<float> moment, const Rotation& rotation)
@@ -47,15 +53,19 @@ HessianFactor::HessianFactor(std::vector<float> moment, const Rotation& rotation
       throw input_error("the calibration text's activations have no positive definite covariance");
 }
 
-double HessianFactor::feedback_factor(std::size_t block_columns) const {
+double HessianFactor::feedback_factor(std::size_t block_columns, SampleSizes sizes) const {
   double all = 0, within = 0;
-  for (std::size_t j = 0; j < dimension_; ++j)
+  for (std::size_t j = 0; j < dimension_; ++j) {
+    const std::size_t block_end = std::min(dimension_, (j / block_columns + 1) * block_columns);
+    const std::size_t explaining = dimension_ - block_end;
+    const double more = overfit(sizes.moments, explaining) * overfit(sizes.calibration, explaining);
     for (std::size_t i = 0; i <= j; ++i) {
       const double square = double(column(j)[i]) * column(j)[i];
       all += square;
-      if (i >= j / block_columns * block_columns) within += square;
+      if (i >= j / block_columns * block_columns) within += more * square;
     }
-  return all > 0 ? within / all : 1;
+  }
+  return all > 0 ? std::min(1.0, within / all) : 1;
 }
 
 // Cholesky of the matrix with its order reversed gives the upper factor: J H J = C C^T, U = J C J.

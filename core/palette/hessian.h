@@ -9,6 +9,12 @@
 
 namespace intarsia {
 
+// Tokens; 0: so many that it does not matter.
+struct SampleSizes {
+  std::size_t moments = 0;     // that the moments are of
+  std::size_t calibration = 0; // that a quantization will be calibrated on
+};
+
 // H~ + damping * mean(diag H~) * I = U U^T with U upper triangular, H~ = E[x~ x~^T] the moment of the rotated
 // input. Errors e = w~ - Q(w~) of a row of weights cost e H~ e^T = |e U|^2 in the layer's output.
 class HessianFactor {
@@ -20,7 +26,10 @@ class HessianFactor {
   std::size_t dimension() const { return dimension_; }
   // The loss of rounding with feedback in blocks of so many columns, over that without, for a quantizer whose
   // errors are white: sum_k |U_kk|^2 / |U|^2 over the diagonal blocks (QuIP, arXiv 2307.13304, theorem 1).
-  double feedback_factor(std::size_t block_columns) const;
+  // |U_kk|^2 is what is left of a column when p others explain it. Of few tokens T they explain (T - p) / T
+  // too much, and what is rounded by moments of T tokens loses T / (T - p) more on others: both are made up
+  // for.
+  double feedback_factor(std::size_t block_columns, SampleSizes sizes = {}) const;
   // Column j of U from row 0 to row j, contiguous; `dimension` floats from column to column.
   const float* column(std::size_t j) const { return columns_.data() + j * dimension_; }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 #include "core/sensitivity/feedback_factors.h"
 
+#include <algorithm>
+
 #include "core/base/error.h"
 #include "core/base/random.h"
 #include "core/runtime/calibration.h"
@@ -9,9 +11,17 @@ namespace intarsia {
 namespace {
 
 constexpr std::size_t block_columns = 16;
+constexpr std::size_t calibration_tokens = 16384; // by default (CalibrationChoice)
 constexpr std::uint64_t rotation_seed = 1; // any: which signs are drawn makes no difference to speak of
 
 } // namespace
+
+std::size_t feedback_tokens(const LayerGraph& graph) {
+  constexpr std::size_t tokens_a_column = 4;
+  std::size_t widest = 0;
+  for (const LinearLayer& layer : graph.linears) widest = std::max(widest, layer.d_in);
+  return std::min(tokens_a_column * widest, calibration_tokens);
+}
 
 std::map<std::string, double> feedback_factors(const WeightSource& weights,
                                                const std::vector<std::vector<int>>& sequences,
@@ -34,7 +44,7 @@ std::map<std::string, double> feedback_factors(const WeightSource& weights,
       if (layer.input != input) try {
           input = layer.input;
           factor = calibration.factor(layer, Rotation(layer.d_in, seed_for(rotation_seed, input)))
-                       ->feedback_factor(block_columns);
+                       ->feedback_factor(block_columns, {calibration.tokens(), calibration_tokens});
         } catch (const Error& error) {
           if (error.kind() != ErrorKind::input) throw;
           factor = 1; // it will be rounded without feedback

@@ -11,9 +11,13 @@
 
 namespace intarsia {
 
+// Tokens that the moments of the widest input need to be good for feedback_factors().
+std::size_t feedback_tokens(const LayerGraph& graph);
+
 // f_l of every linear of the blocks, in (0, 1]: its loss is a_l f_l D_l where it is rounded with feedback
 // (HessianFactor::feedback_factor, blocks of 16 columns as trellis codes have), from the second moments of
-// its input over the sequences, which are equally long. 1 where these are not finite. Reads one block's
+// its input over the sequences, which are equally long, as for a calibration on the default number of tokens.
+// 1 where these are not finite. Reads one block's
 // weights at a time. Progress is in blocks.
 std::map<std::string, double> feedback_factors(const WeightSource& weights,
                                                const std::vector<std::vector<int>>& sequences,

@@ -22,7 +22,8 @@ constexpr double sampling_share = 0.25, feedback_share = 0.2;
 // Sequences `begin` to `end` of those that the model writes itself.
 std::vector<Tokens> sample_texts(LanguageModel& model, const SensitivityOptions& options, std::size_t begin,
                                  std::size_t end, const JobControl& control) {
-  return sample_from_model(model, {end - begin, options.sequence_length, options.seed, {}, begin}, control);
+  return sample_from_model(model, {end - begin, options.sequence_length, options.seed, options.prefix, begin},
+                           control);
 }
 
 std::vector<Tokens> cut_from_text(std::span<const int> text, const SensitivityOptions& options) {
@@ -115,6 +116,13 @@ Sensitivity estimate_sensitivity(LanguageModel& model, const WeightSource& weigh
                           control.report(progress.stage, (1 - feedback_share * (1 - part)) * total, total);
                         },
                         control.stop};
+  if (cut.empty() && !all.empty()) { // few texts are enough for a_l, too few for the moments of wide inputs
+    const std::size_t wanted = feedback_tokens(weights.graph()) / all[0].size();
+    const JobControl sampling{{}, control.stop};
+    if (wanted > all.size())
+      for (auto& text : sample_texts(model, options, all.size(), wanted, sampling))
+        all.push_back(std::move(text));
+  }
   result.feedback = feedback_factors(weights, all, model.products(), last);
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   control.report("sensitivity", total, total);

@@ -39,11 +39,12 @@ struct SensitivityOptions {
   std::size_t samples = 256;        // test sequences: what scatters is the text
   std::size_t sequence_length = 64; // tokens of each
   std::uint64_t seed = 1;
+  std::vector<int> prefix; // of every sampled sequence, such as a begin token
 };
 
 // The curvature of KL(clean || noisy) in each layer's weights (core/sensitivity/fisher.h), the clipped mean
 // over test sequences: cut from `text_tokens`, or, where there are none (data-free), sampled from the model
-// itself after one random token. The same options give the same result.
+// itself after the prefix and one random token. The same options give the same result.
 // `on_estimate`, which may be empty, sees what the sequences so far say, first after a sixteenth of them;
 // what it sees of n sequences is what `samples = n` would give, `feedback` apart, which is measured last.
 // Where it answers false the sequences so far are all.

@@ -38,7 +38,7 @@ EvaluationText written_by(LanguageModel& original, const Tokenizer* tokenizer, c
   options.count = 16;
   options.seed = 2;
   options.length = std::min(options.length, original.config().max_positions);
-  if (const int bos = tokenizer ? begin_token(*tokenizer) : -1; bos >= 0) options.prefix = {bos};
+  options.prefix = begin_tokens(tokenizer);
   EvaluationText text;
   text.documents.clear();
   for (const auto& sequence : sample_from_model(original, options, control)) {

@@ -47,6 +47,46 @@ class TestFeedbackFactors : public QObject {
       QFAIL(qPrintable(QString("%1 measured, %2 predicted").arg(with / without).arg(predicted)));
   }
 
+  // Rounded by moments of few tokens, and measured on others.
+  void few_tokens_are_made_up_for() {
+    constexpr std::size_t n = 96, tokens = 3 * n, block = 16;
+    auto mix = test::gaussian(n * n, 9); // [sources, columns], the later ones weaker
+    for (std::size_t k = 0; k < n; ++k)
+      for (std::size_t i = 0; i < n; ++i) mix[k * n + i] *= float(std::pow(double(k + 1), -0.6));
+    const auto sources = test::gaussian(tokens * n, 7);
+    std::vector<float> x(tokens * n), seen(n * n), truth(n * n);
+    for (std::size_t t = 0; t < tokens; ++t)
+      for (std::size_t k = 0; k < n; ++k)
+        for (std::size_t i = 0; i < n; ++i) x[t * n + i] += sources[t * n + k] * mix[k * n + i];
+    for (std::size_t i = 0; i < n; ++i)
+      for (std::size_t j = 0; j < n; ++j) {
+        for (std::size_t t = 0; t < tokens; ++t)
+          seen[i * n + j] += x[t * n + i] * x[t * n + j] / float(tokens);
+        for (std::size_t k = 0; k < n; ++k) truth[i * n + j] += mix[k * n + i] * mix[k * n + j];
+      }
+    const HessianFactor by(seen, Rotation(n, 4)), of(truth, Rotation(n, 4));
+    // Errors with feedback are e = h W U^-1, h white and W the diagonal blocks of U: row by row of W.
+    double with = 0, without = 0;
+    for (std::size_t row = 0; row < n; ++row) {
+      std::vector<double> e(n);
+      for (std::size_t j = 0; j < n; ++j) {
+        e[j] = j / block == row / block && j >= row ? double(by.column(j)[row]) : 0;
+        for (std::size_t i = 0; i < j; ++i) e[j] -= e[i] * double(by.column(j)[i]);
+        e[j] /= double(by.column(j)[j]);
+      }
+      for (std::size_t j = 0; j < n; ++j) {
+        double loss = 0;
+        for (std::size_t i = 0; i <= j; ++i) loss += e[i] * double(of.column(j)[i]);
+        with += loss * loss;
+        if (row <= j) without += double(of.column(j)[row]) * double(of.column(j)[row]);
+      }
+    }
+    const double real = with / without, hoped = by.feedback_factor(block),
+                 expected = by.feedback_factor(block, {tokens, tokens});
+    QVERIFY2(hoped < 0.92 * real, qPrintable(QString("%1 %2").arg(hoped).arg(real)));
+    QVERIFY2(std::abs(expected / real - 1) < 0.06, qPrintable(QString("%1 %2").arg(expected).arg(real)));
+  }
+
   void every_linear_of_the_blocks_has_one() {
     const QTemporaryDir folder;
     const std::filesystem::path path(folder.path().toStdString());
