@@ -22,8 +22,12 @@ ChatTokens ChatPrompt::tokens(ChatRequest request) const {
   const RenderedChat rendered = format_.render(std::move(request));
   Tokenizer::EncodeOptions options;
   options.add_special = rendered.add_special;
-  ChatTokens result{tokenizer_.encode(rendered.text, options), {}, ThoughtReader()};
-  if (!marks_.empty()) result.thoughts = ThoughtReader(marks_, open_thought(rendered.text));
+  ChatTokens result{tokenizer_.encode(rendered.text, options), {}, ThoughtReader(), {}};
+  if (!marks_.empty()) {
+    const auto open = open_thought(rendered.text);
+    if (open) result.begun = open->open + "\n";
+    result.thoughts = ThoughtReader(marks_, open);
+  }
   if (!rendered.stop_text.empty()) result.stop_texts.push_back(rendered.stop_text);
   return result;
 }

@@ -15,6 +15,7 @@ struct ChatTokens {
   std::vector<int> tokens;             // ends with the template's header of the response
   std::vector<std::string> stop_texts; // that end the response, in addition to the model's stop tokens
   ThoughtReader thoughts;              // for the response
+  std::string begun; // mark of a thought that the prompt has begun and the response goes on with
 };
 
 class ChatPrompt {
