@@ -101,9 +101,14 @@ class RopeMetadata {
     return gguf_.number_or(key("factor"), gguf_.number_or(prefix_ + "scale_linear", 1));
   }
 
+  // llama.cpp multiplies them.
+  double attention_factor() const {
+    return gguf_.number_or(key("attn_factor"), 1) * gguf_.number_or(key("yarn_attn_factor"), 1);
+  }
+
   OrderedJson by_type() const {
     const std::string type = gguf_.string_or(key("type"), "linear");
-    const double attention = gguf_.number_or(key("attn_factor"), 1);
+    const double attention = attention_factor();
     if (type == "none") return {};
     if (type == "yarn") return yarn(attention);
     if (type == "longrope")
@@ -112,9 +117,11 @@ class RopeMetadata {
     if (type != "linear")
       throw Error(ErrorKind::unsupported, gguf_.origin() + ": metadata \"" + key("type") + "\" is \"" + type +
                                               "\"; none, linear, yarn and longrope are supported");
-    if (attention != 1)
-      throw Error(ErrorKind::unsupported, gguf_.origin() + ": metadata \"" + key("attn_factor") +
+    if (attention != 1) {
+      const char* set = gguf_.number_or(key("attn_factor"), 1) != 1 ? "attn_factor" : "yarn_attn_factor";
+      throw Error(ErrorKind::unsupported, gguf_.origin() + ": metadata \"" + key(set) +
                                               "\" is supported with yarn and longrope only");
+    }
     if (factor() == 1 || factor() == 0) return {}; // llama.cpp takes 0 for 1
     return {{"rope_type", "linear"}, {"factor", factor()}};
   }
@@ -137,8 +144,7 @@ class RopeMetadata {
   }
 
   OrderedJson longrope(std::size_t count) const {
-    OrderedJson scaling{{"rope_type", "longrope"},
-                        {"attention_factor", gguf_.number_or(key("attn_factor"), 1)}};
+    OrderedJson scaling{{"rope_type", "longrope"}, {"attention_factor", attention_factor()}};
     for (const auto& [field, tensor] : {std::pair{"short_factor", "rope_factors_short.weight"},
                                         std::pair{"long_factor", "rope_factors_long.weight"}}) {
       const auto divisors = frequency_divisors(gguf_, files_, tensor, count);
@@ -181,7 +187,7 @@ namespace {
 // "nothing".
 struct Feature {
   std::string_view key;
-  double off;
+  double off, also_off = off;
 };
 constexpr std::array features{Feature{"logit_scale", 1},
                               Feature{"embedding_scale", 1},
@@ -194,7 +200,22 @@ constexpr std::array features{Feature{"logit_scale", 1},
                               Feature{"attention.max_alibi_bias", 0},
                               Feature{"attention.temperature_scale", 0},
                               Feature{"attention.key_length_mla", 0},
+                              Feature{"attention.output_scale", 1, 0},
+                              Feature{"attention.shared_kv_layers", 0},
+                              Feature{"attention.q_lora_rank", 0},
+                              Feature{"attention.kv_lora_rank", 0},
+                              Feature{"rope.scaling.alpha", 0, 1},
+                              Feature{"leading_dense_block_count", 0},
+                              Feature{"nextn_predict_layers", 0},
+                              Feature{"full_attention_interval", 0, 1},
+                              Feature{"embedding_length_per_layer_input", 0},
+                              Feature{"altup.num_inputs", 0},
+                              Feature{"n_deepstack_layers", 0},
+                              Feature{"interleave_moe_layer_step", 1, 0},
                               Feature{"expert_shared_count", 0},
+                              Feature{"expert_group_count", 0, 1},
+                              Feature{"expert_gating_func", 0, 1}, // 1: softmax
+                              Feature{"expert_weights_scale", 0, 1},
                               Feature{"use_parallel_residual", 0},
                               Feature{"attention.causal", 1}};
 
@@ -210,11 +231,27 @@ void refuse_unread_features(const Gguf& gguf, const Architecture& architecture) 
     const std::string key = std::string(architecture.gguf) + "." + std::string(feature.key);
     const GgufValue* value = gguf.find(key);
     const auto is_read = [&](const Renaming& renaming) { return renaming.first == feature.key; };
-    if (!value || is_off(*value, feature.off) || std::ranges::any_of(architecture.metadata, is_read))
-      continue;
+    const bool off = !value || is_off(*value, feature.off) || is_off(*value, feature.also_off);
+    if (off || std::ranges::any_of(architecture.metadata, is_read)) continue;
     throw Error(ErrorKind::unsupported, gguf.origin() + ": metadata \"" + key + "\" is set, which " +
                                             std::string(architecture.gguf) +
                                             " models do not have here; the model would be computed wrongly");
+  }
+}
+
+// What blocks with a window have of their own, where the architecture does not read it.
+void refuse_other_window_blocks(const Gguf& gguf, const Architecture& architecture) {
+  const std::string prefix = std::string(architecture.gguf) + ".";
+  for (const char* suffix :
+       {"rope.dimension_count", "rope.freq_base", "attention.key_length", "attention.value_length"}) {
+    const std::string own = std::string(suffix) + "_swa";
+    const auto is_read = [&](const Renaming& renaming) { return renaming.first == own; };
+    if (!gguf.has(prefix + own) || std::ranges::any_of(architecture.metadata, is_read)) continue;
+    const double value = gguf.number_or(prefix + own, 0);
+    if (value != gguf.number_or(prefix + suffix, value))
+      throw Error(ErrorKind::unsupported, gguf.origin() + ": metadata \"" + prefix + own +
+                                              "\" differs from that of other blocks, which " +
+                                              std::string(architecture.gguf) + " models do not have here");
   }
 }
 
@@ -241,6 +278,7 @@ const Architecture& gguf_architecture(const Gguf& gguf) {
 ModelConfig gguf_model_config(const Gguf& gguf, const GgufFiles& files) {
   const Architecture& architecture = gguf_architecture(gguf);
   refuse_unread_features(gguf, architecture);
+  refuse_other_window_blocks(gguf, architecture);
   const std::string name(architecture.gguf);
   const auto key = [&](const char* suffix) { return name + "." + suffix; };
   const std::size_t heads = uniform_count(gguf, key("attention.head_count"), 4096, 0);

@@ -8,6 +8,8 @@ namespace intarsia {
 ChatPrompt::ChatPrompt(const Tokenizer& tokenizer)
     : tokenizer_(tokenizer)
     , format_(tokenizer.spec()) {
+  for (const ThinkingMarks& marks : thinking_marks())
+    if (format_.reads_argument(marks.close)) marks_.push_back(marks);
   ChatRequest plainest;
   plainest.messages = {{"user", "Hello"}};
   try {
@@ -20,7 +22,12 @@ ChatTokens ChatPrompt::tokens(ChatRequest request) const {
   const RenderedChat rendered = format_.render(std::move(request));
   Tokenizer::EncodeOptions options;
   options.add_special = rendered.add_special;
-  ChatTokens result{tokenizer_.encode(rendered.text, options), {}};
+  ChatTokens result{tokenizer_.encode(rendered.text, options), {}, ThoughtReader(), {}};
+  if (!marks_.empty()) {
+    const auto open = open_thought(rendered.text);
+    if (open) result.begun = open->open + "\n";
+    result.thoughts = ThoughtReader(marks_, open);
+  }
   if (!rendered.stop_text.empty()) result.stop_texts.push_back(rendered.stop_text);
   return result;
 }

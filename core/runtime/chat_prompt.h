@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/text/chat_format.h"
+#include "core/text/thought_reader.h"
 #include "core/text/tokenizer.h"
 
 namespace intarsia {
@@ -13,6 +14,8 @@ namespace intarsia {
 struct ChatTokens {
   std::vector<int> tokens;             // ends with the template's header of the response
   std::vector<std::string> stop_texts; // that end the response, in addition to the model's stop tokens
+  ThoughtReader thoughts;              // for the response
+  std::string begun; // mark of a thought that the prompt has begun and the response goes on with
 };
 
 class ChatPrompt {
@@ -27,6 +30,7 @@ class ChatPrompt {
  private:
   const Tokenizer& tokenizer_;
   const ChatFormat format_;
+  std::vector<ThinkingMarks> marks_; // of thoughts, those that the template names
   std::string problem_;
 };
 

@@ -70,7 +70,10 @@ GenerationResult Conversation::reply(const std::string& message, const ReplyOpti
     ReplyOptions chosen = options;
     ChatTokens prompt = prompt_that_fits(options);
     for (std::string& text : prompt.stop_texts) chosen.stop_texts.push_back(std::move(text));
+    if (!prompt.begun.empty() && on_text)
+      on_text(prompt.begun); // so that the thought's end is not without a start
     GenerationResult result = run(std::move(prompt.tokens), chosen, on_text, std::move(stop));
+    result.text.insert(0, prompt.begun);
     messages_.push_back({"assistant", result.text});
     return result;
   } catch (...) {

@@ -118,7 +118,10 @@ Completion Api::chat(const std::string& body) {
   check_model(request.model);
   ChatTokens prompt = chat_tokens(request);
   for (std::string& text : prompt.stop_texts) request.stop_texts.push_back(std::move(text));
-  return start(std::move(request), {std::move(prompt.tokens)}, true);
+  const bool apart = request.thoughts_apart;
+  Completion completion = start(std::move(request), {std::move(prompt.tokens)}, true);
+  if (apart) completion.thoughts.assign(completion.ticket->choices(), prompt.thoughts);
+  return completion;
 }
 
 Completion Api::text(const std::string& body) {
@@ -166,7 +169,8 @@ Completion Api::start(CompletionRequest request, std::vector<std::vector<int>> p
   std::vector<ToolCallReader> readers;
   if (const std::set<std::string> names = tool_names(request.chat.tools); !names.empty())
     readers.assign(count, ToolCallReader(names));
-  return {std::move(request), std::move(prefixes), std::move(ticket), std::move(writer), std::move(readers)};
+  return {std::move(request), std::move(prefixes), std::move(ticket), std::move(writer), {},
+          std::move(readers)};
 }
 
 OrderedJson Api::tokenize(const std::string& body) const {

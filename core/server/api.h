@@ -20,6 +20,7 @@ struct Completion {
   std::vector<std::string> prefixes; // by choice: the prompt, where the request has "echo"
   std::shared_ptr<Ticket> ticket;
   ResponseWriter writer;
+  std::vector<ThoughtReader> thoughts; // by choice, of a chat whose thoughts stand apart; else empty
   std::vector<ToolCallReader> readers; // by choice, where the request has tools; else empty
 };
 

@@ -6,6 +6,7 @@
 
 #include "core/server/api_error.h"
 #include "core/server/connection.h"
+#include "core/server/piece_parts.h"
 
 namespace intarsia::server {
 namespace {
@@ -251,32 +252,9 @@ void Endpoints::post(const std::string& path, const std::string& body, httplib::
     answer_whole(completion, response, *exchange);
 }
 
-namespace {
-
-void add_to(Usage& usage, const Piece& piece, std::size_t choices_a_prompt) {
-  if (piece.choice % choices_a_prompt == 0) { // a prompt is counted once
-    usage.prompt_tokens += piece.result.prompt_tokens;
-    usage.cached_tokens += piece.result.reused_tokens;
-  }
-  usage.completion_tokens += piece.result.tokens.size();
-}
-
-// Takes what is, or may become, a call of a tool from the piece's text; the calls, at the end.
-std::vector<ToolCall> read_calls(Completion& completion, Piece& piece) {
-  if (completion.readers.empty()) return {};
-  ToolCallReader& reader = completion.readers[piece.choice];
-  piece.text = reader.add(piece.text);
-  if (!piece.last) return {};
-  AnswerWithCalls rest = reader.finish();
-  piece.text += rest.text;
-  return std::move(rest.calls);
-}
-
-} // namespace
-
 void Endpoints::answer_whole(Completion& completion, httplib::Response& response, Exchange& exchange) const {
   struct Choice {
-    std::string text;
+    std::string text, thought;
     std::vector<SampledToken> sampled;
     StopReason reason = StopReason::end_of_text;
     std::vector<ToolCall> calls;
@@ -292,7 +270,8 @@ void Endpoints::answer_whole(Completion& completion, httplib::Response& response
       std::rethrow_exception(piece->error);
     }
     Choice& choice = choices[piece->choice];
-    choice.calls = read_calls(completion, *piece);
+    choice.thought += take_thought(completion, *piece);
+    choice.calls = take_calls(completion, *piece);
     choice.text += piece->text;
     choice.sampled.insert(choice.sampled.end(), piece->sampled.begin(), piece->sampled.end());
     if (!piece->last) continue;
@@ -303,7 +282,7 @@ void Endpoints::answer_whole(Completion& completion, httplib::Response& response
   std::vector<OrderedJson> list;
   for (std::size_t i = 0; i < choices.size(); ++i)
     list.push_back(completion.writer.choice(i, completion.prefixes[i] + choices[i].text, choices[i].sampled,
-                                            choices[i].reason, choices[i].calls));
+                                            choices[i].reason, choices[i].calls, choices[i].thought));
   answer(response, completion.writer.whole(std::move(list), usage));
 }
 
@@ -335,14 +314,16 @@ struct EventStream {
   std::string next(Piece piece) {
     if (piece.error) std::rethrow_exception(piece.error);
     if (piece.last) add_to(usage, piece, completion.request.choices);
-    const std::vector<ToolCall> calls = read_calls(completion, piece);
-    if (!completion.readers.empty() && !piece.last && piece.text.empty() && piece.sampled.empty()) return {};
-    if (!piece.last || completion.request.chat.messages.empty()) return event(completion.writer.piece(piece));
-    // A chat's last chunk has a reason and no text.
+    if (completion.request.chat.messages.empty()) return event(completion.writer.piece(piece));
     std::string events;
+    if (const std::string thought = take_thought(completion, piece); !thought.empty())
+      events = event(completion.writer.thought_chunk(piece.choice, thought));
+    const std::vector<ToolCall> calls = take_calls(completion, piece);
+    // A chat's last chunk has a reason and no text.
     Piece text = piece;
     text.last = false;
-    if (!text.text.empty() || !text.sampled.empty()) events = event(completion.writer.piece(text));
+    if (!text.text.empty() || !text.sampled.empty()) events += event(completion.writer.piece(text));
+    if (!piece.last) return events;
     if (!calls.empty()) events += event(completion.writer.calls_chunk(piece.choice, calls));
     piece.text.clear();
     piece.sampled.clear();

@@ -46,6 +46,11 @@ class Fields {
           "'" + name + "' must lie between " + std::to_string(low) + " and " + std::to_string(high), name);
     return value->get<std::uint64_t>();
   }
+  // -1, which other servers take for "none", is the same as missing.
+  std::optional<std::uint64_t> count_or_none(const std::string& name, std::uint64_t low, std::uint64_t high) {
+    const Json* value = find(name);
+    return value && *value == -1 ? std::nullopt : count(name, low, high);
+  }
   bool boolean(const std::string& name, bool fallback) {
     const Json* value = find(name);
     if (!value) return fallback;
@@ -129,15 +134,18 @@ void read_sampling(Fields& fields, CompletionRequest& request) {
   sampling.temperature = fields.number("temperature", 0, 2, 1);
   sampling.top_p = fields.number("top_p", 0, 1, 1);
   if (sampling.top_p == 0) sampling.top_p = 1e-9; // OpenAI's clients write so what leaves the likeliest alone
-  sampling.top_k = fields.count("top_k", 0, INT32_MAX).value_or(0);
+  sampling.top_k = fields.count_or_none("top_k", 0, INT32_MAX).value_or(0);
   sampling.min_p = fields.number("min_p", 0, 1, 0);
   sampling.typical_p = fields.number("typical_p", 1e-9, 1, 1);
   sampling.presence_penalty = fields.number("presence_penalty", -2, 2, 0);
   sampling.frequency_penalty = fields.number("frequency_penalty", -2, 2, 0);
-  sampling.repetition_penalty = fields.number("repetition_penalty", 0.1, 10, 1);
+  const bool has_short_name = fields.find("repeat_penalty") != nullptr; // as llama.cpp spells it
+  sampling.repetition_penalty =
+      fields.number(has_short_name ? "repeat_penalty" : "repetition_penalty", 0.1, 10, 1);
+  if (has_short_name) fields.refuse("repetition_penalty", "the request has 'repeat_penalty' too");
   sampling.dry = dry_of(fields);
   if (const Json* bias = fields.find("logit_bias")) sampling.logit_bias = logit_bias_of(*bias);
-  if (const auto seed = fields.count("seed", 0, INT64_MAX)) {
+  if (const auto seed = fields.count_or_none("seed", 0, INT64_MAX)) {
     sampling.seed = *seed;
     request.seeded = true;
   }
@@ -163,7 +171,7 @@ void read_common(Fields& fields, CompletionRequest& request) {
   read_stream(fields, request);
   if (const Json* stop = fields.find("stop")) request.stop_texts = stop_texts_of(*stop);
   fields.ignore({"user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key",
-                 "prompt_cache_retention"});
+                 "prompt_cache_retention", "cache_prompt"});
 }
 
 // A string, or a list of parts of text.
@@ -281,8 +289,8 @@ CompletionRequest chat_request(const Json& body) {
     throw bad_request("'messages' must be a list of at least one message", "messages", "invalid_type");
   for (std::size_t i = 0; i < messages->size(); ++i)
     request.chat.messages.push_back(message_of((*messages)[i], "messages[" + std::to_string(i) + "]"));
-  const auto most = fields.count("max_tokens", 1, INT32_MAX);
-  request.max_tokens = fields.count("max_completion_tokens", 1, INT32_MAX);
+  const auto most = fields.count_or_none("max_tokens", 1, INT32_MAX);
+  request.max_tokens = fields.count_or_none("max_completion_tokens", 1, INT32_MAX);
   if (!request.max_tokens) request.max_tokens = most;
   const auto top = fields.count("top_logprobs", 0, max_alternatives);
   if (fields.boolean("logprobs", false))
@@ -294,6 +302,13 @@ CompletionRequest chat_request(const Json& body) {
     throw bad_request("'truncation' must be \"auto\" (leave out the oldest messages) or \"disabled\"",
                       "truncation");
   request.drop_oldest = truncation == "auto";
+  const std::string reasoning = fields.string("reasoning_format", "auto");
+  if (reasoning != "auto" && reasoning != "none")
+    throw bad_request(
+        "'reasoning_format' must be \"auto\" (thoughts stand in 'reasoning_content') or \"none\" (in "
+        "'content')",
+        "reasoning_format");
+  request.thoughts_apart = reasoning == "auto";
   if (const Json* format = fields.find("response_format"))
     if (!format->is_object() || format->value("type", Json()) != "text")
       throw bad_request("'response_format' is not supported but for {\"type\": \"text\"}", "response_format",

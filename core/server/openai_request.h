@@ -23,7 +23,8 @@ struct CompletionRequest {
   std::optional<std::size_t> max_tokens;
   std::size_t choices = 1; // of each prompt
   bool stream = false, include_usage = false, echo = false;
-  bool drop_oldest = false; // drop the oldest messages when the context is full ("truncation": "auto")
+  bool drop_oldest = false;   // drop the oldest messages when the context is full ("truncation": "auto")
+  bool thoughts_apart = true; // of a chat: not part of the content ("reasoning_format")
   SamplingSettings sampling;
   bool seeded = false; // the request has a "seed"
   std::vector<std::string> stop_texts;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 #include "core/server/openai_response.h"
 
+#include <algorithm>
 #include <chrono>
 #include <random>
 
@@ -13,6 +14,8 @@ std::int64_t unix_time() {
   return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
       .count();
 }
+
+bool is_continuation(char byte) { return (static_cast<unsigned char>(byte) & 0xC0) == 0x80; }
 
 OrderedJson bytes_of(const std::string& text) {
   OrderedJson bytes = OrderedJson::array();
@@ -99,8 +102,13 @@ OrderedJson ResponseWriter::log_probabilities_of(std::size_t index,
     OrderedJson top = OrderedJson::object();
     for (const TokenProbability& other : token.top) top[token_text(other.token)] = other.log_probability;
     tops.push_back(std::move(top));
-    offsets.push_back(text_offsets_[index]);
-    text_offsets_[index] += tokenizer_.token_bytes(token.sampled.token).size();
+    // In characters, which their first bytes count; a token that goes on with one belongs to it.
+    const std::string bytes = tokenizer_.token_bytes(token.sampled.token);
+    std::size_t& begun = text_offsets_[index];
+    const bool goes_on = !bytes.empty() && is_continuation(bytes[0]) && begun > 0;
+    offsets.push_back(goes_on ? begun - 1 : begun);
+    begun += std::size_t(
+        std::count_if(bytes.begin(), bytes.end(), [](char byte) { return !is_continuation(byte); }));
   }
   return {{"tokens", std::move(tokens)},
           {"token_logprobs", std::move(values)},
@@ -110,7 +118,7 @@ OrderedJson ResponseWriter::log_probabilities_of(std::size_t index,
 
 OrderedJson ResponseWriter::choice(std::size_t index, const std::string& text,
                                    const std::vector<SampledToken>& sampled, StopReason reason,
-                                   const std::vector<ToolCall>& calls) const {
+                                   const std::vector<ToolCall>& calls, const std::string& thought) const {
   OrderedJson json{{"index", index}};
   if (!chat_) {
     json["text"] = text;
@@ -119,6 +127,7 @@ OrderedJson ResponseWriter::choice(std::size_t index, const std::string& text,
     json["message"] = {{"role", "assistant"},
                        {"content", calls_alone ? OrderedJson() : OrderedJson(text)},
                        {"refusal", nullptr}};
+    if (!thought.empty()) json["message"]["reasoning_content"] = thought;
     if (!calls.empty()) json["message"]["tool_calls"] = calls_json(calls, false);
   }
   json["logprobs"] = log_probabilities_of(index, sampled);
@@ -151,6 +160,13 @@ OrderedJson ResponseWriter::chunk(OrderedJson choice) const {
 OrderedJson ResponseWriter::opening(std::size_t index) const {
   return chunk({{"index", index},
                 {"delta", {{"role", "assistant"}, {"content", ""}, {"refusal", nullptr}}},
+                {"logprobs", nullptr},
+                {"finish_reason", nullptr}});
+}
+
+OrderedJson ResponseWriter::thought_chunk(std::size_t index, const std::string& thought) const {
+  return chunk({{"index", index},
+                {"delta", {{"reasoning_content", thought}}},
                 {"logprobs", nullptr},
                 {"finish_reason", nullptr}});
 }

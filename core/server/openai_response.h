@@ -26,13 +26,15 @@ class ResponseWriter {
 
   // One choice of a whole response, from all of its pieces, and the whole object.
   OrderedJson choice(std::size_t index, const std::string& text, const std::vector<SampledToken>& sampled,
-                     StopReason reason, const std::vector<ToolCall>& calls) const;
+                     StopReason reason, const std::vector<ToolCall>& calls,
+                     const std::string& thought = {}) const;
   OrderedJson whole(std::vector<OrderedJson> choices, const Usage& usage) const;
 
   // Chunks of a stream.
   OrderedJson opening(std::size_t index) const; // of a chat: the chunk with the role
   // Text, and the finish reason in the last piece. `called`: an earlier chunk held tool calls.
   OrderedJson piece(const Piece& piece, bool called = false);
+  OrderedJson thought_chunk(std::size_t index, const std::string& thought) const;
   OrderedJson calls_chunk(std::size_t index, const std::vector<ToolCall>& calls) const;
   OrderedJson usage_chunk(const Usage& usage) const;
 

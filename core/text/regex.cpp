@@ -55,7 +55,9 @@ Regex::Regex(const std::string& pattern, const std::string& origin)
   const std::string text = program_->translated();
   int error = 0;
   PCRE2_SIZE offset = 0;
-  constexpr std::uint32_t options = PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C;
+  // PCRE2 10.42 takes \P{Nd} and \P{Lu} for disjoint where it makes quantifiers possessive, and matches less.
+  constexpr std::uint32_t options =
+      PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C | PCRE2_NO_AUTO_POSSESS;
   program_->code.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), options, &error,
                                      &offset, nullptr));
   if (!program_->code) program_->fail("is no valid regex");

@@ -49,6 +49,9 @@ class TestAnswerView : public QObject {
     // The template wrote the opening into the prompt.
     QCOMPARE(split_thinking("Hm.</think>Four.").thought, QString("Hm."));
     QCOMPARE(split_thinking("Four.").answer, QString("Four."));
+    QCOMPARE(split_thinking("[THINK]Hm.[/THINK]Four.").thought, QString("Hm."));
+    QCOMPARE(split_thinking("<seed:think>Hm.</seed:think> Four.").answer, QString("Four."));
+    QVERIFY(split_thinking("A tag </thinking> alone.").thought.isEmpty());
     QVERIFY(split_thinking("Write <think> first.").thought.isEmpty());
     QVERIFY(split_thinking("<think></think>Four.").thought.isEmpty()); // thinking was switched off
   }

@@ -180,6 +180,9 @@ class TestSentences : public QObject, private test::WindowUnderTest {
     QTest::mouseClick(find<QPushButton>("cancelSensitivity"), Qt::LeftButton);
     QTRY_VERIFY_WITH_TIMEOUT(shows("Measuring was cancelled."), timeout);
     QVERIFY(find<QPushButton>("measureSensitivity")->isVisible());
+    window_->show_page(MainWindow::quantize);
+    QVERIFY(shows("With measured sensitivities it would be better."));
+    QVERIFY(!shows("the sensitivities are being measured"));
   }
 
   void the_first_texts_make_a_plan_of_their_own() {

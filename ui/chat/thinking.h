@@ -11,8 +11,8 @@ struct ThoughtAndAnswer {
   bool thinking = false; // the answer has not begun
 };
 
-// Splits at <think> … </think>. Templates may have written the first into the prompt, so that the text
-// begins with a thought and only its end is marked.
+// Splits at the marks of core/text/chat_format.h, such as <think> … </think>. Templates may have written the
+// first into the prompt, so that the text begins with a thought and only its end is marked.
 ThoughtAndAnswer split_thinking(const QString& text);
 
 } // namespace intarsia::ui

@@ -65,6 +65,9 @@ QuantizePage::QuantizePage(StudioSession& session, QWidget* parent)
     suggest_output();
   });
   connect(&session_.planner(), &Planner::plan_changed, this, &QuantizePage::follow_plan);
+  connect(&session_.sensitivities(), &Sensitivities::progressed, this, [this] {
+    if (isVisible()) plan_->setText(plan_text()); // it may have been cancelled
+  });
   connect(&session_.quantization(), &Quantization::made, this, &QuantizePage::follow_plan);
   connect(&session_.quantization(), &Quantization::quality_changed, this, [this] {
     if (session_.quantization().quality())
@@ -239,7 +242,9 @@ QString QuantizePage::plan_text() const {
   QString text = tr("Plan: %1. %2").arg(plan_summary(*plan), predicted_text(*plan, job.calibration()));
   if (session_.sensitivities().kind() == SensitivityKind::provisional ||
       session_.sensitivities().kind() == SensitivityKind::partial)
-    text += QLatin1Char(' ') + tr("It still gets better: the sensitivities are being measured.");
+    text += QLatin1Char(' ') + (session_.sensitivities().measuring()
+                                    ? tr("It still gets better: the sensitivities are being measured.")
+                                    : tr("With measured sensitivities it would be better."));
   return text;
 }
 

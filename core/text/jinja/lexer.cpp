@@ -263,7 +263,8 @@ class Lexer {
     while (end < source_.size() && source_[end] != quote) end += source_[end] == '\\' ? 2 : 1;
     if (end >= source_.size()) fail("a string is not closed");
     const auto text = string_of_literal(source_.substr(position_ + 1, end - position_ - 1));
-    if (!text) fail("a string has an escape that is not a character");
+    if (!text)
+      fail("a string has an escape that is no character, or names one with \\N{…}, which is not supported");
     push(Token::Kind::string, *text);
     advance(end + 1 - position_);
   }

@@ -149,6 +149,38 @@ class TestFilesPeopleHave : public QObject {
     QVERIFY(!opens(test::tiny_gguf().raw("a.deep", 9, deep + B::le32(4) + B::le64(0))));
   }
 
+  // What llama.cpp computes with and the architecture does not know here is refused by its name, unless it
+  // says "nothing".
+  void metadata_that_changes_what_is_computed() {
+    const auto sentence = [&](B gguf) {
+      const fs::path file = new_folder() / "m.gguf";
+      test::write_file(file, gguf.bytes(test::tiny_gguf_data_bytes));
+      return sentence_for(file);
+    };
+    const QString keys = "logit_scale embedding_scale residual_scale attention.scale attention.clamp_kqv "
+                         "attention.max_alibi_bias attention.output_scale attention.shared_kv_layers "
+                         "attention.q_lora_rank attention.kv_lora_rank rope.scaling.alpha "
+                         "leading_dense_block_count nextn_predict_layers full_attention_interval "
+                         "embedding_length_per_layer_input altup.num_inputs n_deepstack_layers "
+                         "interleave_moe_layer_step expert_shared_count expert_group_count "
+                         "expert_gating_func expert_weights_scale rope.scaling.yarn_attn_factor";
+    for (const QString& key : keys.split(' ')) {
+      const QString found = sentence(test::tiny_gguf().real("llama." + key.toStdString(), 2.5f));
+      QVERIFY2(found.contains(key), qPrintable(key + ": " + found));
+    }
+    for (const char* key : {"leading_dense_block_count", "expert_group_count", "expert_gating_func",
+                            "expert_weights_scale", "rope.scaling.alpha"})
+      QCOMPARE(sentence(test::tiny_gguf().number("llama."s + key, 0)), QString());
+    QCOMPARE(sentence(test::tiny_gguf().real("llama.rope.scaling.yarn_attn_factor", 1)), QString());
+
+    const auto with_window = [&](float own) {
+      return sentence(
+          test::tiny_gguf().real("llama.rope.freq_base", 500).real("llama.rope.freq_base_swa", own));
+    };
+    QCOMPARE(with_window(500), QString());
+    QVERIFY(with_window(100).contains("rope.freq_base_swa"));
+  }
+
   void tensors_of_types_that_are_needed() {
     for (const auto& [type, what] : {std::pair{41u, "ggml type 41 (Q1_0)"}, {99u, "ggml type 99"}}) {
       const fs::path file = new_folder() / "m.gguf";

@@ -77,6 +77,20 @@ class TestConversation : public QObject {
     QVERIFY(!conversation.reply("And oak?", {8, greedy_}, nullptr, {}).tokens.empty());
   }
 
+  // The prompt ends with the mark; without it the response would be an end without a beginning.
+  void a_thought_that_the_prompt_begins_has_its_mark() {
+    TokenizerSpec spec = model_.tokenizer->spec();
+    spec.chat_template = "{% for m in messages %}{{ m.content.split('</think>')[-1] }}{% endfor %}<think>\n";
+    const auto tokenizer = make_tokenizer(spec);
+    Conversation conversation(*tokenizer, *language_, default_context(model_), "");
+    std::string streamed;
+    const auto result = conversation.reply("Is ebony a hard wood?", {8, greedy_},
+                                           [&](std::string_view piece) { streamed += piece; }, {});
+    QVERIFY(result.text.starts_with("<think>\n") && result.text.size() > 8);
+    QCOMPARE(streamed, result.text);
+    QVERIFY(conversation.messages().back().content == result.text);
+  }
+
   void a_template_that_cannot_be_read_is_replaced_and_told_of() {
     TokenizerSpec spec = model_.tokenizer->spec();
     spec.chat_template = "{% for m in messages %}{{ m.content";

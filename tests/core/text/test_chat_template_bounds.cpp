@@ -56,6 +56,9 @@ class TestChatTemplateBounds : public QObject {
         "{% set ns = namespace() %}{% for i in [1] %}{% set ns.f = loop.changed %}{% endfor %}{{ ns.f(1) }}",
         "gone");
     row("many brackets", "{{ " + repeated("[", 100000), "too deeply nested");
+    row("character by its name", "{{ '\\N{DIGIT ONE}' }}", "\\N{");
+    row("half a surrogate pair", "{{ '\\ud83d' }}", "escape");
+    row("escape without its digits", "{{ '\\u00' }}", "escape");
     row("division by a rounded zero", "{{ 5 is divisibleby(0.5) }}{{ 1 % 0 }}", "division");
   }
   void refuses_what_grows_without_end() {

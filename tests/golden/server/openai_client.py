@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 """Uses `intarsia serve` with OpenAI's own Python client (PyPI: openai): lists, answers, streams, stops on a stop text, cancels,
-asks for log-probabilities, provokes every refusal, and lets eight clients talk for a minute.
+asks for log-probabilities, provokes every refusal, lets eight clients talk for a minute, and watches the server's memory over
+12,000 tokens of conversations.
 
-  tests/golden/server/openai_client.py [--intarsia PATH] [--model MODEL] [--seconds 60] [--address URL]
+  tests/golden/server/openai_client.py [--intarsia PATH] [--model MODEL] [--seconds 60] [--tokens 12000] [--address URL]
 
 Starts a server of its own unless --address names one. Exits 0 when all is well."""
 import argparse
@@ -19,6 +20,7 @@ import urllib.request
 import openai
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
+TOOLS = [{"type": "function", "function": {"name": "hardness", "parameters": {"type": "object", "properties": {"wood": {"type": "string"}}}}}]
 QUESTIONS = ["Is ebony a hard wood?", "What glue is right for wet places?", "And oak?", "What is teak used for?"]
 
 
@@ -80,6 +82,23 @@ def basics(client, model, address):
             break
         time.sleep(0.1)
     check(metric(address, "responses_cancelled_total") == before + 1 and metric(address, "responses_active") == 0, "a closed stream is cancelled")
+
+
+def as_other_servers_do(client, model):
+    plain = ask(client, model, QUESTIONS[0]).choices[0].message.content
+    same = ask(client, model, QUESTIONS[0], extra_body={"top_k": -1, "repeat_penalty": 1.0, "cache_prompt": True}, seed=-1)
+    check(same.choices[0].message.content == plain, "-1 and llama.cpp's names are understood")
+    text = ask(client, model, QUESTIONS[0], response_format={"type": "text"}, max_tokens=openai.NOT_GIVEN, max_completion_tokens=32)
+    check(text.choices[0].message.content == plain, "max_completion_tokens and the response format text")
+    twice = [ask(client, model, QUESTIONS[0], temperature=1.0, seed=5).choices[0].message.content for _ in range(2)]
+    check(twice[0] == twice[1], "one seed gives one answer")
+    for name, more in {"response_format": {"response_format": {"type": "json_object"}}, "tool_choice": {"tool_choice": "required", "tools": TOOLS},
+                       "functions": {"functions": [{"name": "f"}]}, "mirostat": {"extra_body": {"mirostat": 2}}, "grammar": {"extra_body": {"grammar": "root"}}}.items():
+        bad = refusal(openai.BadRequestError, lambda: ask(client, model, "a", **more))
+        check(bad is not None and bad.param == name, f"{name} is refused by its name")
+    check(ask(client, model, QUESTIONS[0], tools=TOOLS, tool_choice="none").choices[0].message.tool_calls is None, "tools that are not to be used")
+    bad = refusal(openai.NotFoundError, lambda: client.embeddings.create(model=model, input="a"))
+    check(bad is not None and "/v1/embeddings" in str(bad), "embeddings are not found, by name")
 
 
 def endless(client, model):
@@ -150,11 +169,34 @@ def eight_clients(address, key, model, seconds):
     check(not lost and len(done) >= 8, f"eight clients for {seconds} s: {len(done)} answers, {len(lost)} lost {lost[:2]}")
 
 
+def resident_mib(process):
+    text = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+    return float(next(line.split()[1] for line in text.splitlines() if line.startswith("VmRSS:"))) / 1024
+
+
+def memory_stays(client, model, server, tokens):
+    """Conversations whose turns reuse the KV cache; memory from 3,000 tokens on."""
+    done, reused, turns, first, messages = 0, 0, 0, None, []
+    while done < tokens:
+        if len(messages) > 8:
+            messages = []
+        messages.append({"role": "user", "content": f"Is ebony a hard wood, and what glue is right for it? {turns}"})
+        answer = client.chat.completions.create(model=model, messages=messages, max_tokens=24, temperature=0)
+        messages.append({"role": "assistant", "content": answer.choices[0].message.content})
+        done, turns = done + answer.usage.total_tokens, turns + 1
+        reused += answer.usage.prompt_tokens_details.cached_tokens
+        if first is None and done >= 3000:
+            first = resident_mib(server)
+    growth = resident_mib(server) - first
+    check(growth < 1, f"{turns} turns, {done} tokens, {reused} reused: the server's memory grew by {growth:.2f} MiB from 3,000 tokens on")
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--intarsia", default=REPOSITORY / "build/release/app/cli/intarsia")
     parser.add_argument("--model", default=REPOSITORY / "resources/demo-model")
     parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--tokens", type=int, default=12000)
     parser.add_argument("--address")
     parser.add_argument("--key", default="")
     options = parser.parse_args()
@@ -174,9 +216,12 @@ def main():
     client = openai.OpenAI(base_url=address, api_key=key or "none", max_retries=0)
     model = client.models.list().data[0].id
     basics(client, model, address)
+    as_other_servers_do(client, model)
     refusals(client, model, address, key)
     eight_clients(address, key, model, options.seconds)
     if server:
+        if options.tokens > 3000:
+            memory_stays(client, model, server, options.tokens)
         server.send_signal(2)
         check(server.wait(30) == 0, "Ctrl-C ends it")
     print(f"{check.wrong} wrong")

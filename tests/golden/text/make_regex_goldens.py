@@ -36,7 +36,7 @@ MATCHES = [(r"\N{2}", "abcd"), (r"\N+", "ab\ncd"), (r"\R", "a\r\nb\nc\x0b"), (r"
            ("a$", "a\nb"), (r"(?<!a)b", "abcb"), (r"(?<=a|bc)d", "adbcd"), (r"(?>a+)b", "aab"), (r"(a)(b)\2", "abb"), (r"(?<n>a)\k<n>", "aa"),
            (r"(?<n>a|b\g<n>c)", "bac"), ("a++b", "aab"), ("a?+a", "a"), (r"\Qab\E", "Qab QabE"), (r"\j\_", "j_"), (r"\é+", "éé"), (r"a\pL", "aL apL"),
            (r"[a-c[X]]+(?i)z", "abXZ"), (r"[a]]", "a]"), (r"(?<!\S)\S+", "ab cd"), (r"[^\s\p{L}\p{N}\r\n]+", "!! ?"), (r"[\\u0041]+", "A\\u0041z"),
-           (r"\\u0041", "A\\u0041z"), (r"\\w+", "ab\\ww"), (r"\{2\}", "a{2}"), (r"\p{Lu}(?=\p{Ll})", "ABc"), (r"[a-z&&[^aeiou]]{2}+", "bcdfa")]
+           (r"\\u0041", "A\\u0041z"), (r"\\w+", "ab\\ww"), (r"\{2\}", "a{2}"), (r"\p{Lu}(?=\p{Ll})", "ABc"), (r"[a-z&&[^aeiou]]{2}+", "bcdfa"), (r"\P{Nd}+?\P{Lu}{2}[a-f]", "日本a\n b é AZ"), (r"\D+\P{L}", "ab, c1")]
 
 
 def matches(pattern, text):
