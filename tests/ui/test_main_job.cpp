@@ -151,7 +151,9 @@ class TestMainJob : public QObject, private test::WindowUnderTest {
   }
 
   void the_built_in_model_opens_and_is_planned() {
-    QTest::mouseClick(button_with("Try it now with the built-in model"), Qt::LeftButton);
+    auto* try_it = button_with("Try it now with the built-in model");
+    try_it->setFocus();
+    QTest::keyClick(try_it, Qt::Key_Return); // as Space does
     QTRY_VERIFY_WITH_TIMEOUT(session_->model() != nullptr, timeout);
     QTRY_VERIFY_WITH_TIMEOUT(plan() && settled(), timeout);
     QVERIFY(session_->sensitivities().kind() == SensitivityKind::measured); // its own: nothing is measured
@@ -285,6 +287,15 @@ class TestMainJob : public QObject, private test::WindowUnderTest {
                              timeout);
     QTest::mouseClick(button_with("Select row"), Qt::LeftButton);
     QVERIFY(shows("8 layers selected"));
+    const QSize before = window_->size();
+    for (const int width : {1024, 1280}) {
+      window_->resize(width, before.height());
+      QTest::qWait(50); // laid out
+      for (const auto* label : window_->findChildren<QLabel*>())
+        if (label->isVisible() && label->text() == "Loss share")
+          QVERIFY2(label->height() < 2 * label->fontMetrics().height(), "the name of a fact is on two lines");
+    }
+    window_->resize(before);
   }
 
   void the_frontier_is_dragged() {
@@ -371,7 +382,13 @@ class TestMainJob : public QObject, private test::WindowUnderTest {
     screenshot("3-quantize");
     const QString second = dir_.filePath("second");
     find<QLineEdit>("output")->setText(second);
+    const int place = start->mapTo(window_.get(), QPoint()).y();
     QTest::mouseClick(start, Qt::LeftButton);
+    QVERIFY(session_->quantization().running());
+    // What was made before is shown by its own plan, and no button moves.
+    QVERIFY(shows("Of another plan than the present one"));
+    QVERIFY(shows(QLocale().toString(session_->quantization().artifact()->plan.predicted.loss, 'g', 3)));
+    QCOMPARE(start->mapTo(window_.get(), QPoint()).y(), place);
     QTRY_COMPARE_WITH_TIMEOUT(session_->quantization().artifact()->path, second, timeout);
     QTRY_COMPARE_WITH_TIMEOUT(session_->quantization().job().state, JobState::done, timeout);
     QVERIFY(step(MainWindow::quantize) == StepState::done);
@@ -477,6 +494,9 @@ class TestMainJob : public QObject, private test::WindowUnderTest {
     QCOMPARE(find<QLineEdit>("output")->text(), QString());
     window_->show_page(MainWindow::model);
     QVERIFY(find<QLabel>("modelFacts")->text().contains("quantized by Intarsia"));
+    QVERIFY(find<QLabel>("modelFacts")->text().contains("6.00 bits per weight"));
+    QVERIFY(shows(" at 6.00 bits")); // in the header
+    QVERIFY(!find<QPushButton>("importSensitivity")->isEnabled());
     QVERIFY(shows("listed on the Allocation page, under Table."));
   }
 

@@ -160,6 +160,9 @@ class TestSentences : public QObject, private test::WindowUnderTest {
     QVERIFY(shows("A config.json alone has no tensors."));
     window_->show_page(MainWindow::quantize);
     QVERIFY(shows("There are no weights here to quantize: this is a bare config.json."));
+    QVERIFY(shows("It is provisional: the sensitivities are by role and depth alone."));
+    QVERIFY(!shows("are being measured"));
+    QCOMPARE(find<QLineEdit>("output")->text(), QString());
     window_->show_page(MainWindow::chat);
     QVERIFY(shows("This model has no weights to answer with. Open one that has, to chat."));
   }

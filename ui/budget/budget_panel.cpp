@@ -14,13 +14,14 @@
 #include "ui/budget/latency_control.h"
 #include "ui/budget/memory_bar.h"
 #include "ui/budget/scale_slider.h"
+#include "ui/quantize/quantize_text.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/note.h"
 
 namespace intarsia::ui {
 namespace {
 
-constexpr int field_width = 92;
+constexpr int field_width = 104;     // "1023.99 MiB"
 constexpr double device_part = 0.95; // of the free memory: other programs grow too
 
 QHBoxLayout* row(QWidget* left, QWidget* right) {
@@ -76,6 +77,10 @@ BudgetPanel::BudgetPanel(StudioSession& session, QWidget* parent)
   content()->addWidget(quantize_);
   connect(quantize_, &QPushButton::clicked, this, &BudgetPanel::quantize_wanted);
   connect(&session_.planner(), &Planner::inputs_changed, this, &BudgetPanel::refresh);
+  connect(&session_.models(), &ModelStore::changed, this, [this] { // what was said was of the model before
+    refused_.clear();
+    context_note_->say({}, Note::muted);
+  });
   connect(&session_, &StudioSession::state_changed, this, &BudgetPanel::refresh);
   refresh();
 }
@@ -159,8 +164,8 @@ void BudgetPanel::memory_edited() {
   refused_.clear();
   try {
     session_.planner().set_memory(read_memory(memory_field_->text(), session_.planner().inputs().memory));
-  } catch (const Error& error) {
-    refused_ = QString::fromUtf8(error.what());
+  } catch (const Error&) {
+    refused_ = refused_memory(memory_field_->text());
   }
   refresh();
 }
@@ -194,6 +199,7 @@ void BudgetPanel::refresh() {
   const PlanInputs& inputs = planner.inputs();
   const bool usable = planner.has_model() && !planner.fixed();
   quantize_->setEnabled(session_.can_quantize());
+  quantize_->setToolTip(reason_not_to_quantize(session_));
   for (QWidget* widget : std::initializer_list<QWidget*>{memory_slider_, memory_field_})
     widget->setEnabled(usable);
   context_->setEnabled(planner.has_model());
@@ -214,9 +220,9 @@ void BudgetPanel::refresh() {
 void BudgetPanel::refresh_memory() {
   const Planner& planner = session_.planner();
   const SolverAnswer& answer = planner.answer();
-  if (planner.fixed()) {
-    memory_slider_->set_scale(0, 0, {});
-  } else if (answer.memory_range.high > answer.memory_range.low) {
+  if (planner.fixed() || !(answer.memory_range.high > answer.memory_range.low)) {
+    memory_slider_->set_scale(0, 0, {}); // what it showed was of the model before
+  } else {
     std::vector<ScaleSlider::Tick> ticks;
     for (const int bits : {2, 3, 4, 5, 6, 8})
       ticks.push_back({answer.memory_scale.bytes(bits), bits == 2 ? tr("2 bits") : QString::number(bits)});
