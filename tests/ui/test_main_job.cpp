@@ -131,6 +131,17 @@ class TestMainJob : public QObject, private test::WindowUnderTest {
     window_->resize(before);
   }
 
+  void a_window_of_a_larger_screen_fits_this_one() {
+    const QByteArray saved = window_->saveGeometry();
+    window_->resize(3000, 2000);
+    QSettings().setValue("geometry", window_->saveGeometry());
+    window_->restoreGeometry(saved);
+    StudioSession session;
+    const MainWindow again(session);
+    QVERIFY(again.height() <= again.screen()->availableSize().height());
+    QSettings().remove("geometry");
+  }
+
   void help_has_its_pages() {
     window_->show_help("devices");
     auto* help = window_->findChild<HelpWindow*>();
@@ -292,8 +303,8 @@ class TestMainJob : public QObject, private test::WindowUnderTest {
       window_->resize(width, before.height());
       QTest::qWait(50); // laid out
       for (const auto* label : window_->findChildren<QLabel*>())
-        if (label->isVisible() && label->text() == "Loss share")
-          QVERIFY2(label->height() < 2 * label->fontMetrics().height(), "the name of a fact is on two lines");
+        if (label->isVisible() && (label->text() == "Loss share" || label->text().endsWith("% of the loss")))
+          QVERIFY2(label->height() < 2 * label->fontMetrics().height(), qPrintable(label->text()));
     }
     window_->resize(before);
   }
@@ -486,6 +497,8 @@ class TestMainJob : public QObject, private test::WindowUnderTest {
     QVERIFY(shows("Quantized already: this is its plan."));
     QVERIFY(shows("Open the original to see what other budgets would give."));
     QVERIFY(!shows("Not known yet"));
+    QVERIFY(!button_with("Sensitivity")->isEnabled() && !button_with("Loss share")->isEnabled());
+    QVERIFY(button_with("Distortion")->isEnabled());
     QVERIFY(!find<QLineEdit>("memoryField")->isEnabled());
     screenshot("2-artifact");
     window_->show_page(MainWindow::quantize);

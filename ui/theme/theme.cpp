@@ -128,7 +128,9 @@ constexpr const char* bars = R"(
   QSlider:focus { border: 1px solid %8; border-radius: 6px; }
   QScrollBar:vertical { background: transparent; width: 10px; }
   QScrollBar::handle:vertical { background: %10; border-radius: 5px; min-height: 32px; }
-  QScrollBar::add-line, QScrollBar::sub-line, QScrollBar::add-page, QScrollBar::sub-page { background: transparent; height: 0; }
+  QScrollBar:horizontal { background: transparent; height: 10px; }
+  QScrollBar::handle:horizontal { background: %10; border-radius: 5px; min-width: 32px; }
+  QScrollBar::add-line, QScrollBar::sub-line, QScrollBar::add-page, QScrollBar::sub-page { background: transparent; width: 0; height: 0; }
   QScrollArea { background: transparent; border: none; }
 )";
 

@@ -13,6 +13,7 @@
 #include <QMessageBox>
 #include <QMimeData>
 #include <QPushButton>
+#include <QScreen>
 #include <QSettings>
 #include <QStackedWidget>
 #include <QToolButton>
@@ -86,6 +87,7 @@ MainWindow::MainWindow(StudioSession& session, QWidget* parent)
   connect_pages();
   resize(1280, 820);
   restoreGeometry(QSettings().value(QStringLiteral("geometry")).toByteArray());
+  resize(size().boundedTo(screen()->availableSize())); // it may have been a larger one then
   refresh_header();
   refresh_status();
   show_page(model);
