@@ -553,8 +553,20 @@ class TestMainJob : public QObject, private test::WindowUnderTest {
     zoom(Qt::Key_Plus);
     zoom(Qt::Key_Plus);
     QTRY_COMPARE(facts->fontInfo().pixelSize(), before + 2);
-    zoom(Qt::Key_Minus);
-    zoom(Qt::Key_Minus);
+    for (int i = 0; i < 4; ++i) zoom(Qt::Key_Plus);
+    QTRY_COMPARE(facts->fontInfo().pixelSize(), before + 6);
+    window_->show_page(MainWindow::allocation);
+    QTest::qWait(50);                                               // laid out
+    for (const auto* step : window_->findChildren<StepButton*>()) { // no name of a step is cut off
+      QFont chosen = step->font();
+      chosen.setBold(true);
+      QVERIFY2(QFontMetrics(chosen).horizontalAdvance(step->text()) <= step->width(),
+               qPrintable(step->text()));
+    }
+    const auto* field = find<QLineEdit>("memoryField");
+    QVERIFY(field->fontMetrics().horizontalAdvance("1023.99 MiB") + 2 * 10 <= field->width());
+    window_->show_page(MainWindow::model);
+    for (int i = 0; i < 6; ++i) zoom(Qt::Key_Minus);
     QTRY_COMPARE(facts->fontInfo().pixelSize(), before);
   }
 };

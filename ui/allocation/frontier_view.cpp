@@ -38,7 +38,7 @@ FrontierView::FrontierView(QWidget* parent)
   plot_->yAxis->setTicker(QSharedPointer<QCPAxisTickerLog>(new QCPAxisTickerLog));
   plot_->yAxis->setNumberFormat(QStringLiteral("gb"));
   plot_->yAxis->setNumberPrecision(2);
-  plot_->yAxis->setLabel(tr("loss, nats per token"));
+  plot_->yAxis->setLabel(tr("nats per token"));
   single_->setLineStyle(QCPGraph::lsNone);
   present_->setLineStyle(QCPGraph::lsNone);
   label_->position->setType(QCPItemPosition::ptPlotCoords);

@@ -2,6 +2,7 @@
 #include "ui/allocation/plan_text.h"
 
 #include <QLocale>
+#include <algorithm>
 #include <cmath>
 
 #include "ui/widgets/time_left.h"

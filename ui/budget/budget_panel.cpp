@@ -17,11 +17,12 @@
 #include "ui/quantize/quantize_text.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/note.h"
+#include "ui/widgets/sized_field.h"
 
 namespace intarsia::ui {
 namespace {
 
-constexpr int field_width = 104;     // "1023.99 MiB"
+const QString longest_memory = QStringLiteral("1023.99 MiB");
 constexpr double device_part = 0.95; // of the free memory: other programs grow too
 
 QHBoxLayout* row(QWidget* left, QWidget* right) {
@@ -43,8 +44,8 @@ BudgetPanel::BudgetPanel(StudioSession& session, QWidget* parent)
     : Card({}, parent)
     , session_(session)
     , memory_slider_(new ScaleSlider(this))
-    , memory_field_(new QLineEdit(this))
-    , context_(new QLineEdit(this))
+    , memory_field_(new SizedField(longest_memory, this))
+    , context_(new SizedField(longest_memory, this))
     , note_(new Note(this))
     , context_note_(new Note(this))
     , bar_(new MemoryBar(this))
@@ -93,8 +94,6 @@ void BudgetPanel::build_memory(QVBoxLayout& layout) {
   memory_field_->setAccessibleName(tr("Memory budget, such as 6.2 GiB, 3.25 bpw or 40 %"));
   memory_field_->setToolTip(tr("6.2 GiB (of everything in memory), 3.25 bpw (bits per weight of the blocks' "
                                "linears) or 40 % (of the model in f16)"));
-  memory_field_->setFixedWidth(field_width);
-  memory_field_->setAlignment(Qt::AlignRight);
   fit_->setObjectName(QStringLiteral("link"));
   auto* top = new QHBoxLayout;
   top->addWidget(new QLabel(tr("Memory"), this));
@@ -118,8 +117,6 @@ void BudgetPanel::build_memory(QVBoxLayout& layout) {
 void BudgetPanel::build_context(QVBoxLayout& layout) {
   context_->setObjectName(QStringLiteral("context"));
   context_->setAccessibleName(tr("Context length in tokens"));
-  context_->setFixedWidth(field_width);
-  context_->setAlignment(Qt::AlignRight);
   context_->setToolTip(tr("How many tokens of conversation there is memory for; the KV cache grows with it"));
   layout.addSpacing(spacing);
   layout.addLayout(row(new QLabel(tr("Context, tokens"), this), context_));

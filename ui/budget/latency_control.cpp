@@ -16,6 +16,7 @@
 #include "ui/widgets/card.h"
 #include "ui/widgets/elided_label.h"
 #include "ui/widgets/note.h"
+#include "ui/widgets/sized_field.h"
 
 namespace intarsia::ui {
 
@@ -23,7 +24,7 @@ LatencyControl::LatencyControl(StudioSession& session, QWidget* parent)
     : QWidget(parent)
     , session_(session)
     , slider_(new ScaleSlider(this))
-    , field_(new QLineEdit(this))
+    , field_(new SizedField(QStringLiteral("1023.99 MiB"), this)) // as wide as the memory's
     , device_(new ElidedLabel("muted", this))
     , note_(new Note(this))
     , import_(new QPushButton(tr("Import times…"), this))
@@ -34,8 +35,6 @@ LatencyControl::LatencyControl(StudioSession& session, QWidget* parent)
   field_->setAccessibleName(tr("Latency budget, such as 6.5 ms or 150 tok/s; empty for no limit"));
   field_->setToolTip(tr("6.5 ms or 150 tok/s; empty for no limit"));
   field_->setPlaceholderText(tr("no limit"));
-  field_->setFixedWidth(104);
-  field_->setAlignment(Qt::AlignRight);
   import_->setObjectName(QStringLiteral("link"));
   import_->setToolTip(tr("Imports a latency table: the times of each layer on a device. With it you can plan "
                          "for speed"));

@@ -148,15 +148,7 @@ QWidget* QuantizePage::build_layers_card() {
   layers_->setAccessibleName(tr("Quantized layers"));
   layers_->setModel(table_);
   layers_->horizontalHeader()->setSectionResizeMode(LayerTableModel::layer, QHeaderView::Stretch);
-  // Wide enough for what they hold; measuring every row anew for each that comes would cost more and more.
-  const QFontMetrics metrics(font());
-  const QString widest[] = {{},
-                            QStringLiteral("half-tcq-4.75"),
-                            QStringLiteral("0.0000123"),
-                            QStringLiteral("0.0000123"),
-                            QStringLiteral("resumed")};
-  for (int column = 1; column < LayerTableModel::column_count; ++column)
-    layers_->setColumnWidth(column, metrics.horizontalAdvance(widest[column]) + 3 * spacing);
+  fit_columns();
   layers_->verticalHeader()->hide();
   layers_->setAlternatingRowColors(true);
   layers_->setTabKeyNavigation(false); // Tab goes on to what is next
@@ -169,6 +161,23 @@ QWidget* QuantizePage::build_layers_card() {
   deviates_->hide();
   table->content()->addWidget(deviates_);
   return table;
+}
+
+// Wide enough for what they hold; measuring every row anew for each that comes would cost more and more.
+void QuantizePage::fit_columns() {
+  const QFontMetrics metrics(font());
+  const QString widest[] = {{},
+                            QStringLiteral("half-tcq-4.75"),
+                            QStringLiteral("0.0000123"),
+                            QStringLiteral("0.0000123"),
+                            QStringLiteral("resumed")};
+  for (int column = 1; column < LayerTableModel::column_count; ++column)
+    layers_->setColumnWidth(column, metrics.horizontalAdvance(widest[column]) + 3 * spacing);
+}
+
+void QuantizePage::changeEvent(QEvent* event) {
+  QWidget::changeEvent(event);
+  if (event->type() == QEvent::StyleChange || event->type() == QEvent::FontChange) fit_columns();
 }
 
 void QuantizePage::resizeEvent(QResizeEvent* event) {
