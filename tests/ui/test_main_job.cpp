@@ -7,6 +7,7 @@
 #include <QApplication>
 #include <QComboBox>
 #include <QDoubleSpinBox>
+#include <QListWidget>
 #include <QMenu>
 #include <QMessageBox>
 #include <QMimeData>
@@ -147,6 +148,8 @@ class TestMainJob : public QObject, private test::WindowUnderTest {
     auto* help = window_->findChild<HelpWindow*>();
     QVERIFY(help && help->isVisible());
     QVERIFY(help->findChild<QTextBrowser*>("helpText")->toPlainText().size() > 200);
+    QCOMPARE(help->findChild<QListWidget*>("helpPages")->item(0)->text(), QString("The studio"));
+    QCOMPARE(help->findChild<QListWidget*>("helpPages")->item(1)->text(), QString("Keys"));
     help->show_page("keys");
     QVERIFY(help->findChild<QTextBrowser*>("helpText")->toPlainText().contains("Ctrl+Z"));
     help->close();
