@@ -71,7 +71,7 @@ class TestControls : public QObject {
 
   void a_slider_without_a_scale_shows_no_value() {
     ScaleSlider slider;
-    slider.resize(220, slider.sizeHint().height());
+    slider.resize(220, 44);
     slider.set_scale(0, 10, {});
     slider.show_value(7);
     const auto has_accent = [&] {
