@@ -278,6 +278,10 @@ class TestSentences : public QObject, private test::WindowUnderTest {
     type("memoryField", "1 KiB");
     QTRY_VERIFY_WITH_TIMEOUT(!session_->planner().plan(), timeout);
     QCOMPARE(empty_text(*session_), QString("No plan meets the budgets."));
+    type("memoryField", "a great deal");
+    QVERIFY(shows("is not a memory budget: write 6.2 GiB, 3.25 bpw or 40 %."));
+    type("memoryField", "4 bpw");
+    QVERIFY(!shows("is not a memory budget"));
     type("context", "many");
     QVERIFY(shows("Write a number of tokens, such as 8192."));
     type("memoryField", "4 bpw");
