@@ -306,7 +306,7 @@ class TestMainJob : public QObject, private test::WindowUnderTest {
       window_->resize(width, before.height());
       QTest::qWait(50); // laid out
       for (const auto* label : window_->findChildren<QLabel*>())
-        if (label->isVisible() && (label->text() == "Loss share" || label->text().endsWith("% of the loss")))
+        if (label->isVisible() && (label->text() == "Loss share" || label->text().endsWith(" %")))
           QVERIFY2(label->fontMetrics().horizontalAdvance(label->text()) <= label->width(),
                    qPrintable(label->text()));
     }
