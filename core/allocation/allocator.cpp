@@ -266,16 +266,20 @@ std::optional<Plan> Allocator::best_single_scheme(const AllocationRequest& reque
   const Limits limits = impl_->limits(request);
   std::set<QuantizerId> schemes;
   for (const Choice& choice : impl_->table.choices) schemes.insert(choice.quantizer);
-  std::optional<Plan> best;
+  std::vector<std::size_t> best;
+  double least = std::numeric_limits<double>::infinity();
   for (const QuantizerId id : schemes)
     for (const QuantizerId outside : {id, QuantizerId{}}) {
-      const auto chosen = impl_->one_for_all(id, outside);
+      auto chosen = impl_->one_for_all(id, outside);
       if (chosen.empty() || !impl_->fits(chosen, limits)) continue;
-      Plan plan;
-      impl_->fill(plan, chosen, request);
-      if (!best || plan.predicted.loss < best->predicted.loss) best = std::move(plan);
+      double loss = 0;
+      for (const std::size_t i : chosen) loss += impl_->table.choices[i].loss;
+      if (loss < least) least = loss, best = std::move(chosen);
     }
-  return best;
+  if (best.empty()) return std::nullopt;
+  Plan plan;
+  impl_->fill(plan, best, request);
+  return plan;
 }
 
 Allocator::Range Allocator::memory_range(std::size_t context) const {

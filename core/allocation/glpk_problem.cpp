@@ -7,6 +7,7 @@
 #include <glpk.h>
 #include <limits>
 
+#include "core/allocation/greedy_basis.h"
 #include "core/base/error.h"
 
 namespace intarsia {
@@ -124,6 +125,33 @@ void GlpkProblem::set_limits(const Limits& limits) {
   set(seconds_row_, limits.seconds, second_unit);
 }
 
+// So many linears that the simplex, which changes one or a few at a step, takes seconds from where it was.
+constexpr std::size_t many_linears = 2000;
+
+// Of large problems: the basis of the greedy optimum, which the simplex then has only to confirm. A budget of
+// time is met by fused kernels too, so that there it is no optimum.
+void GlpkProblem::start_at_greedy(Objective objective, const Limits& limits) {
+  if (table_.layers.size() < many_linears || limits.seconds || (limits.bytes && limits.code_bits)) return;
+  if (objective != Objective::loss && (limits.bytes || limits.code_bits)) return;
+  const auto cost = limits.code_bits ? &Choice::code_bits : &Choice::bytes;
+  const double limit =
+      limits.code_bits ? *limits.code_bits : limits.bytes.value_or(std::numeric_limits<double>::infinity());
+  const auto value = objective == Objective::loss    ? &Choice::loss
+                     : objective == Objective::bytes ? &Choice::bytes
+                                                     : &Choice::seconds;
+  const auto greedy =
+      greedy_basis(table_, value, objective == Objective::loss ? cost : value, limit * (1 + slack));
+  if (!greedy) return;
+  glp_prob* p = problem_.get();
+  for (std::size_t i = 0; i < table_.choices.size(); ++i) glp_set_col_stat(p, int(i) + 1, GLP_NL);
+  for (const std::size_t i : greedy->choice_of) glp_set_col_stat(p, int(i) + 1, GLP_BS);
+  for (int row = 1; row < bytes_row_; ++row) glp_set_row_stat(p, row, GLP_NS);
+  for (const int row : {bytes_row_, bits_row_, seconds_row_}) glp_set_row_stat(p, row, GLP_BS);
+  if (!greedy->second) return;
+  glp_set_col_stat(p, int(*greedy->second) + 1, GLP_BS); // in the place of the budget, which is used up
+  glp_set_row_stat(p, limits.code_bits ? bits_row_ : bytes_row_, GLP_NU);
+}
+
 bool GlpkProblem::solve_relaxation() {
   glp_smcp simplex;
   glp_init_smcp(&simplex);
@@ -166,6 +194,7 @@ std::optional<Solution> GlpkProblem::solve(Objective objective, const Limits& li
     throw Error(ErrorKind::internal, "GLPK was reset by an error before: open the model again");
   set_objective(objective);
   set_limits(limits);
+  start_at_greedy(objective, limits);
   control.throw_if_stopped();
   const auto start = std::chrono::steady_clock::now();
   if (!solve_relaxation()) return std::nullopt;

@@ -52,6 +52,7 @@ class GlpkProblem {
  private:
   void set_objective(Objective objective);
   void set_limits(const Limits& limits);
+  void start_at_greedy(Objective objective, const Limits& limits);
   bool solve_relaxation(); // false: infeasible
   // The relaxation's answer rounded, if it can be: `proven` where that is within the gap. The rest is
   // `relaxed`'s.

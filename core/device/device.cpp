@@ -39,14 +39,18 @@ std::string instruction_sets() {
   return text.empty() ? "baseline" : text;
 }
 
-// Reading a buffer larger than the caches on all cores; the best of a few passes, since other work only slows
-// it.
+// Reading a buffer larger than the caches on all cores; the best pass, since other work only slows them. A
+// pass takes a few milliseconds, less than other programs hold a core: on a busy machine only some of many
+// have all cores.
 double measure_bandwidth() {
-  constexpr std::size_t words = std::size_t(12) << 20, passes = 3; // 96 MiB
+  constexpr std::size_t words = std::size_t(12) << 20, min_passes = 3; // 96 MiB
+  constexpr std::chrono::milliseconds long_enough(50);
   std::vector<std::uint64_t> buffer(words, 1);
   std::vector<std::uint64_t> sums(64, 0);
   double best = 0;
-  for (std::size_t pass = 0; pass < passes; ++pass) {
+  const auto began = std::chrono::steady_clock::now();
+  for (std::size_t pass = 0; pass < min_passes || std::chrono::steady_clock::now() - began < long_enough;
+       ++pass) {
     const auto start = std::chrono::steady_clock::now();
     parallel_for(sums.size(), [&](std::size_t part) {
       const std::size_t size = words / sums.size();

@@ -31,7 +31,7 @@ void next_token(Sequence& sequence, Generation& generation, std::span<const int>
 Error too_long(std::size_t prompt, std::size_t capacity) {
   return Error(ErrorKind::usage, "the prompt of " + std::to_string(prompt) +
                                      " tokens does not fit the context of " + std::to_string(capacity) +
-                                     " tokens");
+                                     " tokens: shorten it");
 }
 
 } // namespace

@@ -4,7 +4,7 @@
 // GGUF: a model whose sensitivities are in SENSITIVITY; the 8B folder as for bench_ui; MOE CONFIG: the
 // config.json of a mixture of experts. Sizes: 1024 x 640 and 1440 x 900; under QT_SCALE_FACTOR=2 1280 x 800,
 // which is 2560 x 1600 pixels. INTARSIA_STATES=welcome,help limits what is saved to states whose name begins
-// with one of these.
+// with one of these, and INTARSIA_PARTS=built-in,gguf,8b,moe limits what is walked through at all.
 #include <QApplication>
 #include <QCheckBox>
 #include <QEventLoop>
@@ -267,12 +267,15 @@ int main(int argc, char** argv) {
   const auto given = [&](int at) { return at < argc ? QFile::decodeName(argv[at]) : QString(); };
   Capture capture(session, window, given(1));
   capture.first_steps();
-  capture.built_in_model();
-  capture.quantize_built_in(dir.filePath("quantized"));
-  capture.chat_built_in();
-  capture.opened_artifact(dir.filePath("quantized"));
-  if (argc > 3) capture.gguf(given(2), given(3));
-  if (argc > 4) capture.bare_8b(given(4));
-  if (argc > 5) capture.mixture(given(5));
+  const QStringList parts = qEnvironmentVariable("INTARSIA_PARTS", "built-in,gguf,8b,moe").split(',');
+  if (parts.contains("built-in")) {
+    capture.built_in_model();
+    capture.quantize_built_in(dir.filePath("quantized"));
+    capture.chat_built_in();
+    capture.opened_artifact(dir.filePath("quantized"));
+  }
+  if (argc > 3 && parts.contains("gguf")) capture.gguf(given(2), given(3));
+  if (argc > 4 && parts.contains("8b")) capture.bare_8b(given(4));
+  if (argc > 5 && parts.contains("moe")) capture.mixture(given(5));
   return 0;
 }

@@ -122,6 +122,12 @@ class TestAnswerView : public QObject {
     ChatTurn shown = turn("Four.");
     shown.answer().reason = StopReason::token_limit;
     view.show_turn(shown, true, false);
+    shown.answer().first_token_seconds = 0.004;
+    view.show_turn(shown, true, false);
+    QVERIFY(shows(view, "first token after 4 ms"));
+    shown.answer().first_token_seconds = 0.25;
+    view.show_turn(shown, true, false);
+    QVERIFY(shows(view, "first token after 0.25 s"));
     QVERIFY(shows(view, "12 tokens") && shows(view, "cut off at the token limit"));
     shown.answer().reason = StopReason::context_full;
     view.show_turn(shown, true, false);
@@ -135,7 +141,7 @@ class TestAnswerView : public QObject {
     shown.answer().finished = true;
     view.show_turn(shown, true, false);
     QVERIFY(shows(view, "Stopped before it began."));
-    shown.answer().problem = "The worker was killed.";
+    shown.answer().problem = "the worker was killed";
     view.show_turn(shown, true, false);
     QVERIFY(shows(view, "The worker was killed."));
   }

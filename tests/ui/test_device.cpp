@@ -213,7 +213,8 @@ class TestDevice : public QObject, private test::WindowUnderTest {
     QVERIFY(find<QSlider>("latencySlider")->isEnabled());
     // Whose time and memory it is, is said in one place.
     QVERIFY(find<QToolButton>("device")->text().startsWith("Plan for "));
-    QVERIFY(shows(QString::fromStdString(session_->latency().table()->device_name) + ", estimated: fastest"));
+    QVERIFY(shows(" tok/s) on " + QString::fromStdString(session_->latency().table()->device_name) +
+                  ", estimated"));
     QVERIFY(popup->isVisible() && shows("not measured", find<DevicePopup>("popup")));
     QVERIFY(shows("Latencies are estimated, ", find<DevicePopup>("popup")));
     QCOMPARE(session_->latency().target().memory_free, session_->latency().table()->device_memory);

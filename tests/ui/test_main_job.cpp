@@ -7,6 +7,7 @@
 #include <QApplication>
 #include <QComboBox>
 #include <QDoubleSpinBox>
+#include <QListWidget>
 #include <QMenu>
 #include <QMessageBox>
 #include <QMimeData>
@@ -131,11 +132,24 @@ class TestMainJob : public QObject, private test::WindowUnderTest {
     window_->resize(before);
   }
 
+  void a_window_of_a_larger_screen_fits_this_one() {
+    const QByteArray saved = window_->saveGeometry();
+    window_->resize(3000, 2000);
+    QSettings().setValue("geometry", window_->saveGeometry());
+    window_->restoreGeometry(saved);
+    StudioSession session;
+    const MainWindow again(session);
+    QVERIFY(again.height() <= again.screen()->availableSize().height());
+    QSettings().remove("geometry");
+  }
+
   void help_has_its_pages() {
     window_->show_help("devices");
     auto* help = window_->findChild<HelpWindow*>();
     QVERIFY(help && help->isVisible());
     QVERIFY(help->findChild<QTextBrowser*>("helpText")->toPlainText().size() > 200);
+    QCOMPARE(help->findChild<QListWidget*>("helpPages")->item(0)->text(), QString("The studio"));
+    QCOMPARE(help->findChild<QListWidget*>("helpPages")->item(1)->text(), QString("Keys"));
     help->show_page("keys");
     QVERIFY(help->findChild<QTextBrowser*>("helpText")->toPlainText().contains("Ctrl+Z"));
     help->close();
@@ -151,7 +165,9 @@ class TestMainJob : public QObject, private test::WindowUnderTest {
   }
 
   void the_built_in_model_opens_and_is_planned() {
-    QTest::mouseClick(button_with("Try it now with the built-in model"), Qt::LeftButton);
+    auto* try_it = button_with("Try it now with the built-in model");
+    try_it->setFocus();
+    QTest::keyClick(try_it, Qt::Key_Return); // as Space does
     QTRY_VERIFY_WITH_TIMEOUT(session_->model() != nullptr, timeout);
     QTRY_VERIFY_WITH_TIMEOUT(plan() && settled(), timeout);
     QVERIFY(session_->sensitivities().kind() == SensitivityKind::measured); // its own: nothing is measured
@@ -285,6 +301,16 @@ class TestMainJob : public QObject, private test::WindowUnderTest {
                              timeout);
     QTest::mouseClick(button_with("Select row"), Qt::LeftButton);
     QVERIFY(shows("8 layers selected"));
+    const QSize before = window_->size();
+    for (const int width : {1024, 1280}) {
+      window_->resize(width, before.height());
+      QTest::qWait(50); // laid out
+      for (const auto* label : window_->findChildren<QLabel*>())
+        if (label->isVisible() && (label->text() == "Loss share" || label->text().endsWith(" %")))
+          QVERIFY2(label->fontMetrics().horizontalAdvance(label->text()) <= label->width(),
+                   qPrintable(label->text()));
+    }
+    window_->resize(before);
   }
 
   void the_frontier_is_dragged() {
@@ -371,7 +397,13 @@ class TestMainJob : public QObject, private test::WindowUnderTest {
     screenshot("3-quantize");
     const QString second = dir_.filePath("second");
     find<QLineEdit>("output")->setText(second);
+    const int place = start->y(); // in its card
     QTest::mouseClick(start, Qt::LeftButton);
+    QVERIFY(session_->quantization().running());
+    // What was made before is shown by its own plan, and no button moves.
+    QVERIFY(shows("Of another plan than the present one"));
+    QVERIFY(shows(QLocale().toString(session_->quantization().artifact()->plan.predicted.loss, 'g', 3)));
+    QCOMPARE(start->y(), place);
     QTRY_COMPARE_WITH_TIMEOUT(session_->quantization().artifact()->path, second, timeout);
     QTRY_COMPARE_WITH_TIMEOUT(session_->quantization().job().state, JobState::done, timeout);
     QVERIFY(step(MainWindow::quantize) == StepState::done);
@@ -469,6 +501,8 @@ class TestMainJob : public QObject, private test::WindowUnderTest {
     QVERIFY(shows("Quantized already: this is its plan."));
     QVERIFY(shows("Open the original to see what other budgets would give."));
     QVERIFY(!shows("Not known yet"));
+    QVERIFY(!button_with("Sensitivity")->isEnabled() && !button_with("Loss share")->isEnabled());
+    QVERIFY(button_with("Distortion")->isEnabled());
     QVERIFY(!find<QLineEdit>("memoryField")->isEnabled());
     screenshot("2-artifact");
     window_->show_page(MainWindow::quantize);
@@ -477,6 +511,9 @@ class TestMainJob : public QObject, private test::WindowUnderTest {
     QCOMPARE(find<QLineEdit>("output")->text(), QString());
     window_->show_page(MainWindow::model);
     QVERIFY(find<QLabel>("modelFacts")->text().contains("quantized by Intarsia"));
+    QVERIFY(find<QLabel>("modelFacts")->text().contains("6.00 bits per weight"));
+    QVERIFY(shows(" at 6.00 bits")); // in the header
+    QVERIFY(!find<QPushButton>("importSensitivity")->isEnabled());
     QVERIFY(shows("listed on the Allocation page, under Table."));
   }
 
@@ -520,8 +557,20 @@ class TestMainJob : public QObject, private test::WindowUnderTest {
     zoom(Qt::Key_Plus);
     zoom(Qt::Key_Plus);
     QTRY_COMPARE(facts->fontInfo().pixelSize(), before + 2);
-    zoom(Qt::Key_Minus);
-    zoom(Qt::Key_Minus);
+    for (int i = 0; i < 4; ++i) zoom(Qt::Key_Plus);
+    QTRY_COMPARE(facts->fontInfo().pixelSize(), before + 6);
+    window_->show_page(MainWindow::allocation);
+    QTest::qWait(50);                                               // laid out
+    for (const auto* step : window_->findChildren<StepButton*>()) { // no name of a step is cut off
+      QFont chosen = step->font();
+      chosen.setBold(true);
+      QVERIFY2(QFontMetrics(chosen).horizontalAdvance(step->text()) <= step->width(),
+               qPrintable(step->text()));
+    }
+    const auto* field = find<QLineEdit>("memoryField");
+    QVERIFY(field->fontMetrics().horizontalAdvance("1023.99 MiB") + 2 * 10 <= field->width());
+    window_->show_page(MainWindow::model);
+    for (int i = 0; i < 6; ++i) zoom(Qt::Key_Minus);
     QTRY_COMPARE(facts->fontInfo().pixelSize(), before);
   }
 };

@@ -160,6 +160,9 @@ class TestSentences : public QObject, private test::WindowUnderTest {
     QVERIFY(shows("A config.json alone has no tensors."));
     window_->show_page(MainWindow::quantize);
     QVERIFY(shows("There are no weights here to quantize: this is a bare config.json."));
+    QVERIFY(shows("It is provisional: the sensitivities are by role and depth alone."));
+    QVERIFY(!shows("are being measured"));
+    QCOMPARE(find<QLineEdit>("output")->text(), QString());
     window_->show_page(MainWindow::chat);
     QVERIFY(shows("This model has no weights to answer with. Open one that has, to chat."));
   }
@@ -278,6 +281,10 @@ class TestSentences : public QObject, private test::WindowUnderTest {
     type("memoryField", "1 KiB");
     QTRY_VERIFY_WITH_TIMEOUT(!session_->planner().plan(), timeout);
     QCOMPARE(empty_text(*session_), QString("No plan meets the budgets."));
+    type("memoryField", "a great deal");
+    QVERIFY(shows("is not a memory budget: write 6.2 GiB, 3.25 bpw or 40 %."));
+    type("memoryField", "4 bpw");
+    QVERIFY(!shows("is not a memory budget"));
     type("context", "many");
     QVERIFY(shows("Write a number of tokens, such as 8192."));
     type("memoryField", "4 bpw");

@@ -106,6 +106,17 @@ class TestSessionParts : public QObject {
     QVERIFY(heard.isEmpty());
   }
 
+  void a_cancelled_job_says_so() {
+    TrackedJob job;
+    job.start([](const JobControl& control, const JobRunner::Post&) -> JobRunner::Finish {
+      while (true) control.throw_if_stopped();
+    });
+    QCOMPARE(job.status().state, JobState::running);
+    job.cancel();
+    QTRY_COMPARE_WITH_TIMEOUT(job.status().state, JobState::cancelled, timeout);
+    QVERIFY(!job.running());
+  }
+
   void time_left_leaves_out_what_took_no_time() {
     TrackedJob job;
     std::binary_semaphore go_on(0);
@@ -265,9 +276,7 @@ class TestSessionParts : public QObject {
     quantization.set_model(tiny_, tiny_path_);
     const Plan plan = test::mixed_plan(tiny_->graph());
     const QString out = dir_.filePath("interrupted");
-    quantization.quantize(plan, out);
-    quantization.cancel(); // before its first layer
-    QTRY_COMPARE_WITH_TIMEOUT(quantization.job().state, JobState::cancelled, timeout);
+    leave_interrupted(plan, {CalibrateOn::none, {}, 512}, "model.layers.1.mlp.down_proj", out);
     QVERIFY(has_partial_run(out));
     const auto left = partial_plan(out, tiny_.get());
     QVERIFY(left.has_value());

@@ -166,10 +166,11 @@ class TestTexts : public QObject {
   }
 
   void budgets_are_read_as_people_write_them() {
-    const MemoryBudget bits = BitsPerWeight{4}, bytes = MemoryBytes{1};
+    const MemoryBudget bits = BitsPerWeight{4}, bytes = MemoryBytes{std::uint64_t(5) << 30};
     QCOMPARE(std::get<BitsPerWeight>(read_memory("3,25", bits)).bits, 3.25);
     QCOMPARE(std::get<BitsPerWeight>(read_memory("3.25 bits", bytes)).bits, 3.25);
     QCOMPARE(std::get<MemoryBytes>(read_memory("8", bytes)).bytes, std::uint64_t(8) << 30);
+    QCOMPARE(std::get<MemoryBytes>(read_memory("25", MemoryBytes{26 << 20})).bytes, std::uint64_t(25) << 20);
     QCOMPARE(std::get<MemoryBytes>(read_memory("1,5 gib", bits)).bytes, std::uint64_t(3) << 29);
     QCOMPARE(std::get<MemoryBytes>(read_memory("1.024,5 KiB", bits)).bytes, std::uint64_t(1049088));
     QCOMPARE(std::get<ModelFraction>(read_memory("40 %", bytes)).fraction, 0.4);
@@ -257,6 +258,9 @@ class TestTexts : public QObject {
     QVERIFY(perplexity_text(0.086).contains("about 9 %"));
     QVERIFY(perplexity_text(1e-5).contains("less than 0.1 %"));
     QVERIFY(perplexity_text(1).contains("2.7 times"));
+    const QString thousands = QLocale().toString(3000.0, 'f', 0); // not 3e+03
+    QVERIFY2(perplexity_text(8.01).contains("about " + thousands + " times"),
+             qPrintable(perplexity_text(8.01)));
     Plan plan, single;
     single.layers["a"] = {parse_quantizer_id("tcq-4"), "cpu"};
     plan.predicted.loss = 0.1;

@@ -183,7 +183,8 @@ QString cell_value_text(const AllocationCell& cell, CellQuantity quantity) {
   case CellQuantity::distortion:
     return locale.toString(*value, 'g', 3);
   case CellQuantity::loss_share:
-    return tr("%1 % of the plan's loss").arg(locale.toString(100 * *value, 'g', 2));
+    return tr("%1 %") // in one line of the inspector, also at its narrowest
+        .arg(*value >= 0.995 ? locale.toString(100 * *value, 'f', 0) : locale.toString(100 * *value, 'g', 2));
   case CellQuantity::bytes:
     return locale.formattedDataSize(qint64(*value), 1);
   }

@@ -75,7 +75,7 @@ enum class CellQuantity { bits, sensitivity, distortion, loss_share, bytes };
 
 // nullopt when the cell has no such value yet.
 std::optional<double> cell_value(const AllocationCell& cell, CellQuantity quantity);
-// With its unit, in the user's locale: "3.25 bits", "1.2 MiB", "0.8 % of the plan's loss".
+// With its unit, in the user's locale: "3.25 bits", "1.2 MiB", "0.8 %" (of the plan's loss).
 QString cell_value_text(const AllocationCell& cell, CellQuantity quantity);
 // What fits into a cell: "3.25".
 QString cell_short_text(const AllocationCell& cell, CellQuantity quantity);

@@ -174,7 +174,22 @@ QWidget* AllocationPage::build_table() {
   view->setAlternatingRowColors(true);
   view->setTabKeyNavigation(false); // Tab goes on to what is next
   view->verticalHeader()->hide();
-  view->horizontalHeader()->setSectionResizeMode(AllocationTableModel::layer, QHeaderView::Stretch);
+  view->horizontalHeader()->setStretchLastSection(true);
+  view->setWordWrap(false);
+  view->setTextElideMode(Qt::ElideLeft); // the end of a layer's name tells it from the others
+  // A narrow window scrolls to what is further right; the names stay readable.
+  const QFontMetrics metrics(font());
+  const auto wide = [&](AllocationTableModel::Column column, const char* sample) {
+    view->setColumnWidth(column, metrics.horizontalAdvance(QLatin1String(sample)) + 3 * spacing);
+  };
+  wide(AllocationTableModel::layer, "layers.31.self_attn.q_proj");
+  wide(AllocationTableModel::quantizer, "half-tcq-4.75");
+  wide(AllocationTableModel::kernel, "tensor-core");
+  wide(AllocationTableModel::bits, "16.00");
+  wide(AllocationTableModel::sensitivity, "Sensitivity");
+  wide(AllocationTableModel::distortion, "Distortion");
+  wide(AllocationTableModel::loss_share, "Loss share");
+  wide(AllocationTableModel::bytes, "1023.9 MiB");
   return view;
 }
 
@@ -201,6 +216,16 @@ void AllocationPage::refresh() {
     grid_ = build_allocation_grid({session_.model()->graph(), planner.shown_plan(),
                                    sensitivity ? &*sensitivity : nullptr, inputs.pins, inputs.forbidden,
                                    planner.fixed() ? std::set<QuantizerFamily>() : inputs.families});
+  }
+  const bool known = planner.sensitivity().has_value(); // not of what is quantized already
+  for (std::size_t i = 0; i < quantities.size(); ++i) {
+    const bool by_sensitivity =
+        quantities[i] == CellQuantity::sensitivity || quantities[i] == CellQuantity::loss_share;
+    quantity_->set_enabled(int(i), known || !by_sensitivity);
+    if (!known && by_sensitivity && heatmap_->quantity() == quantities[i]) {
+      quantity_->choose(0);
+      heatmap_->set_quantity(quantities[0]);
+    }
   }
   heatmap_->set_doubt(provisional(), planner.shown_plan_is_old());
   heatmap_->set_grid(grid_);

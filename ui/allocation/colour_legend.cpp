@@ -84,8 +84,9 @@ double ColourLegend::paint_scale(QPainter& painter) const {
   for (const double value : values) {
     const double part = range_.position(value);
     const double figure = shown(quantity_, value);
-    const QString text =
-        figure > 0 && figure < 0.001 ? locale.toString(figure, 'f', 5) : locale.toString(figure, 'g', 2);
+    const QString text = figure > 0 && figure < 0.001 ? locale.toString(figure, 'f', 5)
+                         : figure >= 99.5             ? locale.toString(figure, 'f', 0) // not 1e+02
+                                                      : locale.toString(figure, 'g', 2);
     const double size = painter.fontMetrics().horizontalAdvance(text);
     painter.drawText(QPointF(left + part * bar - size / 2, top + thick + painter.fontMetrics().ascent() + 1),
                      text);

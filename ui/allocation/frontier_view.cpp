@@ -8,6 +8,7 @@
 #include <QSharedPointer>
 #include <QVBoxLayout>
 #include <algorithm>
+#include <cmath>
 #include <qcustomplot.h>
 
 #include "ui/theme/theme.h"
@@ -37,7 +38,7 @@ FrontierView::FrontierView(QWidget* parent)
   plot_->yAxis->setTicker(QSharedPointer<QCPAxisTickerLog>(new QCPAxisTickerLog));
   plot_->yAxis->setNumberFormat(QStringLiteral("gb"));
   plot_->yAxis->setNumberPrecision(2);
-  plot_->yAxis->setLabel(tr("loss, nats"));
+  plot_->yAxis->setLabel(tr("nats per token"));
   single_->setLineStyle(QCPGraph::lsNone);
   present_->setLineStyle(QCPGraph::lsNone);
   label_->position->setType(QCPItemPosition::ptPlotCoords);
@@ -45,6 +46,7 @@ FrontierView::FrontierView(QWidget* parent)
   layout->setContentsMargins(0, 0, 0, 0);
   layout->addWidget(plot_);
   plot_->installEventFilter(this);
+  connect(plot_, &QCustomPlot::afterLayout, this, &FrontierView::place_label); // also when it is resized
   connect(plot_, &QCustomPlot::mousePress, this, [this](QMouseEvent* event) {
     if (event->button() != Qt::LeftButton || best().empty()) return;
     dragging_ = true;
@@ -133,7 +135,10 @@ void FrontierView::show_all() {
     best_->rescaleAxes();
     present_->rescaleAxes(true);
     plot_->xAxis->scaleRange(1.06);
-    plot_->yAxis->scaleRange(1.15);
+    // Of a logarithmic axis a part of its length is a factor; above is room for the plan's label.
+    const QCPRange losses = plot_->yAxis->range();
+    const double length = losses.upper / losses.lower;
+    plot_->yAxis->setRange(losses.lower / std::pow(length, 0.06), losses.upper * std::pow(length, 0.18));
   }
   label_->setVisible(plan_.has_value() && plan_->loss > 0);
   if (plan_) {
@@ -143,14 +148,29 @@ void FrontierView::show_all() {
         (axis_ == Axis::memory
              ? tr("%1 bits · drag").arg(locale.toString(plan_->bits, 'f', 2))
              : tr("%1 tok/s · drag").arg(locale.toString(1 / std::max(1e-9, plan_->seconds), 'f', 0))));
-    // Where the plot ends before the text does, it stands at the left of the point.
-    const double end = plot_->xAxis->coordToPixel(key_of(*plan_)) +
-                       QFontMetricsF(label_->font()).horizontalAdvance(label_->text()) + 8;
-    label_->setPositionAlignment((end > plot_->axisRect()->right() ? Qt::AlignRight : Qt::AlignLeft) |
-                                 Qt::AlignBottom);
-    label_->setPadding({8, 0, 8, 6}); // above the point and the line
   }
   plot_->replot(QCustomPlot::rpQueuedReplot);
+}
+
+// At the right of the point and above it, where the line falls away from it; where the plot ends before the
+// text does, at the left, above the highest that the line is beside it.
+void FrontierView::place_label() {
+  if (!plan_) return;
+  constexpr int beside = 8, above = 6;
+  const double x = plot_->xAxis->coordToPixel(key_of(*plan_)), y = plot_->yAxis->coordToPixel(plan_->loss);
+  const double width = QFontMetricsF(label_->font()).horizontalAdvance(label_->text()) + 2 * beside;
+  const bool left = x + width > plot_->axisRect()->right();
+  double top = y;
+  if (left) {
+    const auto points = best_->data();
+    // From the last point before the text on.
+    auto it = points->findBegin(plot_->xAxis->pixelToCoord(x - width), true);
+    for (; it != points->constEnd() && it->key < key_of(*plan_); ++it)
+      top = std::min(top, plot_->yAxis->coordToPixel(it->value));
+    top = std::max(top, double(plot_->axisRect()->top() + QFontMetrics(label_->font()).height() + above));
+  }
+  label_->setPositionAlignment((left ? Qt::AlignRight : Qt::AlignLeft) | Qt::AlignBottom);
+  label_->setPadding({beside, 0, beside, above + int(std::ceil(y - std::min(top, y)))});
 }
 
 bool FrontierView::eventFilter(QObject* watched, QEvent* event) {
@@ -181,7 +201,6 @@ void FrontierView::apply_theme() {
     axis->setTickPen(QPen(theme.border));
     axis->setSubTickPen(Qt::NoPen);
     axis->setTickLabelColor(theme.muted);
-    axis->setLabelColor(theme.muted);
     axis->setTickLabelFont(small);
     axis->setLabelFont(small);
     axis->grid()->setPen(QPen(theme.track, 1));
@@ -194,7 +213,7 @@ void FrontierView::apply_theme() {
       QCPScatterStyle(QCPScatterStyle::ssCircle, QPen(theme.accent, 2.5), QBrush(theme.card), 12));
   label_->setColor(theme.accent);
   label_->setFont(small);
-  plot_->replot(QCustomPlot::rpQueuedReplot);
+  show_all(); // which colours the axes' names
 }
 
 } // namespace intarsia::ui

@@ -43,6 +43,7 @@ class FrontierView : public QWidget {
   double unit() const;                             // bytes or seconds of one on the axis
   void choose(double key);
   void show_all();
+  void place_label();
   void apply_theme();
 
   QCustomPlot* plot_;

@@ -10,6 +10,7 @@
 #include "ui/budget/budget_text.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/card.h"
+#include "ui/widgets/sentence.h"
 
 namespace intarsia::ui {
 
@@ -45,15 +46,12 @@ InfeasibleBanner::InfeasibleBanner(StudioSession& session, QWidget* over)
 
 void InfeasibleBanner::refresh() {
   const SolverAnswer& answer = session_.planner().answer();
-  QString problem = answer.problem;
-  if (!problem.isEmpty()) problem[0] = problem[0].toUpper();
-  if (!problem.isEmpty() && !problem.endsWith(QLatin1Char('.'))) problem += QLatin1Char('.');
-  problem_->setText(problem);
+  problem_->setText(as_sentence(answer.problem));
   use_memory_->setVisible(answer.nearest_memory.has_value());
   if (answer.nearest_memory) use_memory_->setText(tr("Use %1").arg(memory_text(*answer.nearest_memory)));
   use_latency_->setVisible(answer.nearest_seconds.has_value());
   if (answer.nearest_seconds) use_latency_->setText(tr("Use %1").arg(latency_text(*answer.nearest_seconds)));
-  setVisible(!problem.isEmpty());
+  setVisible(!answer.problem.isEmpty());
   place();
 }
 

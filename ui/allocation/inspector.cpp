@@ -84,6 +84,7 @@ void Inspector::add_fact(const QString& label, const QString& value) {
     text->setAlignment(Qt::AlignRight);
     text->setWordWrap(true);
     facts_.push_back({make_label({}, "muted", this), text});
+    facts_.back().label->setWordWrap(false); // "Loss share" is one line, however narrow the card
     form_->addRow(facts_.back().label, text);
   }
   const Fact& fact = facts_[facts_shown_++];

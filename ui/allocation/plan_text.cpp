@@ -2,6 +2,7 @@
 #include "ui/allocation/plan_text.h"
 
 #include <QLocale>
+#include <algorithm>
 #include <cmath>
 
 #include "ui/widgets/time_left.h"
@@ -26,8 +27,13 @@ QString row(const QString& label, const QString& value) {
 QString perplexity_text(double loss) {
   const double percent = 100 * std::expm1(loss); // perplexity is the exponential of nats per token
   if (percent < 0.1) return tr("less than 0.1 % more perplexity than the original");
-  if (percent > 100)
-    return tr("about %1 times the original's perplexity").arg(QLocale().toString(1 + percent / 100, 'g', 2));
+  if (percent > 100) {
+    const double times = 1 + percent / 100,
+                 step = std::pow(10, std::max(0.0, std::floor(std::log10(times)) - 1));
+    return tr("about %1 times the original's perplexity")
+        .arg(times < 9.95 ? QLocale().toString(times, 'g', 2)
+                          : QLocale().toString(std::round(times / step) * step, 'f', 0)); // not 3e+03
+  }
   return tr("about %1 % more perplexity than the original").arg(QLocale().toString(percent, 'g', 2));
 }
 

@@ -14,13 +14,15 @@
 #include "ui/budget/latency_control.h"
 #include "ui/budget/memory_bar.h"
 #include "ui/budget/scale_slider.h"
+#include "ui/quantize/quantize_text.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/note.h"
+#include "ui/widgets/sized_field.h"
 
 namespace intarsia::ui {
 namespace {
 
-constexpr int field_width = 92;
+const QString longest_memory = QStringLiteral("1023.99 MiB");
 constexpr double device_part = 0.95; // of the free memory: other programs grow too
 
 QHBoxLayout* row(QWidget* left, QWidget* right) {
@@ -42,8 +44,8 @@ BudgetPanel::BudgetPanel(StudioSession& session, QWidget* parent)
     : Card({}, parent)
     , session_(session)
     , memory_slider_(new ScaleSlider(this))
-    , memory_field_(new QLineEdit(this))
-    , context_(new QLineEdit(this))
+    , memory_field_(new SizedField(longest_memory, this))
+    , context_(new SizedField(longest_memory, this))
     , note_(new Note(this))
     , context_note_(new Note(this))
     , bar_(new MemoryBar(this))
@@ -76,6 +78,10 @@ BudgetPanel::BudgetPanel(StudioSession& session, QWidget* parent)
   content()->addWidget(quantize_);
   connect(quantize_, &QPushButton::clicked, this, &BudgetPanel::quantize_wanted);
   connect(&session_.planner(), &Planner::inputs_changed, this, &BudgetPanel::refresh);
+  connect(&session_.models(), &ModelStore::changed, this, [this] { // what was said was of the model before
+    refused_.clear();
+    context_note_->say({}, Note::muted);
+  });
   connect(&session_, &StudioSession::state_changed, this, &BudgetPanel::refresh);
   refresh();
 }
@@ -88,8 +94,6 @@ void BudgetPanel::build_memory(QVBoxLayout& layout) {
   memory_field_->setAccessibleName(tr("Memory budget, such as 6.2 GiB, 3.25 bpw or 40 %"));
   memory_field_->setToolTip(tr("6.2 GiB (of everything in memory), 3.25 bpw (bits per weight of the blocks' "
                                "linears) or 40 % (of the model in f16)"));
-  memory_field_->setFixedWidth(field_width);
-  memory_field_->setAlignment(Qt::AlignRight);
   fit_->setObjectName(QStringLiteral("link"));
   auto* top = new QHBoxLayout;
   top->addWidget(new QLabel(tr("Memory"), this));
@@ -113,8 +117,6 @@ void BudgetPanel::build_memory(QVBoxLayout& layout) {
 void BudgetPanel::build_context(QVBoxLayout& layout) {
   context_->setObjectName(QStringLiteral("context"));
   context_->setAccessibleName(tr("Context length in tokens"));
-  context_->setFixedWidth(field_width);
-  context_->setAlignment(Qt::AlignRight);
   context_->setToolTip(tr("How many tokens of conversation there is memory for; the KV cache grows with it"));
   layout.addSpacing(spacing);
   layout.addLayout(row(new QLabel(tr("Context, tokens"), this), context_));
@@ -159,8 +161,8 @@ void BudgetPanel::memory_edited() {
   refused_.clear();
   try {
     session_.planner().set_memory(read_memory(memory_field_->text(), session_.planner().inputs().memory));
-  } catch (const Error& error) {
-    refused_ = QString::fromUtf8(error.what());
+  } catch (const Error&) {
+    refused_ = refused_memory(memory_field_->text());
   }
   refresh();
 }
@@ -194,6 +196,7 @@ void BudgetPanel::refresh() {
   const PlanInputs& inputs = planner.inputs();
   const bool usable = planner.has_model() && !planner.fixed();
   quantize_->setEnabled(session_.can_quantize());
+  quantize_->setToolTip(reason_not_to_quantize(session_));
   for (QWidget* widget : std::initializer_list<QWidget*>{memory_slider_, memory_field_})
     widget->setEnabled(usable);
   context_->setEnabled(planner.has_model());
@@ -214,9 +217,9 @@ void BudgetPanel::refresh() {
 void BudgetPanel::refresh_memory() {
   const Planner& planner = session_.planner();
   const SolverAnswer& answer = planner.answer();
-  if (planner.fixed()) {
-    memory_slider_->set_scale(0, 0, {});
-  } else if (answer.memory_range.high > answer.memory_range.low) {
+  if (planner.fixed() || !(answer.memory_range.high > answer.memory_range.low)) {
+    memory_slider_->set_scale(0, 0, {}); // what it showed was of the model before
+  } else {
     std::vector<ScaleSlider::Tick> ticks;
     for (const int bits : {2, 3, 4, 5, 6, 8})
       ticks.push_back({answer.memory_scale.bytes(bits), bits == 2 ? tr("2 bits") : QString::number(bits)});

@@ -37,6 +37,21 @@ std::string normalised(const QString& text, const QString& unit) {
   return (number + written).toStdString();
 }
 
+QString shortened(const QString& text) {
+  constexpr int most = 10; // characters
+  return text.size() > most ? text.left(most - 1) + QChar(0x2026) : text;
+}
+
+// That memory_text() ends with.
+QString shown_unit(const MemoryBudget& budget) {
+  if (std::holds_alternative<BitsPerWeight>(budget)) return QStringLiteral("bpw");
+  if (std::holds_alternative<ModelFraction>(budget)) return QStringLiteral("%");
+  const std::uint64_t bytes = std::get<MemoryBytes>(budget).bytes;
+  return bytes >= std::uint64_t(1) << 30   ? QStringLiteral("GiB")
+         : bytes >= std::uint64_t(1) << 20 ? QStringLiteral("MiB")
+                                           : QStringLiteral("KiB");
+}
+
 double percent_cut(double before, double after) { return before > 0 ? 100 * (before - after) / before : 0; }
 
 QString cut(const QString& more, double percent) {
@@ -58,14 +73,19 @@ QString memory_text(const MemoryBudget& budget) {
 QString latency_text(double seconds) { return tr("%1 ms").arg(QLocale().toString(seconds * 1e3, 'f', 2)); }
 
 MemoryBudget read_memory(const QString& text, const MemoryBudget& present) {
-  const QString unit = std::holds_alternative<BitsPerWeight>(present)   ? QStringLiteral("bpw")
-                       : std::holds_alternative<ModelFraction>(present) ? QStringLiteral("%")
-                                                                        : QStringLiteral("GiB");
-  return parse_memory_budget(normalised(text, unit));
+  return parse_memory_budget(normalised(text, shown_unit(present)));
 }
 
 double read_latency(const QString& text) {
   return parse_latency_budget(normalised(text, QStringLiteral("ms")));
+}
+
+QString refused_memory(const QString& text) {
+  return tr("\"%1\" is not a memory budget: write 6.2 GiB, 3.25 bpw or 40 %.").arg(shortened(text));
+}
+
+QString refused_latency(const QString& text) {
+  return tr("\"%1\" is not a latency budget: write 6.5 ms or 150 tok/s.").arg(shortened(text));
 }
 
 MemoryBudget budget_of_bytes(double bytes, const MemoryBudget& unit, const BudgetScale& scale) {
@@ -92,7 +112,7 @@ QString memory_price(const SolverAnswer& answer) {
   if (answer.more_time && percent_cut(plan.predicted.loss, answer.more_time->loss) >= min_change)
     return tr("More memory alone would change nothing: the latency budget decides.");
   if (double(plan.predicted.memory_bytes) >= answer.memory_range.high * (1 - 1e-6))
-    return tr("More memory would change nothing: every layer has the best quantizer of the palette.");
+    return tr("More memory would change nothing: every layer has the best quantizer.");
   return tr("%1 more would change nothing.").arg(more);
 }
 

@@ -12,10 +12,14 @@ namespace intarsia::ui {
 QString memory_text(const MemoryBudget& budget);
 QString latency_text(double seconds); // "6.45 ms"
 
-// What a person types: a comma or a point, any case, and a bare number in the unit of `present` (GiB, bpw or
-// %; ms). Throws Error{usage} like the engine's own parsers.
+// What a person types: a comma or a point, any case, and a bare number in the unit that memory_text(present)
+// shows (ms for a latency). Throws Error{usage} like the engine's own parsers.
 MemoryBudget read_memory(const QString& text, const MemoryBudget& present);
 double read_latency(const QString& text);
+
+// What is said of a text that cannot be read, in the two lines that there is room for.
+QString refused_memory(const QString& text);
+QString refused_latency(const QString& text);
 
 // What the three units of a memory budget have to do with each other.
 struct BudgetScale {

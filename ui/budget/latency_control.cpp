@@ -16,6 +16,7 @@
 #include "ui/widgets/card.h"
 #include "ui/widgets/elided_label.h"
 #include "ui/widgets/note.h"
+#include "ui/widgets/sized_field.h"
 
 namespace intarsia::ui {
 
@@ -23,7 +24,7 @@ LatencyControl::LatencyControl(StudioSession& session, QWidget* parent)
     : QWidget(parent)
     , session_(session)
     , slider_(new ScaleSlider(this))
-    , field_(new QLineEdit(this))
+    , field_(new SizedField(QStringLiteral("1023.99 MiB"), this)) // as wide as the memory's
     , device_(new ElidedLabel("muted", this))
     , note_(new Note(this))
     , import_(new QPushButton(tr("Import times…"), this))
@@ -34,8 +35,6 @@ LatencyControl::LatencyControl(StudioSession& session, QWidget* parent)
   field_->setAccessibleName(tr("Latency budget, such as 6.5 ms or 150 tok/s; empty for no limit"));
   field_->setToolTip(tr("6.5 ms or 150 tok/s; empty for no limit"));
   field_->setPlaceholderText(tr("no limit"));
-  field_->setFixedWidth(92);
-  field_->setAlignment(Qt::AlignRight);
   import_->setObjectName(QStringLiteral("link"));
   import_->setToolTip(tr("Imports a latency table: the times of each layer on a device. With it you can plan "
                          "for speed"));
@@ -71,7 +70,10 @@ LatencyControl::LatencyControl(StudioSession& session, QWidget* parent)
   connect(&session_.planner(), &Planner::inputs_changed, this, &LatencyControl::refresh);
   connect(&session_.planner(), &Planner::plan_changed, this, &LatencyControl::refresh);
   connect(&session_.latency(), &Latency::table_changed, this, &LatencyControl::refresh);
-  connect(&session_.models(), &ModelStore::changed, this, &LatencyControl::refresh);
+  connect(&session_.models(), &ModelStore::changed, this, [this] {
+    refused_.clear(); // it was said of the model before
+    refresh();
+  });
   refresh();
 }
 
@@ -82,8 +84,8 @@ void LatencyControl::field_edited() {
   refused_.clear();
   try {
     session_.planner().set_latency(text.isEmpty() ? std::nullopt : std::optional(read_latency(text)));
-  } catch (const Error& error) {
-    refused_ = QString::fromUtf8(error.what());
+  } catch (const Error&) {
+    refused_ = refused_latency(text);
   }
   refresh();
 }
@@ -95,8 +97,9 @@ QString LatencyControl::device_text() const {
   const QString name = session_.latency().estimated() ? tr("%1, estimated").arg(device) : device;
   const auto& range = session_.planner().answer().latency_range;
   if (!range) return name;
-  return tr("%1: fastest %2 (%3 tok/s)")
-      .arg(name, latency_text(range->low), QLocale().toString(1 / range->low, 'f', 0));
+  // The name last: it may be cut off.
+  return tr("Fastest %1 (%2 tok/s) on %3")
+      .arg(latency_text(range->low), QLocale().toString(1 / range->low, 'f', 0), name);
 }
 
 void LatencyControl::refresh() {

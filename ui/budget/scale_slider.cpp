@@ -87,7 +87,7 @@ void ScaleSlider::paintEvent(QPaintEvent*) {
     bar(std::max(knob / 2.0, pixel_of(*limit_)), width() - knob / 2.0, beyond);
   }
   const bool over = limit_ && has_scale() && shown_value() > *limit_;
-  bar(knob / 2.0, at, over ? theme.danger : accent);
+  if (has_scale()) bar(knob / 2.0, at, over ? theme.danger : accent);
   QFont small = font();
   small.setPixelSize(std::max(9, fontInfo().pixelSize() - 2));
   painter.setFont(small);

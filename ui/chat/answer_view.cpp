@@ -6,11 +6,13 @@
 #include <QLocale>
 #include <QToolButton>
 #include <QVBoxLayout>
+#include <algorithm>
 
 #include "ui/chat/answer_text.h"
 #include "ui/chat/thinking.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/card.h"
+#include "ui/widgets/sentence.h"
 
 namespace intarsia::ui {
 namespace {
@@ -22,7 +24,12 @@ QString figures_of(const ChatAnswer& answer) {
   QStringList parts{QObject::tr("%1 tokens").arg(answer.tokens)};
   if (answer.tokens_per_second > 0)
     parts << QObject::tr("%1 tokens/s").arg(locale.toString(answer.tokens_per_second, 'f', 1));
-  parts << QObject::tr("first token after %1 s").arg(locale.toString(answer.first_token_seconds, 'f', 2));
+  parts << (answer.first_token_seconds < 0.1
+                ? QObject::tr("first token after %1 ms")
+                      .arg(locale.toString(std::max(1.0, 1e3 * answer.first_token_seconds), 'f', 0))
+                : QObject::tr("first token after %1 s")
+                      .arg(locale.toString(answer.first_token_seconds, 'f',
+                                           answer.first_token_seconds < 10 ? 2 : 0)));
   if (answer.context_size > 0)
     parts << QObject::tr("context %1 of %2")
                  .arg(locale.toString(qulonglong(answer.context_used)),
@@ -129,7 +136,7 @@ void AnswerView::show_answer(const ChatAnswer& answer) {
   thought_->setVisible(thinking_->isChecked() && !parts.thought.isEmpty());
   answer_->show_markdown(parts.answer);
   answer_->setVisible(!parts.answer.isEmpty());
-  problem_->setText(answer.problem);
+  problem_->setText(as_sentence(answer.problem));
   problem_->setVisible(!answer.problem.isEmpty());
   figures_->setVisible(answer.problem.isEmpty());
   figures_->setText(figures_of(answer));

@@ -160,6 +160,9 @@ void DevicePopup::keyPressEvent(QKeyEvent* event) {
     close();
     return;
   }
+  if (auto* button = qobject_cast<QAbstractButton*>(focusWidget());
+      button && (event->key() == Qt::Key_Return || event->key() == Qt::Key_Enter))
+    return button->click();
   QFrame::keyPressEvent(event);
 }
 

@@ -66,8 +66,9 @@ QWidget* ModelPage::build_facts() {
     button->setObjectName(QString::fromLatin1(name));
     card->content()->addWidget(button);
     connect(button, &QPushButton::clicked, this, slot);
+    return button;
   };
-  add(tr("Import sensitivities…"), "importSensitivity", [this] { emit import_wanted(); });
+  import_ = add(tr("Import sensitivities…"), "importSensitivity", [this] { emit import_wanted(); });
   add(tr("Open another model…"), "openAnother", [this] { emit welcome_wanted(); });
   return card;
 }
@@ -120,6 +121,7 @@ void ModelPage::refresh() {
   stack_->setCurrentIndex(model ? 1 : 0);
   if (!model) return;
   facts_->setText(facts_text());
+  import_->setEnabled(!model->artifact); // its plan is made
   tensors_->set_tensors(model->checkpoint ? model->checkpoint->tensors() : std::vector<TensorInfo>{});
   no_tensors_->setText(model->artifact ? tr("The quantizer and the size of each layer are listed on the "
                                             "Allocation page, under Table.")
@@ -146,7 +148,12 @@ QString ModelPage::facts_text() const {
   text += row(tr("Name"), QString::fromStdString(config.name));
   text += row(tr("Kind"), model.artifact ? tr("quantized by Intarsia")
                                          : QString::fromStdString(model.checkpoint->kind()));
-  if (!source.type.isEmpty())
+  if (model.artifact)
+    text += row(tr("Stored as"),
+                tr("%1 bits per weight, %2")
+                    .arg(locale.toString(model.artifact->plan().predicted.bits_per_weight, 'f', 2),
+                         size(source.bytes)));
+  else if (!source.type.isEmpty())
     text +=
         row(tr("Stored as"), source.lossy ? tr("%1, %2: quantized before, so it has lost something already")
                                                 .arg(source.type, size(source.bytes))

@@ -6,6 +6,7 @@
 #include "ui/session/studio_session.h"
 
 class QLabel;
+class QPushButton;
 class QStackedLayout;
 
 namespace intarsia::ui {
@@ -40,6 +41,7 @@ class ModelPage : public QWidget {
   Welcome* welcome_;
   QWidget* facts_card_;
   QLabel* facts_;
+  QPushButton* import_;
   TensorTableModel* tensors_;
   QWidget* tensor_list_;
   QLabel* no_tensors_; // why there is no list

@@ -63,8 +63,8 @@ QString CalibrationControl::help() const {
     return tr("The quickest, and it loses more: most of all below 4 bits.");
   if (!plan || !session_.can_quantize()) return {};
   const bool own = calibration.text == CalibrateOn::own;
-  const QString factor = QLocale().toString(
-      calibration_time_factor(session_.model()->graph(), *plan, calibration.tokens, own), 'f', 1);
+  const double times = calibration_time_factor(session_.model()->graph(), *plan, calibration.tokens, own);
+  const QString factor = QLocale().toString(times, 'f', times < 9.95 ? 1 : 0);
   return own ? tr("The model writes it, once. About %1 times as long as without calibration.").arg(factor)
              : tr("About %1 times as long as without calibration. Best when it resembles what the model "
                   "will be used for.")

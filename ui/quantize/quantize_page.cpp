@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 #include "ui/quantize/quantize_page.h"
 
+#include <QEvent>
 #include <QFileDialog>
 #include <QFileInfo>
 #include <QHBoxLayout>
@@ -11,6 +12,7 @@
 #include <QProgressBar>
 #include <QPushButton>
 #include <QScrollArea>
+#include <QScrollBar>
 #include <QStandardPaths>
 #include <QTableView>
 #include <algorithm>
@@ -21,6 +23,7 @@
 #include "ui/session/partial_run.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/card.h"
+#include "ui/widgets/sentence.h"
 
 namespace intarsia::ui {
 
@@ -149,15 +152,7 @@ QWidget* QuantizePage::build_layers_card() {
   layers_->setAccessibleName(tr("Quantized layers"));
   layers_->setModel(table_);
   layers_->horizontalHeader()->setSectionResizeMode(LayerTableModel::layer, QHeaderView::Stretch);
-  // Wide enough for what they hold; measuring every row anew for each that comes would cost more and more.
-  const QFontMetrics metrics(font());
-  const QString widest[] = {{},
-                            QStringLiteral("half-tcq-4.75"),
-                            QStringLiteral("0.0000123"),
-                            QStringLiteral("0.0000123"),
-                            QStringLiteral("resumed")};
-  for (int column = 1; column < LayerTableModel::column_count; ++column)
-    layers_->setColumnWidth(column, metrics.horizontalAdvance(widest[column]) + 3 * spacing);
+  fit_columns();
   layers_->verticalHeader()->hide();
   layers_->setAlternatingRowColors(true);
   layers_->setTabKeyNavigation(false); // Tab goes on to what is next
@@ -172,6 +167,23 @@ QWidget* QuantizePage::build_layers_card() {
   return table;
 }
 
+// Wide enough for what they hold; measuring every row anew for each that comes would cost more and more.
+void QuantizePage::fit_columns() {
+  const QFontMetrics metrics(font());
+  const QString widest[] = {{},
+                            QStringLiteral("half-tcq-4.75"),
+                            QStringLiteral("0.0000123"),
+                            QStringLiteral("0.0000123"),
+                            QStringLiteral("resumed")};
+  for (int column = 1; column < LayerTableModel::column_count; ++column)
+    layers_->setColumnWidth(column, metrics.horizontalAdvance(widest[column]) + 3 * spacing);
+}
+
+void QuantizePage::changeEvent(QEvent* event) {
+  QWidget::changeEvent(event);
+  if (event->type() == QEvent::StyleChange || event->type() == QEvent::FontChange) fit_columns();
+}
+
 void QuantizePage::resizeEvent(QResizeEvent* event) {
   QWidget::resizeEvent(event);
   const int card = std::clamp(width() * 2 / 5, 320, 420);
@@ -180,13 +192,14 @@ void QuantizePage::resizeEvent(QResizeEvent* event) {
 
 // A name that is free: nothing is there, finished or not.
 void QuantizePage::suggest_output() {
-  if (session_.models().is_artifact()) {
+  if (session_.models().is_artifact() || !session_.models().has_weights()) {
     output_->clear(); // nothing is made from it
   } else if (session_.model() && !output_is_own_) {
     const QString base =
         QStandardPaths::writableLocation(QStandardPaths::DocumentsLocation) + QStringLiteral("/Intarsia/");
-    const QString name =
-        QFileInfo(session_.models().path()).completeBaseName() + QStringLiteral("-quantized");
+    QFileInfo model(session_.models().path());
+    if (model.fileName() == QLatin1String("config.json")) model = QFileInfo(model.absolutePath());
+    const QString name = model.completeBaseName() + QStringLiteral("-quantized");
     QString candidate = base + name;
     for (int i = 2; QFileInfo::exists(candidate); ++i) candidate = base + name + QStringLiteral("-%1").arg(i);
     output_->setText(candidate);
@@ -236,15 +249,20 @@ void QuantizePage::start_over() {
 
 QString QuantizePage::plan_text() const {
   const Quantization& job = session_.quantization();
-  if (job.running() && job.run().plan) return tr("Plan in work: %1.").arg(plan_summary(*job.run().plan));
+  if (job.running() && job.run().plan) // as many lines as before, so that no button moves
+    return tr("Plan in work: %1. %2")
+        .arg(plan_summary(*job.run().plan), predicted_text(*job.run().plan, job.calibration()));
   const Plan* plan = session_.planner().plan();
   if (!plan || session_.planner().fixed()) return reason_not_to_quantize(session_);
   QString text = tr("Plan: %1. %2").arg(plan_summary(*plan), predicted_text(*plan, job.calibration()));
-  if (session_.sensitivities().kind() == SensitivityKind::provisional ||
-      session_.sensitivities().kind() == SensitivityKind::partial)
-    text += QLatin1Char(' ') + (session_.sensitivities().measuring()
-                                    ? tr("It still gets better: the sensitivities are being measured.")
-                                    : tr("With measured sensitivities it would be better."));
+  const Sensitivities& sensitivities = session_.sensitivities();
+  if (sensitivities.measuring())
+    return text + QLatin1Char(' ') + tr("It still gets better: the sensitivities are being measured.");
+  const SensitivityKind kind = sensitivities.kind();
+  if (kind == SensitivityKind::provisional)
+    text += QLatin1Char(' ') + tr("It is provisional: the sensitivities are by role and depth alone.");
+  if (kind == SensitivityKind::provisional || kind == SensitivityKind::partial)
+    text += QLatin1Char(' ') + tr("With measured sensitivities it would be better.");
   return text;
 }
 
@@ -255,7 +273,7 @@ QString QuantizePage::status_text() const {
   const QString reason = reason_not_to_quantize(session_);
   if (!reason.isEmpty()) return session_.planner().plan() && !session_.planner().fixed() ? reason : QString();
   const QString out = output_->text();
-  if (job.state == JobState::failed && quantization.run().output == out) return job.sentence;
+  if (job.state == JobState::failed && quantization.run().output == out) return as_sentence(job.sentence);
   if (const auto left = partial_plan(out, session_.model()))
     return tr("An interrupted quantization is here, by a plan of %1. Resume goes on with that plan.")
         .arg(plan_summary(*left));
@@ -286,7 +304,10 @@ void QuantizePage::refresh() {
   status_->setText(status_text());
   refresh_buttons();
   calibration_->refresh();
+  const QScrollBar* bar = layers_->verticalScrollBar();
+  const bool at_end = bar->value() == bar->maximum();
   table_->set_layers(quantization.run().layers);
+  if (at_end && quantization.running()) layers_->scrollToBottom(); // unless somebody reads further up
   deviates_->setVisible(std::any_of(quantization.run().layers.begin(), quantization.run().layers.end(),
                                     [](const LayerDone& layer) { return layer.proxy_loss.has_value(); }));
   refresh_result();
@@ -300,6 +321,7 @@ void QuantizePage::showEvent(QShowEvent* event) {
 void QuantizePage::refresh_buttons() {
   const bool running = session_.quantization().running();
   const QString out = output_->text();
+  const bool at_start = start_->hasFocus() || resume_->hasFocus();
   const bool partial = !running && has_partial_run(out);
   const bool resumable = partial && partial_plan(out, session_.model()) && session_.models().has_weights();
   start_->setText(partial ? tr("Start over…") : tr("Quantize"));
@@ -309,6 +331,7 @@ void QuantizePage::refresh_buttons() {
   make_primary(*start_, !resumable); // the button that keeps what is there stands out
   make_primary(*resume_, resumable);
   cancel_->setEnabled(running);
+  if (running && at_start) cancel_->setFocus(); // not lost with the button that was pressed
   const bool makeable = session_.models().has_weights() && !session_.planner().fixed();
   output_->setEnabled(makeable && !running);
   browse_->setEnabled(makeable && !running);
@@ -321,7 +344,7 @@ void QuantizePage::refresh_result() {
   if (!done)
     return result_->setText(tr("After quantizing: size, distortion and perplexity, predicted and measured."));
   QString text;
-  if (made.job().state == JobState::done && result_is_of_another_plan())
+  if (result_is_of_another_plan())
     text = QStringLiteral("<p>%1</p>")
                .arg(tr("Of another plan than the present one: %1.").arg(plan_summary(made.artifact()->plan)));
   result_->setText(text + result_table(session_));

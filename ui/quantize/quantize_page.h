@@ -28,10 +28,12 @@ class QuantizePage : public QWidget {
 
  protected:
   void resizeEvent(QResizeEvent* event) override;
+  void changeEvent(QEvent* event) override;
   void showEvent(QShowEvent* event) override;
 
  private:
   QWidget* build_job_card();
+  void fit_columns();
   QWidget* build_result_card();
   QWidget* build_layers_card();
   void suggest_output();

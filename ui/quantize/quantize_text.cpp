@@ -105,9 +105,9 @@ QString result_table(StudioSession& session) {
   text += row(tr("Size now"),
               size_text(std::uint64_t(
                   QFileInfo(made.artifact()->path + QStringLiteral("/model.safetensors")).size())));
-  if (const auto& plan = made.run().plan)
-    text += row(plan->predicted.calibrated ? tr("Predicted with calibration") : tr("Predicted uncalibrated"),
-                tr("%1 nats per token").arg(locale.toString(plan->predicted.loss, 'g', 3)));
+  const auto& predicted = made.artifact()->plan.predicted; // not of the run: that may be another one by now
+  text += row(predicted.calibrated ? tr("Predicted with calibration") : tr("Predicted uncalibrated"),
+              tr("%1 nats per token").arg(locale.toString(predicted.loss, 'g', 3)));
   if (const auto& quality = made.quality()) {
     const bool beside = quality->no_original.isEmpty();
     if (beside)
@@ -118,18 +118,19 @@ QString result_table(StudioSession& session) {
     text += row(tr("Perplexity now"), locale.toString(quality->quantized_perplexity, 'f', 3));
     text += row(tr("Measured on"), quality->text.isEmpty() ? tr("4,096 tokens the original wrote")
                                                            : QFileInfo(quality->text).fileName());
-    const double predicted = made.run().plan ? made.run().plan->predicted.loss : 0;
-    if (beside && predicted > 0 && quality->kl > surprising * predicted)
+    if (beside && predicted.loss > 0 && quality->kl > surprising * predicted.loss)
       after =
           tr("Measured, the loss is %1 times the prediction. The prediction is for text such as the model "
              "itself writes; a model that knows little else loses more on other text.")
-              .arg(locale.toString(quality->kl / predicted, 'g', 2));
+              .arg(locale.toString(quality->kl / predicted.loss, 'g', 2));
     if (!beside)
       after = tr("The original was not measured beside it: %1").arg(quality->no_original.toHtmlEscaped());
   } else if (made.measuring()) {
     after = tr("Measuring how much it lost…");
   }
-  for (const QString& note : made.run().notes) after += QStringLiteral("<p>%1</p>").arg(note.toHtmlEscaped());
+  if (made.run().output == made.artifact()->path)
+    for (const QString& note : made.run().notes)
+      after += QStringLiteral("<p>%1</p>").arg(note.toHtmlEscaped());
   return text + QStringLiteral("</table>") + after;
 }
 

@@ -6,6 +6,12 @@
 #include <cmath>
 
 namespace intarsia::ui {
+namespace {
+
+constexpr int begin_rounds = 2;
+
+}
+
 Planner::Planner(QObject* parent)
     : PlanEditor(parent) {
   connect(&solver_, &SolverThread::answered, this, &Planner::adopt);
@@ -23,7 +29,7 @@ void Planner::set_model(const ModelConfig& config, const LayerGraph& graph) {
   sensitivity_.reset();
   latency_.reset();
   fixed_ = false;
-  fresh_ = true;
+  rounds_to_begin_ = begin_rounds;
   first_bytes_.reset();
   answer_ = {};
   last_plan_.reset();
@@ -83,7 +89,7 @@ void Planner::set_memory_model(std::shared_ptr<const MemoryModel> memory) {
   if (bytes && first_bytes_ == bytes->bytes) {
     PlanInputs at_first = inputs();
     at_first.memory = PlanInputs().memory;
-    fresh_ = true;
+    rounds_to_begin_ = begin_rounds;
     replace_inputs(at_first);
   }
   fixed_ ? emit plan_changed() : new_problem();
@@ -133,18 +139,22 @@ void Planner::request_plan() {
 
 void Planner::adopt(const SolverAnswer& answer) {
   answer_ = answer;
-  if (fresh_ && answer_.memory_scale.slope > 0) begin_in_bytes();
+  if (rounds_to_begin_ > 0 && answer_.memory_scale.slope > 0 && answer_.request.memory &&
+      same_memory(*answer_.request.memory, inputs().memory))
+    begin_in_bytes();
   if (answer_.plan) last_plan_ = answer_.plan;
   emit plan_changed();
 }
 
-// What a model begins with is given as bytes, which is what a device has: four bits' worth.
+// What a model begins with is given as bytes, which is what a device has: four bits' worth. By bits embedding
+// and head cost nothing and stay as they are; by bytes the best plan makes them smaller too and its linears
+// larger, so the next round counts four bits' worth beside the embedding and head of that plan.
 void Planner::begin_in_bytes() {
-  fresh_ = false;
-  const auto* bits = std::get_if<BitsPerWeight>(&inputs().memory);
-  if (!bits) return;
-  constexpr double step = 0x1p20;
-  first_bytes_ = std::uint64_t(std::ceil(answer_.memory_scale.bytes(bits->bits) / step) * step);
+  --rounds_to_begin_;
+  const double bits = std::get<BitsPerWeight>(PlanInputs().memory).bits;
+  // A mebibyte, or of small models what a thirtieth of a bit takes.
+  const double step = std::min(0x1p20, std::exp2(std::floor(std::log2(answer_.memory_scale.slope / 30))));
+  first_bytes_ = std::uint64_t(std::ceil(answer_.memory_scale.bytes(bits) / step) * step);
   PlanInputs in_bytes = inputs();
   in_bytes.memory = MemoryBytes{*first_bytes_};
   replace_inputs(in_bytes);
@@ -153,7 +163,7 @@ void Planner::begin_in_bytes() {
 
 std::optional<PlanInputs> Planner::allowed(PlanInputs inputs) {
   if (fixed_) return std::nullopt;
-  fresh_ = false;
+  rounds_to_begin_ = 0;
   return clamped(std::move(inputs));
 }
 
@@ -173,7 +183,7 @@ void Planner::inputs_moved(const PlanInputs& before, const std::optional<SolverA
 
 void Planner::restore(const PlanInputs& inputs) {
   if (fixed_) return;
-  fresh_ = false;
+  rounds_to_begin_ = 0;
   PlanInputs possible = clamped(inputs);
   std::erase_if(possible.pins, [this](const auto& pin) { return !graph_->find(pin.first); });
   std::erase_if(possible.forbidden, [this](const auto& layer) { return !graph_->find(layer.first); });

@@ -68,7 +68,8 @@ class Planner : public PlanEditor {
   std::optional<Plan> last_plan_;
   Frontier frontier_;
   bool fixed_ = false;
-  bool fresh_ = false; // no answer yet: the budget is still the one that every model begins with
+  int rounds_to_begin_ =
+      0; // that are left until the budget is what a model begins with; see begin_in_bytes()
   std::optional<std::uint64_t> first_bytes_; // that this was turned into
   SolverThread solver_;                      // last: its thread ends first
 };

@@ -58,6 +58,7 @@ constexpr const char* surfaces = R"(
   QLabel#question { background: %11; border-radius: 12px; padding: 8px 14px; }
   QLabel#speaker { color: %5; font-weight: 600; }
   QLabel#warning { color: %12; }
+  QMessageBox { background: %3; }
   QFrame#banner { background: %3; border: 1px solid %7; border-radius: 10px; }
   QFrame#dropZone { border: 2px dashed %4; border-radius: 12px; background: transparent; }
   QFrame#dropZone[over="true"] { border-color: %8; background: %11; }
@@ -73,6 +74,7 @@ constexpr const char* buttons = R"(
   QPushButton::menu-indicator { subcontrol-origin: padding; subcontrol-position: right center; right: 10px; }
   QPushButton#chip { border-radius: 13px; padding: 4px 12px; }
   QPushButton#chip:checked { background: %11; border: 1px solid %8; color: %8; }
+  QPushButton#chip:checked:disabled { background: %10; border: 1px solid %4; color: %5; }
   QPushButton#segment { border-radius: 0; padding: 5px; margin-left: -1px; }
   QPushButton#segment:checked { background: %11; border: 1px solid %8; color: %8; }
   QPushButton#link { border: none; background: transparent; color: %8; padding: 2px 4px; text-align: left; }
@@ -83,6 +85,7 @@ constexpr const char* buttons = R"(
   QToolButton { background: transparent; border: none; border-radius: 8px; padding: 6px; color: %5; }
   QToolButton:hover { background: %11; }
   QToolButton:focus { border: 2px solid %8; padding: 4px; }
+  QToolButton:disabled { color: %4; }
   QToolButton:checked { background: %11; color: %1; font-weight: 600; }
 )";
 constexpr const char* fields = R"(
@@ -125,7 +128,9 @@ constexpr const char* bars = R"(
   QSlider:focus { border: 1px solid %8; border-radius: 6px; }
   QScrollBar:vertical { background: transparent; width: 10px; }
   QScrollBar::handle:vertical { background: %10; border-radius: 5px; min-height: 32px; }
-  QScrollBar::add-line, QScrollBar::sub-line, QScrollBar::add-page, QScrollBar::sub-page { background: transparent; height: 0; }
+  QScrollBar:horizontal { background: transparent; height: 10px; }
+  QScrollBar::handle:horizontal { background: %10; border-radius: 5px; min-width: 32px; }
+  QScrollBar::add-line, QScrollBar::sub-line, QScrollBar::add-page, QScrollBar::sub-page { background: transparent; width: 0; height: 0; }
   QScrollArea { background: transparent; border: none; }
 )";
 

@@ -7,6 +7,7 @@
 #include <QListWidget>
 #include <QTextBrowser>
 #include <QUrl>
+#include <algorithm>
 
 #include "core/base/error.h"
 #include "core/base/resources.h"
@@ -66,13 +67,27 @@ HelpWindow::HelpWindow(QWidget* parent)
     item->setData(Qt::UserRole, name);
     item->setData(Qt::UserRole + 1, file);
   };
-  add(tr("Keys"), keys_page, {});
+  QFileInfoList files;
   try {
-    const QDir folder(from_path(resource("help")));
-    for (const QFileInfo& file : folder.entryInfoList({QStringLiteral("*.md")}, QDir::Files, QDir::Name))
-      add(title_of(read(file.filePath()), file.baseName()), file.baseName(), file.filePath());
+    files =
+        QDir(from_path(resource("help"))).entryInfoList({QStringLiteral("*.md")}, QDir::Files, QDir::Name);
   } catch (const Error&) { // not installed: the keys alone
   }
+  // First what is for who uses the studio, in the order of the work; then what is for who builds on it.
+  static const QStringList first{QStringLiteral("studio"), QStringLiteral("model-files"),
+                                 QStringLiteral("devices"), QStringLiteral("command-line"),
+                                 QStringLiteral("server")};
+  const auto place = [](const QFileInfo& file) {
+    const auto at = first.indexOf(file.baseName());
+    return at < 0 ? first.size() : at;
+  };
+  std::stable_sort(files.begin(), files.end(),
+                   [&](const QFileInfo& a, const QFileInfo& b) { return place(a) < place(b); });
+  for (const QFileInfo& file : files) {
+    add(title_of(read(file.filePath()), file.baseName()), file.baseName(), file.filePath());
+    if (file.baseName() == first[0]) add(tr("Keys"), keys_page, {});
+  }
+  if (files.isEmpty()) add(tr("Keys"), keys_page, {});
   connect(list_, &QListWidget::currentRowChanged, this, &HelpWindow::load);
   connect(text_, &QTextBrowser::anchorClicked, this, [this](const QUrl& link) {
     if (link.isRelative()) return show_page(QFileInfo(link.path()).baseName());

@@ -5,6 +5,7 @@
 #include <QDragEnterEvent>
 #include <QFileDialog>
 #include <QHBoxLayout>
+#include <QKeyEvent>
 #include <QLabel>
 #include <QLocale>
 #include <QMenu>
@@ -12,6 +13,7 @@
 #include <QMessageBox>
 #include <QMimeData>
 #include <QPushButton>
+#include <QScreen>
 #include <QSettings>
 #include <QStackedWidget>
 #include <QToolButton>
@@ -29,6 +31,7 @@
 #include "ui/theme/theme.h"
 #include "ui/widgets/card.h"
 #include "ui/widgets/elided_label.h"
+#include "ui/widgets/sentence.h"
 #include "ui/widgets/tab_order.h"
 #include "ui/window/help_window.h"
 #include "ui/window/page_list.h"
@@ -84,6 +87,7 @@ MainWindow::MainWindow(StudioSession& session, QWidget* parent)
   connect_pages();
   resize(1280, 820);
   restoreGeometry(QSettings().value(QStringLiteral("geometry")).toByteArray());
+  resize(size().boundedTo(screen()->availableSize())); // it may have been a larger one then
   refresh_header();
   refresh_status();
   show_page(model);
@@ -205,7 +209,8 @@ void MainWindow::build_file_menu(QMenu& menu) {
   connect(recent_, &QMenu::aboutToShow, this, &MainWindow::fill_recent);
   add(tr("Open the &built-in model"), {}, [this] { open_built_in(); });
   menu.addSeparator();
-  add(tr("Import &sensitivities…"), QKeySequence(tr("Ctrl+I")), [this] { import_sensitivity(); });
+  import_sensitivity_ =
+      add(tr("Import &sensitivities…"), QKeySequence(tr("Ctrl+I")), [this] { import_sensitivity(); });
   add(tr("Import a &latency table…"), QKeySequence(tr("Ctrl+L")), [this] { import_latency_table(); });
   add(tr("Save the latency &table…"), {}, [this] { save_latency_table(); });
   menu.addSeparator();
@@ -340,11 +345,16 @@ void MainWindow::save_latency_table() {
 
 void MainWindow::refresh_header() {
   const QLocale locale;
+  import_sensitivity_->setEnabled(session_.model() && !session_.models().is_artifact());
   if (const OpenedModel* opened = session_.model()) {
     const SourceFacts source = source_facts(*opened);
     QString text = tr("%1 · %2 weights").arg(session_.model_name(), weight_count(weights_of(*opened)));
-    if (!source.type.isEmpty())
-      text += tr(" · %1 as %2").arg(locale.formattedDataSize(qint64(source.bytes), 1), source.type);
+    const QString size = locale.formattedDataSize(qint64(source.bytes), 1);
+    if (opened->artifact)
+      text += tr(" · %1 at %2 bits")
+                  .arg(size, locale.toString(opened->artifact->plan().predicted.bits_per_weight, 'f', 2));
+    else if (!source.type.isEmpty())
+      text += tr(" · %1 as %2").arg(size, source.type);
     model_name_->setText(text);
     model_name_->setToolTip(text + QLatin1Char('\n') + session_.models().path());
   } else {
@@ -377,8 +387,9 @@ void MainWindow::refresh_status() {
   }
 }
 
-void MainWindow::show_error(const QString& sentence) {
+void MainWindow::show_error(const QString& text) {
   restyle(*message_, "error");
+  const QString sentence = as_sentence(text);
   message_->setText(sentence);
   message_->setToolTip(sentence);
   model_page_->welcome().show_opening({});
@@ -417,6 +428,14 @@ void MainWindow::closeEvent(QCloseEvent* event) {
   }
   QSettings().setValue(QStringLiteral("geometry"), saveGeometry());
   QMainWindow::closeEvent(event);
+}
+
+// Enter presses the button that has the focus, as Space does: not every platform's theme says so.
+void MainWindow::keyPressEvent(QKeyEvent* event) {
+  auto* button = qobject_cast<QAbstractButton*>(focusWidget());
+  if (button && (event->key() == Qt::Key_Return || event->key() == Qt::Key_Enter) && !event->isAutoRepeat())
+    return button->click();
+  QMainWindow::keyPressEvent(event);
 }
 
 // Not in changeEvent, which an application's palette does not reach.

@@ -6,6 +6,7 @@
 
 #include "ui/session/studio_session.h"
 
+class QAction;
 class QLabel;
 class QMenu;
 class QStackedWidget;
@@ -39,6 +40,7 @@ class MainWindow : public QMainWindow {
   void dropEvent(QDropEvent* event) override;
   void closeEvent(QCloseEvent* event) override;
   bool event(QEvent* event) override;
+  void keyPressEvent(QKeyEvent* event) override;
 
  private:
   QWidget* build_header();
@@ -60,7 +62,7 @@ class MainWindow : public QMainWindow {
   void adopt_model();
   void refresh_header();
   void refresh_status();
-  void show_error(const QString& sentence);
+  void show_error(const QString& text);
   void show_notice(const QString& sentence);
   void zoom(int steps);
 
@@ -76,6 +78,7 @@ class MainWindow : public QMainWindow {
   QuantizePage* quantize_page_;
   ChatPage* chat_page_;
   QMenu* recent_;
+  QAction* import_sensitivity_;
   HelpWindow* help_ = nullptr;
   bool close_confirmed_ = false;
 };

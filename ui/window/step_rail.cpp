@@ -2,8 +2,10 @@
 #include "ui/window/step_rail.h"
 
 #include <QButtonGroup>
+#include <QEvent>
 #include <QPainter>
 #include <QVBoxLayout>
+#include <algorithm>
 
 #include "ui/theme/theme.h"
 
@@ -103,7 +105,6 @@ StepRail::StepRail(StudioSession& session, QWidget* parent)
     , group_(new QButtonGroup(this)) {
   setObjectName(QStringLiteral("rail"));
   setAttribute(Qt::WA_StyledBackground);
-  setFixedWidth(rail_width);
   auto* layout = new QVBoxLayout(this);
   layout->setContentsMargins(spacing, 2 * spacing, spacing, 2 * spacing);
   layout->setSpacing(spacing);
@@ -116,9 +117,26 @@ StepRail::StepRail(StudioSession& session, QWidget* parent)
     steps_.push_back(step);
   }
   layout->addStretch();
+  fit_width();
   connect(group_, &QButtonGroup::idClicked, this, &StepRail::chosen);
   connect(&session_, &StudioSession::state_changed, this, &StepRail::refresh);
   refresh();
+}
+
+void StepRail::changeEvent(QEvent* event) {
+  QWidget::changeEvent(event);
+  if (event->type() == QEvent::StyleChange || event->type() == QEvent::FontChange) fit_width();
+}
+
+// Wide enough for the longest name in the present size of the text.
+void StepRail::fit_width() {
+  int widest = rail_width;
+  for (const StepButton* step : steps_) {
+    QFont chosen = font(); // the steps may not have theirs yet
+    chosen.setBold(true);
+    widest = std::max(widest, QFontMetrics(chosen).horizontalAdvance(step->text()) + 3 * spacing);
+  }
+  setFixedWidth(widest);
 }
 
 void StepRail::choose(int page) { steps_[std::size_t(page)]->setChecked(true); }

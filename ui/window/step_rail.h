@@ -40,8 +40,12 @@ class StepRail : public QWidget {
  signals:
   void chosen(int page);
 
+ protected:
+  void changeEvent(QEvent* event) override;
+
  private:
   void refresh();
+  void fit_width();
 
   StudioSession& session_;
   const std::vector<PageEntry> pages_;
