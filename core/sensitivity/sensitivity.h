@@ -39,7 +39,7 @@ struct SensitivityOptions {
   std::size_t samples = 256;        // test sequences: what scatters is the text
   std::size_t sequence_length = 64; // tokens of each
   std::uint64_t seed = 1;
-  std::vector<int> prefix; // of every sampled sequence, such as a begin token
+  std::vector<int> prefix = {}; // of every sampled sequence, such as a begin token
 };
 
 // The curvature of KL(clean || noisy) in each layer's weights (core/sensitivity/fisher.h), the clipped mean

@@ -16,6 +16,7 @@
 #include "tests/support/paths.h"
 #include "tests/support/test_support.h"
 #include "tests/ui/window_under_test.h"
+#include "ui/widgets/sentence.h"
 
 using namespace intarsia;
 using namespace intarsia::ui;
@@ -138,7 +139,8 @@ class TestWorkerJobs : public QObject, private test::WindowUnderTest {
              qPrintable(session_->quantization().job().sentence));
     bool in_place = false;
     for (const auto* label : find<QLineEdit>("output")->parentWidget()->findChildren<QLabel*>())
-      in_place = in_place || (label->isVisible() && label->text() == session_->quantization().job().sentence);
+      in_place = in_place || (label->isVisible() &&
+                              label->text() == as_sentence(session_->quantization().job().sentence));
     QVERIFY(in_place);
     QVERIFY(!QFileInfo::exists(out));
     QTest::mouseClick(find<QPushButton>("resumeQuantize"), Qt::LeftButton);
@@ -174,7 +176,7 @@ class TestWorkerJobs : public QObject, private test::WindowUnderTest {
     QVERIFY(!last().problem.contains('\n'));
     bool in_place = false;
     for (const auto* label : window_->findChildren<QLabel*>("error"))
-      in_place = in_place || (label->isVisible() && label->text() == last().problem);
+      in_place = in_place || (label->isVisible() && label->text() == as_sentence(last().problem));
     QVERIFY(in_place);
     screenshot("7-killed");
 
