@@ -30,6 +30,15 @@ std::size_t profile_of(LinearRole role) {
   }
 }
 
+// Of a mixture of experts, one expert's in the MLP that they make together. A token sees E_used of E experts,
+// their outputs are nearly orthogonal, and weights that add up to 1 give each 1 / E_used of the MLP's mean
+// square: an expert has 1 / E of what a plain MLP in its place would have.
+bool in_expert(const ModelConfig& config, const LinearLayer& layer) {
+  const bool in_mlp =
+      layer.role == LinearRole::gate || layer.role == LinearRole::up || layer.role == LinearRole::down;
+  return in_mlp && config.has_experts(layer.block);
+}
+
 // Linear between knots.
 double at_depth(const std::array<double, knots.size()>& profile, double depth) {
   const auto above = std::upper_bound(knots.begin(), knots.end(), depth) - knots.begin();
@@ -44,9 +53,11 @@ Sensitivity provisional_sensitivity(const ModelConfig& config, const LayerGraph&
   sensitivity.model = config.name;
   sensitivity.method = provisional_method;
   const double last = double(std::max<std::size_t>(config.blocks, 2) - 1);
-  for (const LinearLayer& layer : graph.linears)
-    sensitivity.layers[layer.name] =
+  for (const LinearLayer& layer : graph.linears) {
+    const double dense =
         std::pow(10, level + at_depth(profiles[profile_of(layer.role)], double(layer.block) / last));
+    sensitivity.layers[layer.name] = in_expert(config, layer) ? dense / double(config.experts) : dense;
+  }
   if (!graph.head) sensitivity.layers[graph.embedding.name] = std::pow(10, level + tied_embedding);
   return sensitivity;
 }

@@ -11,10 +11,11 @@ namespace intarsia {
 constexpr const char* provisional_method = "provisional";
 
 // Of the blocks' linears, and of an embedding that is the head too. An embedding and a head apart have no
-// value: no model was measured that has both, and a plan leaves them f16. `method` is "provisional",
-// `samples` 0. Fitted by tests/golden/allocation/fit_provisional.py to the published values of Llama-3.1-8B
-// and those measured of SmolLM2-135M; the rank correlation with each is 0.86 and 0.84, that of a fit to one
-// of them with the other 0.58 and 0.55.
+// value: no model was measured that has both, and a plan leaves them f16. The experts of a block have
+// together what a plain MLP has; no mixture of experts was measured. `method` is "provisional", `samples` 0.
+// Fitted by tests/golden/allocation/fit_provisional.py to the published values of Llama-3.1-8B and those
+// measured of SmolLM2-135M; the rank correlation with each is 0.86 and 0.84, that of a fit to one of them
+// with the other 0.58 and 0.55.
 Sensitivity provisional_sensitivity(const ModelConfig& config, const LayerGraph& graph);
 
 } // namespace intarsia

@@ -99,6 +99,28 @@ class TestProvisionalSensitivity : public QObject {
     QVERIFY(allocator.solve(request, {}).predicted.bits_per_weight <= 4);
   }
 
+  void the_experts_of_a_block_weigh_what_a_plain_mlp_weighs() {
+    const auto mixed = open_checkpoint(test::tests_folder() / "golden/families/qwen3-moe-mixed");
+    const ModelConfig& config = mixed->config();
+    QVERIFY(config.experts > 1);
+    ModelConfig plain = config;
+    plain.dense_blocks.assign(config.blocks, true);
+    const auto sums = [](const ModelConfig& of, const LayerGraph& graph) {
+      std::map<std::pair<std::size_t, LinearRole>, double> result;
+      const Sensitivity sensitivity = provisional_sensitivity(of, graph);
+      for (const LinearLayer& layer : graph.linears)
+        result[{layer.block, layer.role}] += sensitivity.layers.at(layer.name);
+      return result;
+    };
+    const auto of_plain = sums(plain, build_layer_graph(plain));
+    bool experts = false;
+    for (const auto& [block_and_role, sum] : sums(config, mixed->graph())) {
+      QVERIFY(std::abs(sum / of_plain.at(block_and_role) - 1) < 1e-12);
+      experts = experts || config.has_experts(block_and_role.first);
+    }
+    QVERIFY(experts);
+  }
+
   void quick_planning_marks_its_plan() {
     QTemporaryDir dir;
     const QString out = dir.filePath("plan.json");
