@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // The linear program's optimum under one budget at most, without a simplex: a multiple-choice knapsack, whose
 // optimum takes the steps along each linear's lower convex hull of (cost, value), the steepest first, until
-// the budget is used up (Zemel, "The linear multiple choice knapsack problem is simply polynomial", 1980). With
-// the 18,600 linears of Qwen3-30B-A3B at 4 bits per weight, simplex and branching then take 0.4 s, where a
-// simplex from nothing did not end in nine minutes (`intarsia allocate config.json --quick`).
+// the budget is used up (Zemel, "The linear multiple choice knapsack problem is simply polynomial", 1980).
+// With the 18,600 linears of Qwen3-30B-A3B at 4 bits per weight, simplex and branching then take 0.4 s, where
+// a simplex from nothing did not end in nine minutes (`intarsia allocate config.json --quick`).
 #pragma once
 
 #include <optional>
