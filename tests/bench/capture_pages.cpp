@@ -70,7 +70,7 @@ class Capture {
       for (const bool dark : {false, true}) {
         window_.resize(size);
         use_palette(dark);
-        QTest::qWait(300); // laid out, and the heatmap's cells have changed their colours
+        QTest::qWait(1000); // laid out, and the heatmap's cells have changed their colours
         const QPixmap picture = (beside ? beside : &window_)->grab();
         const QString pixels = beside ? QString() : QString("-%1").arg(picture.width());
         picture.save(folder_ + "/" + state + pixels + (dark ? "-dark.png" : "-light.png"));

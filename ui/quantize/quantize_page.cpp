@@ -85,6 +85,7 @@ QuantizePage::QuantizePage(StudioSession& session, QWidget* parent)
 QWidget* QuantizePage::build_job_card() {
   auto* card = new Card(tr("Quantize"), this);
   plan_->setObjectName(QStringLiteral("quantizePlan"));
+  plan_->setAlignment(Qt::AlignTop);
   warning_->setObjectName(QStringLiteral("warning"));
   card->content()->addWidget(plan_);
   card->content()->addWidget(warning_);
@@ -152,7 +153,7 @@ QWidget* QuantizePage::build_layers_card() {
   layers_->setAccessibleName(tr("Quantized layers"));
   layers_->setModel(table_);
   layers_->horizontalHeader()->setSectionResizeMode(LayerTableModel::layer, QHeaderView::Stretch);
-  fit_columns();
+  fit_to_font();
   layers_->verticalHeader()->hide();
   layers_->setAlternatingRowColors(true);
   layers_->setTabKeyNavigation(false); // Tab goes on to what is next
@@ -167,8 +168,10 @@ QWidget* QuantizePage::build_layers_card() {
   return table;
 }
 
-// Wide enough for what they hold; measuring every row anew for each that comes would cost more and more.
-void QuantizePage::fit_columns() {
+// Columns wide enough for what they hold: measuring every row anew for each that comes would cost more and
+// more. Room for what is mostly said of a plan, so that nothing below it moves.
+void QuantizePage::fit_to_font() {
+  plan_->setMinimumHeight(3 * plan_->fontMetrics().lineSpacing());
   const QFontMetrics metrics(font());
   const QString widest[] = {{},
                             QStringLiteral("half-tcq-4.75"),
@@ -176,12 +179,12 @@ void QuantizePage::fit_columns() {
                             QStringLiteral("0.0000123"),
                             QStringLiteral("resumed")};
   for (int column = 1; column < LayerTableModel::column_count; ++column)
-    layers_->setColumnWidth(column, metrics.horizontalAdvance(widest[column]) + 3 * spacing);
+    layers_->setColumnWidth(column, metrics.horizontalAdvance(widest[column]) + 2 * spacing);
 }
 
 void QuantizePage::changeEvent(QEvent* event) {
   QWidget::changeEvent(event);
-  if (event->type() == QEvent::StyleChange || event->type() == QEvent::FontChange) fit_columns();
+  if (event->type() == QEvent::StyleChange || event->type() == QEvent::FontChange) fit_to_font();
 }
 
 void QuantizePage::resizeEvent(QResizeEvent* event) {

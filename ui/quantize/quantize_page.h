@@ -33,7 +33,7 @@ class QuantizePage : public QWidget {
 
  private:
   QWidget* build_job_card();
-  void fit_columns();
+  void fit_to_font();
   QWidget* build_result_card();
   QWidget* build_layers_card();
   void suggest_output();

@@ -91,9 +91,6 @@ constexpr const char* buttons = R"(
 constexpr const char* fields = R"(
   QLineEdit, QSpinBox, QDoubleSpinBox, QPlainTextEdit, QTextBrowser, QTableView { background: %3; border: 1px solid %4; border-radius: 8px; padding: 4px 8px; selection-background-color: %8; selection-color: %9; }
   QLineEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QPlainTextEdit:focus, QTableView:focus { border: 1px solid %8; }
-  QCheckBox::indicator { width: 14px; height: 14px; border: 1px solid %5; border-radius: 4px; background: %3; }
-  QCheckBox::indicator:checked { background: %8; border-color: %8; }
-  QCheckBox::indicator:disabled { border-color: %4; }
   QCheckBox:focus { color: %8; }
 )";
 constexpr const char* lists = R"(
