@@ -3,9 +3,9 @@
 """Does a plan's loss say what a calibrated artifact does? Random plans between 2 and 5 bits are quantized with
 rounding by feedback, as by default, and measured.
 
-  measure_calibrated.py INTARSIA MODEL TEXT SENSITIVITY [PLANS]
+  measure_calibrated.py INTARSIA MODEL TEXT SENSITIVITY [PLANS [tcq|vq]]
 
-One line a plan: bits a weight, predicted loss, measured KL (nats per token); at the end Spearman's rank
+vq encodes a large model in seconds, where tcq takes minutes. One line a plan: bits a weight, predicted loss, measured KL (nats per token); at the end Spearman's rank
 correlation and the median of predicted / measured.
 """
 import json
@@ -26,6 +26,8 @@ def run(*command):
 def main():
     intarsia, model, text, sensitivity = sys.argv[1:5]
     count = int(sys.argv[5]) if len(sys.argv) > 5 else 30
+    family = sys.argv[6] if len(sys.argv) > 6 else "tcq"
+    steps = {"tcq": 4, "vq": 2}[family]  # rates between two whole bits
     layers = json.loads(pathlib.Path(sensitivity).read_text())["feedback"]
     generator = random.Random(1)
     predicted, measured = [], []
@@ -35,8 +37,8 @@ def main():
             mean = generator.uniform(2.25, 4.75)
             pins = []
             for layer in layers:
-                quarters = round(4 * min(5, max(2, generator.gauss(mean, 0.5))))
-                pins += ["--pin", f"{layer}=tcq-{quarters / 4:g}"]
+                rate = round(steps * min(5, max(2, generator.gauss(mean, 0.5)))) / steps
+                pins += ["--pin", f"{layer}={family}-{rate:g}"]
             run(intarsia, "allocate", model, "--memory", "16bpw", "--sensitivity", sensitivity, *pins, "-o", plan, "--json")
             subprocess.run([intarsia, "quantize", model, "--plan", plan, "-o", artifact], check=True, capture_output=True)
             result = run(intarsia, "evaluate", artifact, "--reference", model, "--text", text, "--quick", "--json")
