@@ -10,6 +10,7 @@
 #include "core/palette/trellis_code.h"
 #include "core/palette/trellis_encoder.h"
 #include "core/runtime/cpu_kernels/quantize_activation.h"
+#include "core/runtime/cpu_kernels/row_gather.h"
 #include "core/runtime/cpu_kernels/trellis_dot.h"
 
 using namespace intarsia;
@@ -57,6 +58,21 @@ void multiply(unsigned quarters) {
   print("products at quarter bits", quarters, sums);
 }
 
+void gather(unsigned width) {
+  constexpr std::size_t rows = 6, columns = 200, padded = 256;
+  Random random(width);
+  std::vector<std::uint32_t> pairs(std::size_t(1) << width);
+  for (std::uint32_t& pair : pairs) pair = std::uint32_t(random.below(1ull << 32));
+  const std::size_t row_bytes = (columns / 2 * width + 7) / 8;
+  std::vector<std::byte> codes(rows * row_bytes);
+  for (std::byte& byte : codes) byte = std::byte(random.below(256));
+  std::vector<std::int8_t> x(padded);
+  for (std::size_t i = 0; i < columns; ++i) x[i] = std::int8_t(int(random.below(255)) - 127);
+  std::vector<std::int64_t> sums(rows);
+  cpu_kernels::gather_rows({width, pairs}, codes.data(), row_bytes, rows, columns, x.data(), sums.data());
+  print("gathered by bits", width, sums);
+}
+
 void rotate_and_quantize(unsigned width) {
   Random random(width);
   std::vector<float> x(width);
@@ -76,6 +92,7 @@ int main() {
   for (const unsigned quarters : {6u, 8u, 13u, 20u}) encode(quarters);
   for (unsigned quarters = trellis::min_quarters; quarters <= trellis::max_quarters; ++quarters)
     multiply(quarters);
+  for (const unsigned width : {3u, 4u, 9u, 12u}) gather(width);
   for (const unsigned width : {16u, 64u, 512u}) rotate_and_quantize(width);
   return 0;
 }

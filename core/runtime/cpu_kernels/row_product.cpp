@@ -10,12 +10,11 @@
 
 #include "core/base/half.h"
 #include "core/runtime/cpu_kernels/cpu_features.h"
+#include "core/runtime/cpu_kernels/row_gather.h"
 #include "core/runtime/cpu_kernels/row_vnni.h"
 #include "core/runtime/cpu_kernels/trellis_dot.h"
 
 namespace intarsia::cpu_kernels {
-
-#if INTARSIA_HAVE_VNNI_CODE
 namespace {
 
 constexpr std::size_t max_rows = 64;
@@ -24,13 +23,15 @@ constexpr std::int32_t scalar_offset = 32'768, scalar_largest = 32'767;
 // 12 bits: sums of 2 x 2047 x 127 a step of 32 columns fit 32 bits up to 132,000 columns.
 constexpr std::int32_t pair_offset = 2048, pair_largest = 2047;
 
-// A quantizer's codebook in integers of `unit`: the table of its kind.
+// A quantizer's codebook in integers of `unit`: the tables of its kernels.
 struct RowTable {
   float unit = 0;
-  unsigned width = 0;
+  unsigned width = 0, pair_width = 0;
+  std::vector<std::uint32_t> pairs; // [1 << pair_width]; empty where that is too large
   vnni::ScalarTable scalars{};
   vnni::ShortPairTable short_pairs{};
-  std::vector<std::uint32_t> pairs; // codes of more than 8 bits
+
+  PairTable pair_table() const { return {pair_width, pairs}; }
 };
 
 std::int32_t to_integer(float value, float unit) { return std::int32_t(std::lrint(value / unit)); }
@@ -58,11 +59,16 @@ vnni::ShortPairTable short_pair_table(std::span<const float> book, unsigned widt
   return table;
 }
 
-std::vector<std::uint32_t> pair_table(std::span<const float> book, float unit) {
+// Of NUQ by two codes, of VQ by its code.
+std::vector<std::uint32_t> pair_table(std::span<const float> book, bool scalar, float unit) {
   std::vector<std::uint32_t> pairs;
-  for (std::size_t i = 0; i < book.size(); i += 2)
-    pairs.push_back(std::uint32_t(to_integer(book[i], unit) & 0xFFFF) |
-                    std::uint32_t(to_integer(book[i + 1], unit)) << 16);
+  const auto half = [&](std::size_t at) { return std::uint32_t(to_integer(book[at], unit) & 0xFFFF); };
+  if (!scalar)
+    for (std::size_t i = 0; i < book.size(); i += 2) pairs.push_back(half(i) | half(i + 1) << 16);
+  else
+    for (std::size_t second = 0; second < book.size(); ++second)
+      for (std::size_t first = 0; first < book.size(); ++first)
+        pairs.push_back(half(first) | half(second) << 16);
   return pairs;
 }
 
@@ -73,13 +79,13 @@ RowTable make_table(QuantizerId id) {
   for (const float value : book) largest = std::max(largest, std::fabs(value));
   RowTable table;
   table.width = unsigned(std::bit_width(book.size() / (scalar ? 1 : 2)) - 1);
+  table.pair_width = scalar ? 2 * table.width : table.width;
   table.unit = largest / float(scalar ? scalar_largest : pair_largest);
+  if (table.pair_width <= max_pair_width) table.pairs = pair_table(book, scalar, table.unit);
   if (scalar)
     table.scalars = scalar_table(book, table.width, table.unit);
   else if (table.width <= max_byte_width)
     table.short_pairs = short_pair_table(book, table.width, table.unit);
-  else
-    table.pairs = pair_table(book, table.unit);
   return table;
 }
 
@@ -93,26 +99,18 @@ const RowTable& table_of(QuantizerId id) {
   return tables[at];
 }
 
-} // namespace
+#if INTARSIA_HAVE_VNNI_CODE
 
-bool multiplies_rows(QuantizerId id, std::size_t inputs) {
-  return has_vnni() && inputs <= max_fused_inputs &&
-         (id.family == QuantizerFamily::nuq || id.family == QuantizerFamily::vq);
-}
-
-// Of the rows from `codes` on, for one input.
-void row_sums(const RowTable& table, const QuantizedLinear& layer, const std::byte* codes,
-              std::size_t row_bytes, std::size_t count, const Int8Activation& x, std::size_t input,
-              std::int64_t* sums) {
+void vnni_row_sums(const RowTable& table, const QuantizedLinear& layer, const std::byte* codes,
+                   std::size_t row_bytes, std::size_t count, const Int8Activation& x, std::size_t input,
+                   std::int64_t* sums) {
   const std::int8_t* values = x.values.data() + input * x.columns;
-  if (table.width > max_byte_width)
-    return vnni::pair_rows({table.width, table.pairs}, codes, row_bytes, count, layer.shape.columns, values,
-                           sums);
-  std::int64_t offset = scalar_offset;
-  if (layer.quantizer.family == QuantizerFamily::nuq) {
+  const bool scalar = layer.quantizer.family == QuantizerFamily::nuq;
+  if (!scalar && table.width > max_byte_width)
+    return vnni::pair_rows(table.pair_table(), codes, row_bytes, count, layer.shape.columns, values, sums);
+  if (scalar) {
     vnni::scalar_rows(table.scalars, codes, row_bytes, count, layer.shape.columns, values, sums);
   } else {
-    offset = pair_offset;
     thread_local std::vector<std::int8_t> even, odd;
     const std::size_t pairs = (x.columns + 127) / 128 * 64;
     even.resize(pairs);
@@ -120,8 +118,31 @@ void row_sums(const RowTable& table, const QuantizedLinear& layer, const std::by
     vnni::split_pairs(values, x.columns, even.data(), odd.data());
     vnni::short_pair_rows(table.short_pairs, codes, row_bytes, count, pairs, even.data(), odd.data(), sums);
   }
-  const std::int64_t less = offset * x.sum(input, 0, x.columns / 64);
+  const std::int64_t less =
+      std::int64_t(scalar ? scalar_offset : pair_offset) * x.sum(input, 0, x.columns / 64);
   for (std::size_t row = 0; row < count; ++row) sums[row] -= less;
+}
+
+#endif
+
+// Of the rows from `codes` on, for one input.
+void row_sums(const RowTable& table, const QuantizedLinear& layer, const std::byte* codes,
+              std::size_t row_bytes, std::size_t count, const Int8Activation& x, std::size_t input,
+              std::int64_t* sums) {
+#if INTARSIA_HAVE_VNNI_CODE
+  if (has_vnni()) return vnni_row_sums(table, layer, codes, row_bytes, count, x, input, sums);
+#endif
+  gather_rows(table.pair_table(), codes, row_bytes, count, layer.shape.columns,
+              x.values.data() + input * x.columns, sums);
+}
+
+} // namespace
+
+bool multiplies_rows(QuantizerId id, std::size_t inputs) {
+  constexpr unsigned most_bits = max_pair_width / 2; // of NUQ's codes, of which a pair has two
+  if (inputs > max_fused_inputs) return false;
+  return id.family == QuantizerFamily::vq ||
+         (id.family == QuantizerFamily::nuq && (has_vnni() || unsigned(id.quarter_bits) <= 4 * most_bits));
 }
 
 void multiply_rows(const QuantizedLinear& layer, Rows rows, const Int8Activation& x, const Output& out) {
@@ -142,13 +163,6 @@ void multiply_rows(const QuantizedLinear& layer, Rows rows, const Int8Activation
     }
   }
 }
-
-#else
-
-bool multiplies_rows(QuantizerId, std::size_t) { return false; }
-void multiply_rows(const QuantizedLinear&, Rows, const Int8Activation&, const Output&) {}
-
-#endif
 
 // Without these kernels a unit's rows are decoded to f32.
 std::size_t row_scratch_bytes(std::size_t widest) { return 64 * widest * sizeof(float); }

@@ -10,8 +10,8 @@
 
 namespace intarsia::cpu_kernels {
 
-// Whether this machine has an integer kernel for `inputs` inputs (AVX-512 VNNI and VBMI); else
-// multiply_decoded() is used.
+// Whether there is an integer kernel for the quantizer and `inputs` inputs; else multiply_decoded() is used.
+// AVX-512 VNNI and VBMI: all quantizers; without them NUQ of up to 6 bits and VQ. The result is the same.
 bool multiplies_rows(QuantizerId id, std::size_t inputs);
 void multiply_rows(const QuantizedLinear& layer, Rows rows, const Int8Activation& x, const Output& out);
 // Bytes of the buffer of one thread, for layers of up to `widest` columns.

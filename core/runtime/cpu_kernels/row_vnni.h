@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <span>
 
+#include "core/runtime/cpu_kernels/row_gather.h"
+
 namespace intarsia::cpu_kernels::vnni {
 
 // NUQ: low and high byte of (entry + 32768). `width` < 8: the entry of a code is repeated at every index
@@ -23,12 +25,6 @@ struct ShortPairTable {
   alignas(64) std::uint8_t first_low[256], second_low[256], high[256];
 };
 
-// VQ with codes of more than 8 bits: two int16 per code, the first in the lower half.
-struct PairTable {
-  unsigned width;
-  std::span<const std::uint32_t> pairs;
-};
-
 // sums[r] = sum over columns of (entry + 32768) * x, for `count` rows of `row_bytes` bytes each. x: padded
 // with zeros to a multiple of 64.
 void scalar_rows(const ScalarTable& table, const std::byte* codes, std::size_t row_bytes, std::size_t count,
@@ -43,7 +39,7 @@ void short_pair_rows(const ShortPairTable& table, const std::byte* codes, std::s
 // sums[r] = sum over columns of weight * x, for unsigned weights of a byte each; `columns`: a multiple of 64.
 void byte_rows(const std::uint8_t* weights, std::size_t row_bytes, std::size_t count, std::size_t columns,
                const std::int8_t* x, std::int64_t* sums);
-// sums[r] = sum over columns of value * x.
+// gather_rows() of VQ with codes of more than 8 bits.
 void pair_rows(const PairTable& table, const std::byte* codes, std::size_t row_bytes, std::size_t count,
                std::size_t columns, const std::int8_t* x, std::int64_t* sums);
 
