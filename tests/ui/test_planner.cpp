@@ -105,8 +105,8 @@ class TestPlanner : public QObject {
     planner_->set_family(QuantizerFamily::vq, false);
     const auto without_vq = [this] { // the plan before has the same budget: it is not the one waited for
       const auto& layers = planner_->plan()->layers;
-      return std::none_of(layers.begin(), layers.end(), [](const auto& layer) {
-        return layer.second.quantizer.family == QuantizerFamily::vq;
+      return std::none_of(layers.begin(), layers.end(), [](const auto& each) {
+        return each.second.quantizer.family == QuantizerFamily::vq;
       });
     };
     QTRY_VERIFY_WITH_TIMEOUT(settled() && without_vq(), timeout);
