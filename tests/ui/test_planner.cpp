@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Inputs, undo and answers of the planner, with a tiny model and made-up sensitivities.
 #include <QSignalSpy>
+#include <QThread>
 #include <algorithm>
 
 #include "core/checkpoint/checkpoint.h"
@@ -112,6 +113,20 @@ class TestPlanner : public QObject {
     QTRY_VERIFY_WITH_TIMEOUT(settled() && without_vq(), timeout);
     planner_->undo_stack().undo();
     QVERIFY(planner_->inputs().families.contains(QuantizerFamily::vq));
+  }
+
+  void an_answer_on_its_way_does_not_undo_an_undo() {
+    const MemoryBudget before = planner_->inputs().memory;
+    planner_->set_memory(BitsPerWeight{2.5});
+    QThread::msleep(500); // the solver answers, and nobody reads it yet
+    planner_->undo_stack().undo();
+    bool strayed = false;
+    connect(planner_.get(), &Planner::plan_changed, this,
+            [&] { strayed = strayed || !same_memory(*planner_->answer().request.memory, before); });
+    QCoreApplication::processEvents();
+    QTRY_VERIFY_WITH_TIMEOUT(settled(), timeout);
+    disconnect(planner_.get(), &Planner::plan_changed, this, nullptr);
+    QVERIFY(!strayed);
   }
 
   void without_a_family_there_is_no_plan_but_a_sentence() {

@@ -14,7 +14,11 @@ constexpr int begin_rounds = 2;
 
 Planner::Planner(QObject* parent)
     : PlanEditor(parent) {
-  connect(&solver_, &SolverThread::answered, this, &Planner::adopt);
+  connect(&solver_, &SolverThread::answered, this, [this](const SolverAnswer& answer) {
+    // While a slider moves, an answer to what was asked before is better than none; it is not where the right
+    // one is known, as after an undo.
+    if (answers_inputs(answer) || !answers_inputs(answer_)) adopt(answer);
+  });
   connect(&solver_, &SolverThread::traced, this, [this](const Frontier& frontier) {
     frontier_ = frontier;
     emit frontier_changed();
@@ -137,11 +141,15 @@ void Planner::request_plan() {
   solver_.request(request);
 }
 
+bool Planner::answers_inputs(const SolverAnswer& answer) const {
+  const AllocationRequest& request = answer.request;
+  return request.memory && same_memory(*request.memory, inputs().memory) &&
+         request.latency_seconds == inputs().latency_seconds && request.context == inputs().context;
+}
+
 void Planner::adopt(const SolverAnswer& answer) {
   answer_ = answer;
-  if (rounds_to_begin_ > 0 && answer_.memory_scale.slope > 0 && answer_.request.memory &&
-      same_memory(*answer_.request.memory, inputs().memory))
-    begin_in_bytes();
+  if (rounds_to_begin_ > 0 && answer_.memory_scale.slope > 0 && answers_inputs(answer_)) begin_in_bytes();
   if (answer_.plan) last_plan_ = answer_.plan;
   emit plan_changed();
 }

@@ -54,6 +54,7 @@ class Planner : public PlanEditor {
   void use_sensitivity();
   void new_problem();
   void request_plan();
+  bool answers_inputs(const SolverAnswer& answer) const; // the budgets and the context that are asked now
   void adopt(const SolverAnswer& answer);
   void begin_in_bytes();
   PlanInputs clamped(PlanInputs inputs) const;
