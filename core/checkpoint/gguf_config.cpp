@@ -226,13 +226,17 @@ bool is_off(const GgufValue& value, double off) {
   return false;
 }
 
+bool reads(const Architecture& architecture, std::string_view key) {
+  return std::ranges::any_of(architecture.metadata,
+                             [&](const Renaming& field) { return field.first == key; });
+}
+
 void refuse_unread_features(const Gguf& gguf, const Architecture& architecture) {
   for (const Feature& feature : features) {
     const std::string key = std::string(architecture.gguf) + "." + std::string(feature.key);
     const GgufValue* value = gguf.find(key);
-    const auto is_read = [&](const Renaming& renaming) { return renaming.first == feature.key; };
     const bool off = !value || is_off(*value, feature.off) || is_off(*value, feature.also_off);
-    if (off || std::ranges::any_of(architecture.metadata, is_read)) continue;
+    if (off || reads(architecture, feature.key)) continue;
     throw Error(ErrorKind::unsupported, gguf.origin() + ": metadata \"" + key + "\" is set, which " +
                                             std::string(architecture.gguf) +
                                             " models do not have here; the model would be computed wrongly");
@@ -245,8 +249,7 @@ void refuse_other_window_blocks(const Gguf& gguf, const Architecture& architectu
   for (const char* suffix :
        {"rope.dimension_count", "rope.freq_base", "attention.key_length", "attention.value_length"}) {
     const std::string own = std::string(suffix) + "_swa";
-    const auto is_read = [&](const Renaming& renaming) { return renaming.first == own; };
-    if (!gguf.has(prefix + own) || std::ranges::any_of(architecture.metadata, is_read)) continue;
+    if (!gguf.has(prefix + own) || reads(architecture, own)) continue;
     const double value = gguf.number_or(prefix + own, 0);
     if (value != gguf.number_or(prefix + suffix, value))
       throw Error(ErrorKind::unsupported, gguf.origin() + ": metadata \"" + prefix + own +

@@ -98,8 +98,9 @@ void rows_together(const PairTable& table, const Cut& cut, const std::byte* code
         HWY_UNROLL(4)
         for (std::size_t r = 0; r < R; ++r) {
           const std::byte* from = codes + r * row_bytes + at;
-          std::byte end[32]{};
+          std::byte end[32];
           if (left < cut.bytes_read()) {
+            std::memset(end, 0, sizeof end);
             std::memcpy(end, from, left);
             from = end;
           }
