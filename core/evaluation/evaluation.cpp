@@ -2,15 +2,18 @@
 #include "core/evaluation/evaluation.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/base/parallel.h"
 
 namespace intarsia {
 namespace {
 
-constexpr std::size_t tokens_at_once = 128; // rows of logits held at a time: vocabularies are large
+constexpr std::size_t tokens_at_once = 128;   // rows of logits held at a time: vocabularies are large
+constexpr std::size_t worth_a_task = 1 << 13; // logits that take some 20 microseconds to score
 
 // Of numbers that come window by window, which are not independent within one: the standard error is that of
 // the windows' sums.
@@ -41,15 +44,47 @@ class Mean {
   std::vector<std::pair<double, double>> sums_; // and counts, of windows
 };
 
-double log_sum_exp(std::span<const float> logits) {
-  const double largest = *std::max_element(logits.begin(), logits.end());
-  double sum = 0;
-  for (const float logit : logits) sum += std::exp(double(logit) - largest);
-  return largest + std::log(sum);
+// A row of logits, read once.
+struct Likelihoods {
+  std::size_t first = 0;  // the most likely token
+  double log_sum_exp = 0; // of the logits
+  double mean_excess = 0; // mean of what `excess` returns for a token, by the tokens' likelihoods
+};
+
+template <typename Excess>
+Likelihoods likelihoods(std::span<const float> logits, const Excess& excess) {
+  Likelihoods result;
+  result.first = std::size_t(std::max_element(logits.begin(), logits.end()) - logits.begin());
+  const double largest = logits[result.first];
+  double sum = 0, excesses = 0;
+  for (std::size_t i = 0; i < logits.size(); ++i) {
+    const double share = std::exp(double(logits[i]) - largest);
+    sum += share;
+    if (share != 0) excesses += share * excess(i); // 0 log 0 = 0, also where a logit is -infinity
+  }
+  result.log_sum_exp = largest + std::log(sum);
+  result.mean_excess = excesses / sum;
+  return result;
 }
 
-std::size_t max_likely(std::span<const float> logits) {
-  return std::size_t(std::max_element(logits.begin(), logits.end()) - logits.begin());
+Likelihoods likelihoods(std::span<const float> logits) {
+  return likelihoods(logits, [](std::size_t) { return 0.0; });
+}
+
+struct Comparison {
+  Likelihoods reference, model;
+  double kl = 0;
+};
+
+Comparison compare(std::span<const float> reference, std::span<const float> model) {
+  Comparison result;
+  result.reference =
+      likelihoods(reference, [&](std::size_t i) { return double(reference[i]) - double(model[i]); });
+  result.model = likelihoods(model);
+  const double kl = result.reference.mean_excess - result.reference.log_sum_exp + result.model.log_sum_exp;
+  // Rounding can leave a tiny negative number for equal distributions; NaN stays NaN.
+  result.kl = kl < 0 ? 0 : kl;
+  return result;
 }
 
 // What is fed, window by window, begin tokens included.
@@ -104,24 +139,30 @@ class Windows {
   std::vector<Window> all_;
 };
 
-// For each scored token, `score(row)` sees its index and a row of logits per model.
-template <typename Score>
-void for_each_scored_token(std::vector<Sequence*> sequences, std::size_t vocabulary, const Windows& windows,
-                           const JobControl& control, const std::vector<Mean*>& means, const Score& score) {
+// For each scored token, `score(token, rows)` is given a row of logits per model, on any core, and returns a
+// number for each of the means.
+template <std::size_t count, typename Score>
+void score_tokens(const std::vector<Sequence*>& sequences, std::size_t vocabulary, const Windows& windows,
+                  const JobControl& control, const std::array<Mean*, count>& means, const Score& score) {
   for (std::size_t w = 0; w < windows.count(); ++w) {
     control.throw_if_stopped();
     const std::vector<int> window = windows.window(w);
     for (Sequence* sequence : sequences) sequence->truncate(0);
     for (std::size_t start = 0; start + 1 < window.size(); start += tokens_at_once) {
-      const std::size_t count = std::min(tokens_at_once, window.size() - 1 - start);
+      const std::size_t tokens = std::min(tokens_at_once, window.size() - 1 - start);
       std::vector<std::vector<float>> logits;
       for (Sequence* sequence : sequences)
-        logits.push_back(sequence->forward(std::span(window).subspan(start, count), false, control.stop));
-      for (std::size_t i = 0; i < count; ++i) {
-        std::vector<std::span<const float>> rows;
-        for (const auto& all : logits) rows.push_back(std::span(all).subspan(i * vocabulary, vocabulary));
-        score(window[start + i + 1], rows);
-      }
+        logits.push_back(sequence->forward(std::span(window).subspan(start, tokens), false, control.stop));
+      std::vector<std::array<double, count>> scores(tokens);
+      parallel_ranges(tokens, worth_a_task / vocabulary + 1, [&](std::size_t begin, std::size_t end) {
+        for (std::size_t i = begin; i < end; ++i) {
+          std::vector<std::span<const float>> rows;
+          for (const auto& all : logits) rows.push_back(std::span(all).subspan(i * vocabulary, vocabulary));
+          scores[i] = score(window[start + i + 1], rows);
+        }
+      });
+      for (const auto& of_token : scores)
+        for (std::size_t m = 0; m < count; ++m) means[m]->add(of_token[m]);
     }
     for (Mean* mean : means) mean->end_window();
     control.report("evaluating", double(w + 1), double(windows.count()));
@@ -135,8 +176,8 @@ PerplexityResult to_result(const Mean& nll, std::size_t windows) {
   return {std::exp(nll.mean()), nll.mean(), nll.standard_error(), nll.count(), windows};
 }
 
-double negative_log_likelihood(std::span<const float> logits, int token) {
-  return log_sum_exp(logits) - double(logits[std::size_t(token)]);
+double negative_log_likelihood(const Likelihoods& of, std::span<const float> logits, int token) {
+  return of.log_sum_exp - double(logits[std::size_t(token)]);
 }
 
 } // namespace
@@ -146,22 +187,15 @@ PerplexityResult perplexity(LanguageModel& model, const EvaluationText& text,
   const Windows windows(text, options);
   const auto sequence = model.new_sequence(options.context);
   Mean nll;
-  for_each_scored_token(
-      {sequence.get()}, model.config().vocabulary, windows, control, {&nll},
-      [&](int token, const auto& rows) { nll.add(negative_log_likelihood(rows[0], token)); });
+  score_tokens({sequence.get()}, model.config().vocabulary, windows, control, std::array{&nll},
+               [](int token, const auto& rows) {
+                 return std::array{negative_log_likelihood(likelihoods(rows[0]), rows[0], token)};
+               });
   return to_result(nll, windows.count());
 }
 
 double kl_divergence(std::span<const float> p_logits, std::span<const float> q_logits) {
-  const double p_norm = log_sum_exp(p_logits), q_norm = log_sum_exp(q_logits);
-  double sum = 0;
-  for (std::size_t i = 0; i < p_logits.size(); ++i) {
-    const double p = double(p_logits[i]) - p_norm, q = double(q_logits[i]) - q_norm;
-    const double share = std::exp(p);
-    if (share != 0) sum += share * (p - q); // 0 log 0 = 0, also where a logit is -infinity
-  }
-  // Rounding can leave a tiny negative number for equal distributions; NaN stays NaN.
-  return sum < 0 ? 0 : sum;
+  return compare(p_logits, q_logits).kl;
 }
 
 DivergenceResult divergence(LanguageModel& model, LanguageModel& reference, const EvaluationText& text,
@@ -171,13 +205,13 @@ DivergenceResult divergence(LanguageModel& model, LanguageModel& reference, cons
   const Windows windows(text, options);
   const auto sequence = model.new_sequence(options.context), other = reference.new_sequence(options.context);
   Mean kl, agreement, nll, reference_nll;
-  for_each_scored_token({sequence.get(), other.get()}, model.config().vocabulary, windows, control,
-                        {&kl, &agreement, &nll, &reference_nll}, [&](int token, const auto& rows) {
-                          kl.add(kl_divergence(rows[1], rows[0]));
-                          agreement.add(max_likely(rows[0]) == max_likely(rows[1]) ? 1 : 0);
-                          nll.add(negative_log_likelihood(rows[0], token));
-                          reference_nll.add(negative_log_likelihood(rows[1], token));
-                        });
+  score_tokens({sequence.get(), other.get()}, model.config().vocabulary, windows, control,
+               std::array{&kl, &agreement, &nll, &reference_nll}, [](int token, const auto& rows) {
+                 const Comparison at = compare(rows[1], rows[0]);
+                 return std::array{at.kl, at.model.first == at.reference.first ? 1.0 : 0.0,
+                                   negative_log_likelihood(at.model, rows[0], token),
+                                   negative_log_likelihood(at.reference, rows[1], token)};
+               });
   return {kl.mean(), kl.standard_error(), agreement.mean(), to_result(nll, windows.count()),
           to_result(reference_nll, windows.count())};
 }
