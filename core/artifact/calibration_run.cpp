@@ -10,13 +10,15 @@
 #include "core/base/mapped_file.h"
 #include "core/device/device.h"
 #include "core/memory/memory_model.h"
+#include "core/sensitivity/backward_pass.h"
 
 namespace intarsia {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char *stream_name = "stream", *record_name = "calibration.json";
+constexpr const char *stream_name = "stream", *gradients_name = "gradients",
+                     *record_name = "calibration.json";
 // What a layer needs beside the calibration while it is quantized: its weights twice and their codes.
 constexpr std::uint64_t copies_of_a_layer = 4 * sizeof(float);
 
@@ -89,7 +91,7 @@ bool CalibrationRun::fits(std::size_t tokens) {
   return false;
 }
 
-void CalibrationRun::start(std::size_t first_block, const JobControl& control) {
+void CalibrationRun::start(const JobControl& control) {
   const JobControl loading{[&](const Progress& progress) { control.report(progress.stage, 0, 1); },
                            control.stop};
   if (options_.load) model_ = options_.load(loading); // its products are needed whatever text there is
@@ -100,9 +102,41 @@ void CalibrationRun::start(std::size_t first_block, const JobControl& control) {
     model_.reset(); // sampled from; calibrating needs a block at a time
     give_back_free_memory();
   }
-  if (!fits(text_.tokens())) return keep_record();
-  calibration_ = std::make_unique<Calibration>(*original_, text_.sequences,
-                                               model_ ? model_->products() : cpu_products());
+  if (!fits(text_.tokens())) text_ = {};
+  keep_record();
+}
+
+std::optional<OutputGradients> CalibrationRun::gradients(const JobControl& control) {
+  const std::string alike = "all tokens weigh alike in the calibration: ";
+  OutputGradients found(checkpoint_.config().head_dim);
+  if (found.restore(folder_ / gradients_name, checkpoint_.graph(), text_.tokens())) return found;
+  const std::uint64_t free = free_memory(), needed = backward_bytes(checkpoint_.config(), checkpoint_.graph(),
+                                                                    text_.sequences[0].size());
+  if (free != 0 && needed > free) {
+    note(alike + "to tell them apart needs " + format_bytes(needed) + " of memory, and only " +
+         format_bytes(free) + " are free");
+    return std::nullopt;
+  }
+  const JobControl named{[&](const Progress& progress) {
+                           control.report("calibrating: which tokens matter", progress.done, progress.total);
+                         },
+                         control.stop};
+  add_output_gradients(*original_, text_.sequences, {choice_.seed, 0},
+                       model_ ? model_->products() : cpu_products(), named, found);
+  if (!found.finite()) {
+    note(alike + "the gradients that tell them apart are not finite");
+    return std::nullopt;
+  }
+  found.save(folder_ / gradients_name);
+  return found;
+}
+
+void CalibrationRun::weigh_tokens(std::size_t first_block, const JobControl& control) {
+  if (text_.sequences.empty()) return;
+  gradients_ = gradients(control);
+  calibration_ =
+      std::make_unique<Calibration>(*original_, text_.sequences, model_ ? model_->products() : cpu_products(),
+                                    gradients_ ? &*gradients_ : nullptr);
   if (calibration_->restore(folder_ / stream_name) && calibration_->next_block() > first_block)
     calibration_->restart(); // an earlier block's codes were damaged
   keep_record();
@@ -139,7 +173,8 @@ OrderedJson CalibrationRun::record() const {
 }
 
 void CalibrationRun::remove_files(const fs::path& folder) {
-  for (const char* name : {stream_name, "stream.new", record_name}) fs::remove(folder / name);
+  for (const char* name : {stream_name, "stream.new", gradients_name, "gradients.new", record_name})
+    fs::remove(folder / name);
 }
 
 } // namespace intarsia

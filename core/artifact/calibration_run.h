@@ -20,15 +20,20 @@ class CalibrationRun {
   ~CalibrationRun();
 
   bool must_sample() const; // no earlier run has left the model's own text
-  // Gets the text and puts the stream before a block at or before `first_block`, as an earlier run left it
-  // or at the beginning. Progress is in tokens of the text.
-  void start(std::size_t first_block, const JobControl& control);
+  // Gets the text; `control`'s progress is in tokens of it.
+  void start(const JobControl& control);
+  // Then: what each token matters to each layer (OutputGradients), of an earlier run or measured, and the
+  // stream before a block at or before `first_block`, as an earlier run left it or at the beginning.
+  void weigh_tokens(std::size_t first_block, const JobControl& control);
   bool active() const { return calibration_ != nullptr; } // else layers are rounded without feedback
 
   std::size_t next_block() const { return calibration_->next_block(); }
   void read_block(const JobControl& control) { calibration_->read_block(control); }
   // Null, and noted, where the moments are not finite.
   std::shared_ptr<const HessianFactor> factor(const LinearLayer& layer, const Rotation& rotation);
+  std::unique_ptr<const RowFactor> row_factor(const LinearLayer& layer) const {
+    return calibration_->row_factor(layer);
+  }
   void pass_block(const JobControl& control);
 
   // For the artifact's manifest; what an earlier run noted is part of it.
@@ -40,6 +45,7 @@ class CalibrationRun {
   std::optional<CalibrationText> text(const JobControl& control);
   std::unique_ptr<LanguageModel> load(const JobControl& control);
   bool fits(std::size_t tokens);
+  std::optional<OutputGradients> gradients(const JobControl& control);
   std::uint64_t free_memory() const;
   void note(const std::string& sentence);
   void keep_record() const;
@@ -52,6 +58,7 @@ class CalibrationRun {
   std::unique_ptr<LanguageModel> model_; // kept where it computes products
   std::optional<OwnText> own_;
   CalibrationText text_;
+  std::optional<OutputGradients> gradients_; // absent: tokens weigh alike
   std::unique_ptr<Calibration> calibration_;
   std::string failed_input_; // whose moments were not finite
   std::vector<std::string> notes_;

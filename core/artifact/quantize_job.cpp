@@ -35,6 +35,7 @@ double encoding_cost(const LinearLayer& layer, QuantizerId id) {
 constexpr double pass_cost = 6e-11; // of a token through a weight
 constexpr double passes = 2;        // to read a block's inputs, and to sum them
 constexpr double sampling_cost = 1e-10;
+constexpr double weighing_cost = 2.4e-10; // of a token through a weight, to the head and back
 
 double block_cost(const LayerGraph& graph, std::size_t block, std::size_t tokens) {
   double weights = 0;
@@ -45,6 +46,14 @@ double block_cost(const LayerGraph& graph, std::size_t block, std::size_t tokens
 
 double sampling_work(const LayerGraph& graph, std::size_t tokens) {
   return sampling_cost * double(graph.linear_weights() + graph.embedding.weights()) * double(tokens);
+}
+
+double weighing_work(const LayerGraph& graph, std::size_t tokens) {
+  return weighing_cost * double(graph.linear_weights() + graph.embedding.weights()) * double(tokens);
+}
+
+QuantizedLinear on_cpu(const LinearSource& source, const JobControl& control) {
+  return quantize_linear(source, control);
 }
 
 class QuantizeRun {
@@ -65,6 +74,7 @@ class QuantizeRun {
     for (std::size_t block = 0; block < checkpoint.config().blocks; ++block)
       total_ += block_cost(checkpoint.graph(), block, options.calibration->tokens);
     if (calibration_->must_sample()) total_ += sampling_work(checkpoint.graph(), options.calibration->tokens);
+    total_ += weighing_work(checkpoint.graph(), options.calibration->tokens);
   }
 
   void run() {
@@ -105,8 +115,11 @@ class QuantizeRun {
   void start_calibration(std::size_t first_block) {
     const double cost =
         calibration_->must_sample() ? sampling_work(checkpoint_.graph(), options_.calibration->tokens) : 0;
-    calibration_->start(first_block, stage(cost));
+    calibration_->start(stage(cost));
     done_ += cost;
+    const double weighing = weighing_work(checkpoint_.graph(), options_.calibration->tokens);
+    calibration_->weigh_tokens(first_block, stage(weighing));
+    done_ += weighing;
   }
 
   // Blocks before `first` are there already; the stream may have to pass them.
@@ -211,8 +224,11 @@ class QuantizeRun {
     return {id, {layer.d_out, layer.d_in}, rotation, layer.name, rows, hessian};
   }
 
-  QuantizedLinear encode(const LinearSource& source, const JobControl& control) const {
-    return options_.encode ? options_.encode(source, control) : quantize_linear(source, control);
+  QuantizedLinear encode(const LinearLayer& layer, const LinearSource& source,
+                         const JobControl& control) const {
+    const EncodeLinear encode = options_.encode ? options_.encode : EncodeLinear(on_cpu);
+    const auto rows = source.hessian ? calibration_->row_factor(layer) : nullptr;
+    return rows ? encode_by_strips(source, *rows, encode, control) : encode(source, control);
   }
 
   void write_layer(const LinearLayer& layer) {
@@ -230,7 +246,7 @@ class QuantizeRun {
                              control_.stop};
       const auto rotation = rotation_of(layer);
       const auto hessian = hessian_of(layer, id, *rotation);
-      const QuantizedLinear quantized = encode(source_of(layer, id, rotation, hessian.get()), inner);
+      const QuantizedLinear quantized = encode(layer, source_of(layer, id, rotation, hessian.get()), inner);
       // Noted before the codes: a run that stops in between does the layer again.
       file_.note_distortion(layer.name, quantized.distortion, quantized.proxy_loss);
       if (id.family == QuantizerFamily::f16) {
@@ -348,7 +364,8 @@ void sync_folder(const fs::path& folder) {
 
 double calibration_time_factor(const LayerGraph& graph, const Plan& plan, std::size_t tokens,
                                bool must_sample) {
-  double plain = 0, calibration = must_sample ? sampling_work(graph, tokens) : 0;
+  double plain = 0,
+         calibration = weighing_work(graph, tokens) + (must_sample ? sampling_work(graph, tokens) : 0);
   std::size_t last = 0;
   for (const LinearLayer& layer : graph.linears) {
     plain += encoding_cost(layer, plan.quantizer_of(layer));

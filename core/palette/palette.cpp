@@ -22,6 +22,14 @@ std::vector<std::unique_ptr<Quantizer>> make_members() {
 
 } // namespace
 
+void Quantizer::copy_strip(std::span<const std::byte> from, std::size_t from_strip, std::span<std::byte> to,
+                           std::size_t to_strip, std::size_t columns) const {
+  const std::uint64_t row_bytes = code_bytes({1, columns});
+  for (std::size_t i = 0; i < strip_rows; ++i)
+    std::ranges::copy(from.subspan(row_of_strip(from_strip, i) * row_bytes, row_bytes),
+                      to.begin() + std::ptrdiff_t(row_of_strip(to_strip, i) * row_bytes));
+}
+
 const std::vector<const Quantizer*>& palette() {
   static const auto members = make_members();
   static const auto pointers = [] {

@@ -20,6 +20,14 @@ struct MatrixShape {
   std::size_t size() const { return rows * columns; }
 };
 
+// Rows that can be coded apart from each other, whatever the quantizer: a panel of 64 rows has four strips of
+// 16, those of a trellis (trellis::tile_position). Strips are counted over all of a matrix.
+inline constexpr std::size_t panel_rows = 64, panel_strips = 4, strip_rows = 16;
+constexpr std::size_t row_of_strip(std::size_t strip, std::size_t index) {
+  return strip / panel_strips * panel_rows + strip % panel_strips * 2 + index % 2 + index / 2 % 2 * 8 +
+         index / 4 * 16;
+}
+
 // Codes some rows of a matrix block by block, from the left: what follows may depend on what a block became.
 class BlockCoder {
  public:
@@ -62,6 +70,10 @@ class Quantizer {
   // Decodes rows [first_row, first_row + row_count) into out (row_count * columns), on the calling thread.
   virtual void decode(std::span<const std::byte> codes, MatrixShape shape, std::size_t first_row,
                       std::size_t row_count, std::span<float> out) const = 0;
+  // Copies the codes of a strip to a strip of another matrix of as many columns. Both matrices have whole
+  // panels. Here for quantizers whose codes lie row after row.
+  virtual void copy_strip(std::span<const std::byte> from, std::size_t from_strip, std::span<std::byte> to,
+                          std::size_t to_strip, std::size_t columns) const;
 };
 
 // Every quantizer this build has, by family and then bits; f16 last.

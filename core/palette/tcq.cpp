@@ -164,6 +164,8 @@ class Tcq : public Quantizer {
                                         std::span<std::byte> codes) const override;
   void decode(std::span<const std::byte> codes, MatrixShape shape, std::size_t first_row,
               std::size_t row_count, std::span<float> out) const override;
+  void copy_strip(std::span<const std::byte> from, std::size_t from_strip, std::span<std::byte> to,
+                  std::size_t to_strip, std::size_t columns) const override;
 
  private:
   class PanelCoder;
@@ -247,6 +249,34 @@ void Tcq::decode(std::span<const std::byte> codes, MatrixShape shape, std::size_
       for (unsigned ring = 0; ring < trellis::block_rings; ++ring)
         decode_ring(from, ring, layout.quarters(block), to);
     }
+}
+
+// A strip is a ring in each part of each block.
+void Tcq::copy_strip(std::span<const std::byte> from, std::size_t from_strip, std::span<std::byte> to,
+                     std::size_t to_strip, std::size_t columns) const {
+  static_assert(panel_rows == trellis::panel_rows && panel_strips == trellis::part_rings);
+  static_assert([] {
+    for (unsigned ring = 0; ring < panel_strips; ++ring)
+      for (unsigned t = 0; t < ring_weights; ++t) {
+        bool found = false;
+        for (std::size_t i = 0; i < strip_rows; ++i)
+          found |= row_of_strip(ring, i) == trellis::tile_position(ring, t).row;
+        if (!found) return false;
+      }
+    return true;
+  }());
+  const TcqLayout layout(id_, {panel_rows, columns});
+  for (std::size_t block = 0; block < layout.blocks(); ++block) {
+    const std::byte* source = from.data() + layout.offset(from_strip / panel_strips, block);
+    std::byte* target = to.data() + layout.offset(to_strip / panel_strips, block);
+    const unsigned quarters = layout.quarters(block);
+    for (unsigned part = 0; part < trellis::block_parts; ++part)
+      for (unsigned byte = 0; byte < trellis::ring_bytes(quarters); ++byte)
+        target[trellis::ring_byte_index(part * panel_strips + unsigned(to_strip % panel_strips), byte,
+                                        quarters)] =
+            source[trellis::ring_byte_index(part * panel_strips + unsigned(from_strip % panel_strips), byte,
+                                            quarters)];
+  }
 }
 
 } // namespace

@@ -2,13 +2,14 @@
 #include "core/runtime/calibration.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <fstream>
-#include <set>
 
 #include "core/base/crc32.h"
 #include "core/base/error.h"
 #include "core/base/mapped_file.h"
+#include "core/base/parallel.h"
 #include "core/runtime/block_gradient.h"
 
 namespace intarsia {
@@ -26,10 +27,11 @@ struct StreamHeader {
 } // namespace
 
 Calibration::Calibration(const WeightSource& original, std::vector<std::vector<int>> sequences,
-                         const DenseProducts& products)
+                         const DenseProducts& products, const OutputGradients* gradients)
     : original_(original)
     , sequences_(std::move(sequences))
     , products_(products)
+    , gradients_(gradients)
     , length_(sequences_.empty() ? 0 : sequences_[0].size()) {
   if (length_ == 0) throw Error(ErrorKind::internal, "a calibration was given no tokens");
   for (const auto& sequence : sequences_)
@@ -63,19 +65,42 @@ void Calibration::restart() {
 void Calibration::read_block(const JobControl& control) {
   moments_.clear();
   factor_.reset();
-  factored_input_.clear();
+  factored_.clear();
   for (const LinearLayer& layer : original_.graph().linears)
-    if (layer.block == next_ && !moments_.contains(layer.input))
-      moments_.emplace(layer.input, MomentSum(layer.d_in));
-  run_block(control, [this](const BlockGradient& block) {
+    if (layer.block == next_ && !moments_.contains(moments_of(layer)))
+      moments_.emplace(moments_of(layer), MomentSum(layer.d_in));
+  run_block(control, [this](const BlockGradient& block, std::size_t first_token) {
     block.visit_inputs(
-        [this](const std::string& input, std::span<const float> values) { moments_.at(input).add(values); });
+        [&](const std::string& input, std::span<const float> x) { add_moments(input, x, first_token); });
   });
 }
 
+bool Calibration::weighs_tokens(const LinearLayer& layer) const {
+  return gradients_ && !gradients_->norms(layer.name).empty();
+}
+
+const std::string& Calibration::moments_of(const LinearLayer& layer) const {
+  return weighs_tokens(layer) ? layer.name : layer.input;
+}
+
+void Calibration::add_moments(const std::string& input, std::span<const float> x, std::size_t first_token) {
+  if (const auto alike = moments_.find(input); alike != moments_.end()) alike->second.add(x);
+  std::vector<float> weighed(x.size());
+  for (const LinearLayer& layer : original_.graph().linears) {
+    if (layer.block != next_ || layer.input != input || !weighs_tokens(layer)) continue;
+    const auto norms = gradients_->norms(layer.name).subspan(first_token, x.size() / layer.d_in);
+    parallel_ranges(norms.size(), 16, [&](std::size_t begin, std::size_t end) {
+      for (std::size_t t = begin; t < end; ++t) {
+        const float root = std::sqrt(norms[t]); // of the weight of x x'
+        for (std::size_t i = t * layer.d_in; i < (t + 1) * layer.d_in; ++i) weighed[i] = root * x[i];
+      }
+    });
+    moments_.at(layer.name).add(weighed);
+  }
+}
+
 // Some sequences at a time.
-void Calibration::run_block(const JobControl& control,
-                            const std::function<void(const BlockGradient&)>& visit) {
+void Calibration::run_block(const JobControl& control, const PartVisitor& visit) {
   BlockGradient block(original_, next_, products_, control, length_);
   std::vector<float> behind = stream_; // a stop in the middle must not leave the stream half behind the block
   const std::size_t step = std::max<std::size_t>(1, tokens_at_once / length_);
@@ -86,28 +111,36 @@ void Calibration::run_block(const JobControl& control,
     control.throw_if_stopped();
     const std::size_t count = std::min(step, sequences_.size() - first);
     block.forward(std::span(behind).subspan(first * row, count * row), length_);
-    visit(block);
+    visit(block, first * length_);
   }
   stream_ = std::move(behind);
   passed_ = true;
 }
 
 std::shared_ptr<const HessianFactor> Calibration::factor(const LinearLayer& layer, const Rotation& rotation) {
-  if (factored_input_ == layer.input) return factor_;
+  const std::string& key = moments_of(layer);
+  if (factored_ == key) return factor_;
   factor_.reset();
-  factored_input_.clear();
-  auto moments = moments_.extract(layer.input);
-  if (moments.empty()) throw Error(ErrorKind::internal, "the moments of " + layer.input + " are not there");
+  factored_.clear();
+  auto moments = moments_.extract(key);
+  if (moments.empty()) throw Error(ErrorKind::internal, "the moments of " + key + " are not there");
   factor_ = std::make_shared<const HessianFactor>(moments.mapped().finish(), rotation);
-  factored_input_ = layer.input;
+  factored_ = key;
   return factor_;
+}
+
+std::unique_ptr<const RowFactor> Calibration::row_factor(const LinearLayer& layer) const {
+  if (!gradients_) return nullptr;
+  const auto moments = gradients_->head_moments(layer.name);
+  if (moments.empty() || !RowFactor::serves(layer.d_out, gradients_->head_dim())) return nullptr;
+  return std::make_unique<const RowFactor>(moments, gradients_->head_dim());
 }
 
 void Calibration::pass_block(const JobControl& control) {
   moments_.clear();
   factor_.reset();
-  factored_input_.clear();
-  if (!passed_) run_block(control, [](const BlockGradient&) {});
+  factored_.clear();
+  if (!passed_) run_block(control, [](const BlockGradient&, std::size_t) {});
   ++next_;
   passed_ = false;
 }
@@ -150,17 +183,16 @@ bool Calibration::restore(const std::filesystem::path& file) {
 
 std::uint64_t Calibration::bytes(const ModelConfig& config, const LayerGraph& graph, std::size_t tokens) {
   std::uint64_t weights = 0, moments = 0, widest = 0;
-  std::set<std::string> inputs;
   for (const LinearLayer& layer : graph.linears) {
     if (layer.block != 0) continue;
     weights += sizeof(float) * layer.weights();
     widest = std::max<std::uint64_t>(widest, layer.d_in);
-    if (inputs.insert(layer.input).second) moments += MomentSum::bytes(layer.d_in);
+    moments += MomentSum::bytes(layer.d_in);
   }
   const std::uint64_t streams = 2 * tokens * config.hidden * sizeof(float); // before a block and behind it
   const std::uint64_t activations =
       tokens_at_once * sizeof(float) * 2 *
-      (5 * config.hidden + 2 * config.attention_dim() + 2 * config.kv_dim() + 4 * config.intermediate);
+      (5 * config.hidden + 2 * config.attention_dim() + 2 * config.kv_dim() + 5 * config.intermediate);
   const std::uint64_t embedding = sizeof(float) * graph.embedding.weights();
   const std::uint64_t reading = weights + activations + moments;
   const std::uint64_t factoring = moments + sizeof(float) * widest * widest;

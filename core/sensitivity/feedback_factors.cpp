@@ -25,8 +25,9 @@ std::size_t feedback_tokens(const LayerGraph& graph) {
 
 std::map<std::string, double> feedback_factors(const WeightSource& weights,
                                                const std::vector<std::vector<int>>& sequences,
+                                               const OutputGradients& gradients,
                                                const DenseProducts& products, const JobControl& control) {
-  Calibration calibration(weights, sequences, products);
+  Calibration calibration(weights, sequences, products, &gradients);
   std::map<std::string, double> factors;
   const std::size_t blocks = weights.config().blocks;
   for (std::size_t block = 0; block < blocks; ++block) {
@@ -36,20 +37,18 @@ std::map<std::string, double> feedback_factors(const WeightSource& weights,
                           },
                           control.stop};
     calibration.read_block(part);
-    std::string input;
-    double factor = 1;
     for (const LinearLayer& layer : weights.graph().linears) {
       if (layer.block != block) continue;
       control.throw_if_stopped();
-      if (layer.input != input) try {
-          input = layer.input;
-          factor = calibration.factor(layer, Rotation(layer.d_in, seed_for(rotation_seed, input)))
-                       ->feedback_factor(block_columns, {calibration.tokens(), calibration_tokens});
-        } catch (const Error& error) {
-          if (error.kind() != ErrorKind::input) throw;
-          factor = 1; // it will be rounded without feedback
-        }
-      factors[layer.name] = factor;
+      try {
+        factors[layer.name] =
+            calibration.factor(layer, Rotation(layer.d_in, seed_for(rotation_seed, layer.input)))
+                ->feedback_factor(block_columns, {calibration.tokens(), calibration_tokens});
+        if (const auto rows = calibration.row_factor(layer)) factors[layer.name] *= rows->feedback_factor();
+      } catch (const Error& error) {
+        if (error.kind() != ErrorKind::input) throw;
+        factors[layer.name] = 1; // it will be rounded without feedback
+      }
     }
     if (block + 1 < blocks) calibration.pass_block(part);
   }

@@ -8,6 +8,7 @@
 
 #include "core/base/progress.h"
 #include "core/runtime/dense_products.h"
+#include "core/runtime/output_gradients.h"
 
 namespace intarsia {
 
@@ -17,10 +18,11 @@ std::size_t feedback_tokens(const LayerGraph& graph);
 // f_l of every linear of the blocks, in (0, 1]: its loss is a_l f_l D_l where it is rounded with feedback
 // (HessianFactor::feedback_factor, blocks of 16 columns as trellis codes have), from the second moments of
 // its input over the sequences, which are equally long, as for a calibration on the default number of tokens.
-// 1 where these are not finite. Reads one block's
-// weights at a time. Progress is in blocks.
+// 1 where these are not finite. `gradients`: over the same sequences. Reads one block's weights at a time.
+// Progress is in blocks.
 std::map<std::string, double> feedback_factors(const WeightSource& weights,
                                                const std::vector<std::vector<int>>& sequences,
+                                               const OutputGradients& gradients,
                                                const DenseProducts& products, const JobControl& control);
 
 } // namespace intarsia

@@ -18,6 +18,7 @@ namespace {
 // Of the whole work, for progress: sampling computes every token once, the way there and back three times,
 // the moments for feedback, at the end, once more.
 constexpr double sampling_share = 0.25, feedback_share = 0.2;
+constexpr double extra_share = 0.6; // of that for feedback, where texts have to be added
 
 // Sequences `begin` to `end` of those that the model writes itself.
 std::vector<Tokens> sample_texts(LanguageModel& model, const SensitivityOptions& options, std::size_t begin,
@@ -82,6 +83,7 @@ Sensitivity estimate_sensitivity(LanguageModel& model, const WeightSource& weigh
   const auto cut = text_tokens.empty() ? std::vector<Tokens>() : cut_from_text(text_tokens, options);
   std::vector<Tokens> all;
   std::map<std::string, std::vector<double>> values;
+  OutputGradients gradients(weights.config().head_dim);
   Sensitivity result{
       model_name, text_tokens.empty() ? "data-free" : "text", options.samples, options.seed, 0, {}, {}, {},
       false};
@@ -103,7 +105,7 @@ Sensitivity estimate_sensitivity(LanguageModel& model, const WeightSource& weigh
                                        : std::vector<Tokens>(cut.begin() + std::ptrdiff_t(read),
                                                              cut.begin() + std::ptrdiff_t(step));
     for (auto& [layer, found] : fisher_curvature(weights, sequences, options.seed, model.products(),
-                                                 share(sampling_share, 1 - sampling_share), read))
+                                                 share(sampling_share, 1 - sampling_share), read, &gradients))
       values[layer].insert(values[layer].end(), found.begin(), found.end());
     all.insert(all.end(), sequences.begin(), sequences.end());
     result.samples = step;
@@ -111,19 +113,25 @@ Sensitivity estimate_sensitivity(LanguageModel& model, const WeightSource& weigh
     result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     if (on_estimate && !on_estimate(result)) break;
   }
-  const JobControl last{[&](const Progress& progress) {
-                          const double part = progress.done / std::max(1e-9, progress.total);
-                          control.report(progress.stage, (1 - feedback_share * (1 - part)) * total, total);
-                        },
-                        control.stop};
-  if (cut.empty() && !all.empty()) { // few texts are enough for a_l, too few for the moments of wide inputs
-    const std::size_t wanted = feedback_tokens(weights.graph()) / all[0].size();
-    const JobControl sampling{{}, control.stop};
-    if (wanted > all.size())
-      for (auto& text : sample_texts(model, options, all.size(), wanted, sampling))
-        all.push_back(std::move(text));
+  const auto last = [&](double from, double part) {
+    return JobControl{[&, from, part](const Progress& progress) {
+                        const double here = from + part * progress.done / std::max(1e-9, progress.total);
+                        control.report(progress.stage, (1 - feedback_share * (1 - here)) * total, total);
+                      },
+                      control.stop};
+  };
+  const std::size_t wanted =
+      feedback_tokens(weights.graph()) / std::max<std::size_t>(1, options.sequence_length);
+  double done = 0;
+  if (cut.empty() &&
+      wanted > all.size()) { // few texts are enough for a_l, too few for the moments of wide inputs
+    done = extra_share;
+    const auto more = sample_texts(model, options, all.size(), wanted, {{}, control.stop});
+    add_output_gradients(weights, more, {options.seed, all.size()}, model.products(), last(0, done),
+                         gradients);
+    all.insert(all.end(), more.begin(), more.end());
   }
-  result.feedback = feedback_factors(weights, all, model.products(), last);
+  result.feedback = feedback_factors(weights, all, gradients, model.products(), last(done, 1 - done));
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   control.report("sensitivity", total, total);
   return result;

@@ -323,7 +323,7 @@ class TestSessionParts : public QObject {
         std::filesystem::remove(entry.path());
     quantization.set_calibration({CalibrateOn::none, {}, 512}); // of the next job, not of those taken up
     for (const std::string stage :
-         {"sampling texts", "calibrating: inputs", "model.layers.1.mlp.down_proj"}) {
+         {"sampling texts", "calibrating: which", "calibrating: inputs", "model.layers.1.mlp.down_proj"}) {
       const QString out = dir_.filePath(QString::fromStdString("stopped in " + stage).replace(':', '_'));
       leave_interrupted(plan, own, stage, out);
       QVERIFY(has_partial_run(out));

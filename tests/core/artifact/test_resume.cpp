@@ -10,6 +10,7 @@
 #include "core/base/error.h"
 #include "core/base/json.h"
 #include "core/runtime/calibration.h"
+#include "core/sensitivity/backward_pass.h"
 #include "tests/support/test_support.h"
 #include "tests/support/tiny_model.h"
 
@@ -280,9 +281,9 @@ class TestResume : public QObject {
     quantize_model(*checkpoint_, plan_, path("calibrated"), whole_options, {});
     const auto whole = contents(path("calibrated"));
     QVERIFY(whole.at("model.safetensors") != whole_.at("model.safetensors"));
-    for (const std::string stage :
-         {"sampling texts", "calibrating: inputs of block 0", "calibrating: inputs of block 1",
-          "model.layers.0.mlp.down_proj", "model.layers.1.self_attn.k_proj"})
+    for (const std::string stage : {"sampling texts", "calibrating: which tokens matter",
+                                    "calibrating: inputs of block 0", "calibrating: inputs of block 1",
+                                    "model.layers.0.mlp.down_proj", "model.layers.1.self_attn.k_proj"})
       for (const int report : {1, 2}) {
         fs::remove_all(path("out"));
         fs::remove_all(path("out.partial"));
@@ -365,8 +366,13 @@ class TestResume : public QObject {
     for (int i = 0; i < 700; ++i) options.calibration->text.push_back(i * i % 61);
     QCOMPARE(run(*checkpoint_)["text"].get<std::string>(), std::string("none"));
     QVERIFY(notes.size() == 1 && notes[0].find("quantized without calibration") != std::string::npos);
-    // What just suffices.
+    // What just suffices: to calibrate, and to weigh tokens too.
     options.memory = Calibration::bytes(checkpoint_->config(), checkpoint_->graph(), 640) + 16 * 40 * 24;
+    const std::uint64_t to_weigh = backward_bytes(checkpoint_->config(), checkpoint_->graph(), 64);
+    QVERIFY(options.memory < to_weigh);
+    QCOMPARE(run(*checkpoint_)["text"].get<std::string>(), std::string("file"));
+    QVERIFY(notes.size() == 1 && notes[0].find("tokens weigh alike") != std::string::npos);
+    options.memory = to_weigh;
     QCOMPARE(run(*checkpoint_)["text"].get<std::string>(), std::string("file"));
     QCOMPARE(notes.size(), std::size_t(0));
   }
@@ -397,7 +403,9 @@ class TestResume : public QObject {
             plan_.layers.at("model.layers.1.self_attn.q_proj").quantizer.family == QuantizerFamily::f16);
     QVERIFY(!with_feedback.at("model.layers.1.mlp.gate_proj") &&
             !with_feedback.at("model.layers.1.mlp.down_proj"));
-    QVERIFY(!notes.empty() && notes[0].find("model.layers.1.mlp") != std::string::npos);
+    QCOMPARE(notes.size(), std::size_t(2));
+    QVERIFY(notes[0].find("gradients that tell them apart are not finite") != std::string::npos);
+    QVERIFY(notes[1].find("model.layers.1.mlp") != std::string::npos);
   }
 
   // A device that fails, whatever it throws: the CPU, or a sound device, goes on.

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "core/artifact/open_model.h"
+#include "core/base/mapped_file.h"
 #include "core/base/parallel.h"
 #include "core/base/random.h"
 #include "core/palette/quantized_linear.h"
@@ -96,6 +97,71 @@ class TestCalibration : public QObject {
         for (std::size_t i = 0; i <= j; ++i)
           QVERIFY(std::abs(factors.at(layer.input)->column(j)[i] - expected.column(j)[i]) <
                   1e-3f * (std::abs(expected.column(j)[j]) + 1));
+    }
+  }
+
+  // Where a layer has gradients, tokens count by their length; another that reads the same keeps its own.
+  void tokens_are_weighed_by_their_gradients() {
+    const std::string block = "model.layers.0.self_attn.";
+    const LayerGraph& graph = source_->graph();
+    OutputGradients gradients(source_->config().head_dim);
+    const LinearLayer &q = *graph.find(block + "q_proj"), &k = *graph.find(block + "k_proj");
+    const auto dy = test::gaussian(1500 * q.d_out, 3);
+    gradients.add(q, std::span(dy).first(1000 * q.d_out));
+    gradients.add(q, std::span(dy).subspan(1000 * q.d_out));
+    std::vector<double> sum(q.d_in * q.d_in);
+    const auto model = load_on_cpu(*source_, {.half_precision_cache = false}, {});
+    std::size_t token = 0;
+    model->observe_inputs([&](const std::string& input, std::span<const float> x, std::size_t count) {
+      if (input != q.input) return;
+      for (std::size_t t = 0; t < count; ++t, ++token) {
+        double squares = 0;
+        for (std::size_t i = 0; i < q.d_out; ++i) squares += std::pow(double(dy[token * q.d_out + i]), 2);
+        for (std::size_t i = 0; i < q.d_in * q.d_in; ++i)
+          sum[i] += std::sqrt(squares) * double(x[t * q.d_in + i / q.d_in]) * x[t * q.d_in + i % q.d_in];
+      }
+    });
+    const auto sequence = model->new_sequence(50);
+    for (const auto& tokens : text()) {
+      sequence->truncate(0);
+      sequence->forward(tokens, true, {});
+    }
+    Calibration calibration(*source_, text(), cpu_products(), &gradients);
+    calibration.read_block({});
+    const Rotation rotation(q.d_in, 5);
+    const auto weighed = calibration.factor(q, rotation), alike = calibration.factor(k, rotation);
+    const HessianFactor expected(std::vector<float>(sum.begin(), sum.end()), rotation);
+    for (std::size_t j = 0; j < q.d_in; ++j)
+      for (std::size_t i = 0; i <= j; ++i)
+        QVERIFY(std::abs(weighed->column(j)[i] - expected.column(j)[i]) <
+                1e-3f * (std::abs(expected.column(j)[j]) + 1));
+    Calibration plain = make();
+    plain.read_block({});
+    QVERIFY(same_factor(*alike, *plain.factor(k, rotation)));
+  }
+
+  void gradients_go_on_from_a_file() {
+    OutputGradients gradients(source_->config().head_dim);
+    std::uint64_t seed = 0;
+    for (const LinearLayer& layer : source_->graph().linears)
+      gradients.add(layer, test::gaussian(7 * layer.d_out, ++seed));
+    gradients.save(path("gradients"));
+    const auto taken = [&](const std::string& bytes, std::size_t tokens) {
+      test::write_file(path("again"), bytes);
+      OutputGradients again(source_->config().head_dim);
+      if (!again.restore(path("again"), source_->graph(), tokens)) return false;
+      return std::ranges::all_of(source_->graph().linears, [&](const LinearLayer& layer) {
+        return std::ranges::equal(again.norms(layer.name), gradients.norms(layer.name)) &&
+               std::ranges::equal(again.head_moments(layer.name), gradients.head_moments(layer.name));
+      });
+    };
+    const std::string bytes = read_text_file(path("gradients"));
+    QVERIFY(taken(bytes, 7));
+    QVERIFY(!taken(bytes, 8) && !taken(bytes.substr(0, bytes.size() - 4), 7) && !taken("", 7));
+    for (const std::size_t at : {std::size_t(3), std::size_t(9), std::size_t(20), bytes.size() / 2}) {
+      std::string damaged = bytes;
+      damaged[at] = char(damaged[at] ^ 0x10);
+      QVERIFY(!taken(damaged, 7));
     }
   }
 

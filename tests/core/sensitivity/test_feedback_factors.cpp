@@ -3,6 +3,7 @@
 
 #include "core/base/random.h"
 #include "core/palette/feedback.h"
+#include "core/sensitivity/backward_pass.h"
 #include "core/sensitivity/feedback_factors.h"
 #include "core/sensitivity/sensitivity.h"
 #include "tests/support/test_support.h"
@@ -97,11 +98,16 @@ class TestFeedbackFactors : public QObject {
     std::vector<std::vector<int>> texts(40, std::vector<int>(32));
     for (auto& text : texts)
       for (int& token : text) token = int(random.below(64));
-    const auto factors = feedback_factors(*source, texts, cpu_products(), {});
+    OutputGradients gradients(source->config().head_dim);
+    const auto alike = feedback_factors(*source, texts, gradients, cpu_products(), {});
+    add_output_gradients(*source, texts, {}, cpu_products(), {}, gradients);
+    const auto factors = feedback_factors(*source, texts, gradients, cpu_products(), {});
     QCOMPARE(factors.size(), checkpoint->graph().linears.size());
     for (const LinearLayer& layer : checkpoint->graph().linears)
       QVERIFY(factors.at(layer.name) > 0 && factors.at(layer.name) <= 1);
-    QCOMPARE(factors.at("model.layers.0.self_attn.q_proj"), factors.at("model.layers.0.self_attn.v_proj"));
+    const std::string block = "model.layers.0.self_attn.";
+    QCOMPARE(alike.at(block + "q_proj"), alike.at(block + "v_proj")); // they read the same
+    QVERIFY(factors.at(block + "q_proj") != factors.at(block + "v_proj"));
   }
 
   void a_calibrated_sensitivity_is_scaled_once() {

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "core/artifact/open_model.h"
+#include "core/base/parallel.h"
 #include "core/base/random.h"
 #include "core/evaluation/evaluation.h"
 #include "core/sensitivity/clipped_mean.h"
@@ -159,6 +160,30 @@ class TestSensitivity : public QObject {
     for (const auto& [layer, values] : fisher_curvature(*source_, one, 5, cpu_products(), {})) {
       QCOMPARE(all.at(layer).size(), sequences.size());
       QCOMPARE(all.at(layer)[0], values[0]);
+    }
+  }
+
+  // On any number of threads, in one call or several.
+  void gradients_of_a_sequence_are_its_own() {
+    std::vector<Tokens> sequences;
+    for (std::uint64_t i = 0; i < 70; ++i) sequences.push_back(random_tokens(32, i));
+    OutputGradients all(source_->config().head_dim), parts = all, with_curvature = all;
+    add_output_gradients(*source_, sequences, {5, 0}, cpu_products(), {}, all);
+    fisher_curvature(*source_, sequences, 5, cpu_products(), {}, 0, &with_curvature);
+    {
+      const ThreadLimit limit(1);
+      const std::vector<Tokens> head(sequences.begin(), sequences.begin() + 3),
+          tail(sequences.begin() + 3, sequences.end());
+      add_output_gradients(*source_, head, {5, 0}, cpu_products(), {}, parts);
+      add_output_gradients(*source_, tail, {5, 3}, cpu_products(), {}, parts);
+    }
+    QVERIFY(all.finite());
+    for (const LinearLayer& layer : source_->graph().linears) {
+      const auto norms = all.norms(layer.name);
+      QCOMPARE(norms.size(), sequences.size() * 32);
+      QVERIFY(std::ranges::equal(norms, parts.norms(layer.name)));
+      QVERIFY(std::ranges::equal(norms, with_curvature.norms(layer.name)));
+      QVERIFY(*std::ranges::max_element(norms) > 0);
     }
   }
 

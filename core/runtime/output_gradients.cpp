@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
+#include "core/runtime/output_gradients.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <fstream>
+
+#include "core/base/crc32.h"
+#include "core/base/error.h"
+#include "core/base/mapped_file.h"
+#include "core/base/parallel.h"
+#include "core/tensor/kernels.h"
+
+namespace intarsia {
+namespace {
+
+struct Header {
+  char magic[8] = {'I', 'N', 'T', 'G', 'R', 'A', 'D', '1'};
+  std::uint64_t tokens = 0, values = 0;
+  std::uint32_t checksum = 0, unused = 0;
+};
+
+bool is_expert(const LinearLayer& layer) { return layer.read_share < 1; }
+bool has_heads(const LinearLayer& layer) {
+  return layer.role == LinearRole::q || layer.role == LinearRole::k;
+}
+
+bool all_finite(const std::vector<float>& values) {
+  return std::ranges::all_of(values, [](float value) { return std::isfinite(value); });
+}
+
+} // namespace
+
+void OutputGradients::add(const LinearLayer& layer, std::span<const float> dy) {
+  if (is_expert(layer)) return;
+  const std::size_t width = layer.d_out, tokens = dy.size() / width;
+  std::vector<float>& norms = norms_[layer.name];
+  for (std::size_t t = 0; t < tokens; ++t)
+    norms.push_back(std::sqrt(kernels::dot(&dy[t * width], &dy[t * width], width)));
+  if (!has_heads(layer)) return;
+  std::vector<float>& moments = heads_[layer.name];
+  moments.resize(width * head_dim_);
+  parallel_for(width / head_dim_, [&](std::size_t head) {
+    float* rows = &moments[head * head_dim_ * head_dim_];
+    for (std::size_t t = 0; t < tokens; ++t) {
+      const float* g = &dy[t * width + head * head_dim_];
+      for (std::size_t i = 0; i < head_dim_; ++i)
+        kernels::add_scaled(g[i], g, rows + i * head_dim_, head_dim_);
+    }
+  });
+}
+
+std::span<const float> OutputGradients::norms(const std::string& layer) const {
+  const auto found = norms_.find(layer);
+  return found == norms_.end() ? std::span<const float>() : found->second;
+}
+
+std::span<const float> OutputGradients::head_moments(const std::string& layer) const {
+  const auto found = heads_.find(layer);
+  return found == heads_.end() ? std::span<const float>() : found->second;
+}
+
+bool OutputGradients::finite() const {
+  const auto finite = [](const auto& of_layer) { return all_finite(of_layer.second); };
+  return std::ranges::all_of(norms_, finite) && std::ranges::all_of(heads_, finite);
+}
+
+void OutputGradients::save(const std::filesystem::path& file) const {
+  Header header;
+  std::vector<float> all;
+  for (const auto& [layer, values] : norms_) {
+    header.tokens = values.size();
+    all.insert(all.end(), values.begin(), values.end());
+  }
+  for (const auto& [layer, values] : heads_) all.insert(all.end(), values.begin(), values.end());
+  header.values = all.size();
+  header.checksum = crc32_of(std::as_bytes(std::span(all)));
+  const std::filesystem::path part = file.string() + ".new";
+  std::ofstream out(part, std::ios::binary);
+  out.write(reinterpret_cast<const char*>(&header), sizeof header);
+  out.write(reinterpret_cast<const char*>(all.data()), std::streamsize(all.size() * sizeof(float)));
+  out.close();
+  if (!out) throw Error(ErrorKind::resource, file.string() + ": cannot be written: is the disk full?");
+  std::filesystem::rename(part, file);
+}
+
+bool OutputGradients::restore(const std::filesystem::path& file, const LayerGraph& graph,
+                              std::size_t tokens) {
+  if (!std::filesystem::exists(file)) return false;
+  const MappedFile mapped(file);
+  const auto bytes = mapped.bytes();
+  Header header;
+  const Header expected;
+  if (bytes.size() < sizeof header) return false;
+  std::memcpy(&header, bytes.data(), sizeof header);
+  std::map<std::string, std::vector<float>> norms, heads;
+  std::uint64_t values = 0;
+  for (const LinearLayer& layer : graph.linears) {
+    if (is_expert(layer)) continue;
+    norms[layer.name].resize(tokens);
+    values += tokens;
+    if (!has_heads(layer)) continue;
+    heads[layer.name].resize(layer.d_out * head_dim_);
+    values += layer.d_out * head_dim_;
+  }
+  const auto stored = bytes.subspan(sizeof header);
+  if (std::memcmp(header.magic, expected.magic, sizeof header.magic) != 0 || header.tokens != tokens ||
+      header.values != values || stored.size() != values * sizeof(float) ||
+      crc32_of(stored) != header.checksum)
+    return false;
+  const std::byte* from = stored.data();
+  for (auto* all : {&norms, &heads})
+    for (auto& [layer, of_layer] : *all) {
+      std::memcpy(of_layer.data(), from, of_layer.size() * sizeof(float));
+      from += of_layer.size() * sizeof(float);
+    }
+  norms_ = std::move(norms), heads_ = std::move(heads);
+  return true;
+}
+
+} // namespace intarsia
