@@ -60,8 +60,8 @@ class TestRowFeedback : public QObject {
     constexpr std::size_t columns = 100;
     constexpr MatrixShape shape{128, columns}, wide{192, columns};
     const auto weights = test::gaussian(shape.size(), 4);
-    for (const char* name : {"nuq-3", "vq-2.5", "tcq-3.25", "tcq-2", "half-tcq-2.5", "f16"}) {
-      const Quantizer& coder = quantizer(parse_quantizer_id(name));
+    for (const Quantizer* member : palette()) {
+      const Quantizer& coder = *member;
       std::vector<std::byte> codes(coder.code_bytes(shape)), moved(coder.code_bytes(wide));
       coder.encode(weights, shape, codes, {});
       const auto target = [](std::size_t strip) { return (strip * 5 + 3) % 12; }; // of 8
