@@ -35,7 +35,7 @@ double encoding_cost(const LinearLayer& layer, QuantizerId id) {
 constexpr double pass_cost = 6e-11; // of a token through a weight
 constexpr double passes = 2;        // to read a block's inputs, and to sum them
 constexpr double sampling_cost = 1e-10;
-constexpr double weighing_cost = 2.4e-10; // of a token through a weight, to the head and back
+constexpr double weighing_cost = 2e-10; // of a token through a weight, to the head and back
 
 double block_cost(const LayerGraph& graph, std::size_t block, std::size_t tokens) {
   double weights = 0;

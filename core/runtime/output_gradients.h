@@ -3,9 +3,13 @@
 // weights costs E[(g' E x)^2], x being the linear's input and g the gradient of the loss by its output
 // (core/sensitivity/backward_pass.h). Of that two parts are used, as in GuidedQuant (arXiv 2505.07004) and
 // YAQA (arXiv 2505.22988):
-// - |g| weighs a token's x x' in the moments that a layer is rounded by. Not |g|^2, as it should be if tokens
-//   were many: a few of them would then decide everything.
+// - |g| weighs a token's x x' in the moments that a layer is rounded by. Not |g|^2, as it would be if tokens
+//   were many: a few of them then decide too much.
 // - E[g g'] within a head of the queries and keys lets rows make good what other rows of their head lose.
+// KL on SmolLM2 with 3-bit NUQ everywhere, 16,384 tokens of its own text (standard error 0.008): alike 0.328,
+// |g|^2 0.327, |g|^(1/2) 0.316, one |g| for all that read the same input 0.311, |g| 0.303; feedback within
+// heads alone 0.322, with |g| 0.295. E[g g'] of whole outputs helps little elsewhere: noise shaped by it
+// loses, on text that it was not measured on, 0.94 (down, up, v, o) to 1.02 (gate) of what it loses without.
 #pragma once
 
 #include <cstddef>
