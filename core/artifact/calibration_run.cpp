@@ -173,8 +173,7 @@ OrderedJson CalibrationRun::record() const {
 }
 
 void CalibrationRun::remove_files(const fs::path& folder) {
-  for (const char* name : {stream_name, "stream.new", gradients_name, "gradients.new", record_name})
-    fs::remove(folder / name);
+  for (const char* name : {stream_name, "stream.new", gradients_name, record_name}) fs::remove(folder / name);
 }
 
 } // namespace intarsia

@@ -44,12 +44,9 @@ double block_cost(const LayerGraph& graph, std::size_t block, std::size_t tokens
   return passes * pass_cost * weights * double(tokens);
 }
 
-double sampling_work(const LayerGraph& graph, std::size_t tokens) {
-  return sampling_cost * double(graph.linear_weights() + graph.embedding.weights()) * double(tokens);
-}
-
-double weighing_work(const LayerGraph& graph, std::size_t tokens) {
-  return weighing_cost * double(graph.linear_weights() + graph.embedding.weights()) * double(tokens);
+// Of the whole text through the whole model, at so much for a token and a weight.
+double text_work(double cost, const LayerGraph& graph, std::size_t tokens) {
+  return cost * double(graph.linear_weights() + graph.embedding.weights()) * double(tokens);
 }
 
 QuantizedLinear on_cpu(const LinearSource& source, const JobControl& control) {
@@ -73,8 +70,9 @@ class QuantizeRun {
     calibration_.emplace(checkpoint, options, folder_);
     for (std::size_t block = 0; block < checkpoint.config().blocks; ++block)
       total_ += block_cost(checkpoint.graph(), block, options.calibration->tokens);
-    if (calibration_->must_sample()) total_ += sampling_work(checkpoint.graph(), options.calibration->tokens);
-    total_ += weighing_work(checkpoint.graph(), options.calibration->tokens);
+    if (calibration_->must_sample())
+      total_ += text_work(sampling_cost, checkpoint.graph(), options.calibration->tokens);
+    total_ += text_work(weighing_cost, checkpoint.graph(), options.calibration->tokens);
   }
 
   void run() {
@@ -113,11 +111,12 @@ class QuantizeRun {
   }
 
   void start_calibration(std::size_t first_block) {
-    const double cost =
-        calibration_->must_sample() ? sampling_work(checkpoint_.graph(), options_.calibration->tokens) : 0;
+    const double cost = calibration_->must_sample()
+                            ? text_work(sampling_cost, checkpoint_.graph(), options_.calibration->tokens)
+                            : 0;
     calibration_->start(stage(cost));
     done_ += cost;
-    const double weighing = weighing_work(checkpoint_.graph(), options_.calibration->tokens);
+    const double weighing = text_work(weighing_cost, checkpoint_.graph(), options_.calibration->tokens);
     calibration_->weigh_tokens(first_block, stage(weighing));
     done_ += weighing;
   }
@@ -364,8 +363,8 @@ void sync_folder(const fs::path& folder) {
 
 double calibration_time_factor(const LayerGraph& graph, const Plan& plan, std::size_t tokens,
                                bool must_sample) {
-  double plain = 0,
-         calibration = weighing_work(graph, tokens) + (must_sample ? sampling_work(graph, tokens) : 0);
+  double plain = 0, calibration = text_work(weighing_cost, graph, tokens) +
+                                  (must_sample ? text_work(sampling_cost, graph, tokens) : 0);
   std::size_t last = 0;
   for (const LinearLayer& layer : graph.linears) {
     plain += encoding_cost(layer, plan.quantizer_of(layer));

@@ -4,10 +4,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <fstream>
 
+#include "core/base/atomic_file.h"
 #include "core/base/crc32.h"
-#include "core/base/error.h"
 #include "core/base/mapped_file.h"
 #include "core/base/parallel.h"
 #include "core/tensor/kernels.h"
@@ -76,13 +75,9 @@ void OutputGradients::save(const std::filesystem::path& file) const {
   for (const auto& [layer, values] : heads_) all.insert(all.end(), values.begin(), values.end());
   header.values = all.size();
   header.checksum = crc32_of(std::as_bytes(std::span(all)));
-  const std::filesystem::path part = file.string() + ".new";
-  std::ofstream out(part, std::ios::binary);
-  out.write(reinterpret_cast<const char*>(&header), sizeof header);
-  out.write(reinterpret_cast<const char*>(all.data()), std::streamsize(all.size() * sizeof(float)));
-  out.close();
-  if (!out) throw Error(ErrorKind::resource, file.string() + ": cannot be written: is the disk full?");
-  std::filesystem::rename(part, file);
+  std::string bytes(reinterpret_cast<const char*>(&header), sizeof header);
+  bytes.append(reinterpret_cast<const char*>(all.data()), all.size() * sizeof(float));
+  write_file_atomically(file, bytes);
 }
 
 bool OutputGradients::restore(const std::filesystem::path& file, const LayerGraph& graph,

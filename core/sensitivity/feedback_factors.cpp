@@ -37,9 +37,12 @@ std::map<std::string, double> feedback_factors(const WeightSource& weights,
                           },
                           control.stop};
     calibration.read_block(part);
+    std::string failed_input; // what reads it will be rounded without feedback
     for (const LinearLayer& layer : weights.graph().linears) {
       if (layer.block != block) continue;
       control.throw_if_stopped();
+      factors[layer.name] = 1;
+      if (layer.input == failed_input) continue;
       try {
         factors[layer.name] =
             calibration.factor(layer, Rotation(layer.d_in, seed_for(rotation_seed, layer.input)))
@@ -47,7 +50,7 @@ std::map<std::string, double> feedback_factors(const WeightSource& weights,
         if (const auto rows = calibration.row_factor(layer)) factors[layer.name] *= rows->feedback_factor();
       } catch (const Error& error) {
         if (error.kind() != ErrorKind::input) throw;
-        factors[layer.name] = 1; // it will be rounded without feedback
+        failed_input = layer.input;
       }
     }
     if (block + 1 < blocks) calibration.pass_block(part);
