@@ -17,26 +17,34 @@ namespace hn = hwy::HWY_NAMESPACE;
 using Floats = hn::ScalableTag<float>;
 using Vector = hn::Vec<Floats>;
 
+// Before AVX-512 x86 has 16 vector registers: 4 x 3 sums, a row and three tokens fill them.
+#if HWY_ARCH_X86 && HWY_TARGET > HWY_AVX3
+constexpr std::size_t tile_tokens = 3;
+#else
+constexpr std::size_t tile_tokens = 4;
+#endif
+
 // R rows against T tokens: R * T accumulators stay in registers, each load serves several of them.
 template <std::size_t R, std::size_t T>
 void multiply_tile(const float* w, std::size_t w_stride, const float* x, std::size_t x_stride, std::size_t n,
                    float* y, std::size_t y_stride) {
   const Floats d;
   const std::size_t lanes = hn::Lanes(d);
-  Vector sums[R * T];
-  for (auto& sum : sums) sum = hn::Zero(d);
+  Vector sums[R][T];
+  for (auto& of_row : sums)
+    for (auto& sum : of_row) sum = hn::Zero(d);
   std::size_t i = 0;
   for (; i + lanes <= n; i += lanes) {
-    Vector rows[R];
-    for (std::size_t r = 0; r < R; ++r) rows[r] = hn::LoadU(d, w + r * w_stride + i);
-    for (std::size_t t = 0; t < T; ++t) {
-      const Vector token = hn::LoadU(d, x + t * x_stride + i);
-      for (std::size_t r = 0; r < R; ++r) sums[r * T + t] = hn::MulAdd(rows[r], token, sums[r * T + t]);
+    Vector tokens[T];
+    for (std::size_t t = 0; t < T; ++t) tokens[t] = hn::LoadU(d, x + t * x_stride + i);
+    for (std::size_t r = 0; r < R; ++r) {
+      const Vector row = hn::LoadU(d, w + r * w_stride + i);
+      for (std::size_t t = 0; t < T; ++t) sums[r][t] = hn::MulAdd(row, tokens[t], sums[r][t]);
     }
   }
   for (std::size_t r = 0; r < R; ++r)
     for (std::size_t t = 0; t < T; ++t) {
-      float sum = hn::GetLane(hn::SumOfLanes(d, sums[r * T + t]));
+      float sum = hn::GetLane(hn::SumOfLanes(d, sums[r][t]));
       for (std::size_t k = i; k < n; ++k) sum += w[r * w_stride + k] * x[t * x_stride + k];
       y[t * y_stride + r] = sum;
     }
@@ -45,12 +53,17 @@ void multiply_tile(const float* w, std::size_t w_stride, const float* x, std::si
 template <std::size_t R>
 void multiply_row_tile(const float* w, std::size_t w_stride, const RowsView& x, std::size_t n, float* y,
                        std::size_t y_stride) {
-  const auto token = [&](std::size_t t) { return x.data + t * x.stride; };
   std::size_t t = 0;
-  for (; t + 4 <= x.count; t += 4)
-    multiply_tile<R, 4>(w, w_stride, token(t), x.stride, n, y + t * y_stride, y_stride);
-  for (; t < x.count; ++t)
-    multiply_tile<R, 1>(w, w_stride, token(t), x.stride, n, y + t * y_stride, y_stride);
+  const auto multiply = [&]<std::size_t T>() {
+    multiply_tile<R, T>(w, w_stride, x.data + t * x.stride, x.stride, n, y + t * y_stride, y_stride);
+    t += T;
+  };
+  const auto left = [&] { return x.count - t; };
+  // A tile of one token is slow: two of two take the place of one of three and one.
+  while (left() >= tile_tokens && !(tile_tokens == 3 && left() == 4))
+    multiply.template operator()<tile_tokens>();
+  while (left() >= 2) multiply.template operator()<2>();
+  if (left() == 1) multiply.template operator()<1>();
 }
 
 void MultiplyRows(const RowsView& w, const RowsView& x, std::size_t n, float* y, std::size_t y_stride) {
