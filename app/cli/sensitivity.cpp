@@ -15,7 +15,7 @@ Verb sensitivity_verb() {
                 "MODEL",
                 "estimates how much each layer's distortion costs",
                 {{"--text", "FILE", "measure on this text (default: on text the model makes itself)"},
-                 {"--samples", "N", "test sequences; more take longer and scatter less (default 256)"},
+                 {"--samples", "N", "test sequences; more take longer and scatter less (default 128)"},
                  {"--seed", "N", "seed of noise and text (default 1)"},
                  {"--output", "FILE", "where to write (default sensitivity.json)"},
                  device_option()}};

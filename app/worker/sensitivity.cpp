@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
-#include "core/sensitivity/sensitivity.h"
+#include "core/jobs/measure_sensitivity.h"
 
 #include "app/worker/device_choice.h"
 #include "app/worker/jobs.h"
-#include "core/evaluation/evaluation.h"
 #include "core/worker/protocol/job_requests.h"
 
 namespace intarsia::worker {
@@ -21,10 +20,8 @@ JobResult run(const JsonObject& json, JobContext& context) {
       context.event({{"estimate", to_json(so_far)}});
       return true; // who has enough of it cancels
     };
-  SensitivityOptions options = request.options;
-  options.prefix = begin_tokens(opened.tokenizer.get());
-  const Sensitivity result = estimate_sensitivity(*model, opened.weights(), opened.config().name,
-                                                  request.tokens, options, context.control(), on_estimate);
+  const Sensitivity result = measure_sensitivity_here(*model, opened, request.tokens, request.options,
+                                                      context.control(), on_estimate);
   return {{{"sensitivity", to_json(result)}}, {}};
 }
 

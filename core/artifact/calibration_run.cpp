@@ -17,7 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char *stream_name = "stream", *gradients_name = "gradients",
+constexpr const char *stream_name = "stream", *gradients_name = "gradients", *text_name = "text",
                      *record_name = "calibration.json";
 // What a layer needs beside the calibration while it is quantized: its weights twice and their codes.
 constexpr std::uint64_t copies_of_a_layer = 4 * sizeof(float);
@@ -36,7 +36,7 @@ CalibrationRun::CalibrationRun(const Checkpoint& checkpoint, const QuantizeOptio
     , choice_(*options.calibration)
     , folder_(std::move(folder))
     , original_(dense_weights(checkpoint)) {
-  if (choice_.own()) own_.emplace(checkpoint, choice_);
+  find_text();
   if (const fs::path kept = folder_ / record_name; fs::exists(kept)) try {
       for (const Json& sentence : read_json_file(kept).value("notes", Json::array()))
         notes_.push_back(sentence.get<std::string>());
@@ -57,7 +57,34 @@ void CalibrationRun::note(const std::string& sentence) {
   if (options_.on_note) options_.on_note(sentence);
 }
 
-bool CalibrationRun::must_sample() const { return own_ && !own_->find(); }
+// What an earlier run or a sensitivity has left of it.
+void CalibrationRun::find_text() {
+  text_.gradients = OutputGradients(checkpoint_.config().head_dim);
+  if (choice_.own()) {
+    own_.emplace(checkpoint_, choice_.seed, folder_ / text_name);
+    text_ = own_->find();
+    if (text_.sequences.size() > own_sequences()) text_.sequences.resize(own_sequences());
+  } else {
+    text_.sequences = given_text(choice_, checkpoint_.config());
+    if (const fs::path kept = folder_ / gradients_name; fs::exists(kept))
+      text_.gradients.read(MappedFile(kept).bytes(), checkpoint_.graph());
+  }
+  if (text_.gradients.tokens() > text_.tokens()) // sums, of which those of a part cannot be told
+    text_.gradients = OutputGradients(checkpoint_.config().head_dim);
+}
+
+std::size_t CalibrationRun::own_sequences() const {
+  return std::max<std::size_t>(1, choice_.tokens / own_->series().length);
+}
+
+double CalibrationRun::unsampled() const {
+  return own_ ? 1 - double(text_.sequences.size()) / double(own_sequences()) : 0;
+}
+
+double CalibrationRun::unweighed() const {
+  const std::size_t tokens = own_ ? own_sequences() * own_->series().length : text_.tokens();
+  return 1 - double(text_.gradients.tokens()) / double(tokens);
+}
 
 // Null, and noted, where the model does not fit.
 std::unique_ptr<LanguageModel> CalibrationRun::load(const JobControl& control) {
@@ -72,13 +99,19 @@ std::unique_ptr<LanguageModel> CalibrationRun::load(const JobControl& control) {
   return load_on_cpu(*original_, {.half_precision_cache = half, .half_precision_weights = half}, control);
 }
 
-std::optional<CalibrationText> CalibrationRun::text(const JobControl& control) {
-  if (!own_) return given_text(choice_, checkpoint_.config());
-  if (auto known = own_->find()) return known;
+// False, and noted, where the model does not fit.
+bool CalibrationRun::sample(const JobControl& control) {
+  SampleOptions rest = own_->series();
+  rest.skip = text_.sequences.size();
+  if (rest.skip == own_sequences()) return true;
+  rest.count = own_sequences() - rest.skip;
   if (!model_)
     model_ = load({[&](const Progress& progress) { control.report(progress.stage, 0, 1); }, control.stop});
-  if (!model_) return std::nullopt;
-  return own_->write(*model_, control);
+  if (!model_) return false;
+  for (auto& sequence : sample_from_model(*model_, rest, control))
+    text_.sequences.push_back(std::move(sequence));
+  own_->store(text_);
+  return true;
 }
 
 bool CalibrationRun::fits(std::size_t tokens) {
@@ -95,48 +128,55 @@ void CalibrationRun::start(const JobControl& control) {
   const JobControl loading{[&](const Progress& progress) { control.report(progress.stage, 0, 1); },
                            control.stop};
   if (options_.load) model_ = options_.load(loading); // its products are needed whatever text there is
-  auto found = text(control);
-  if (!found) return keep_record();
-  text_ = std::move(*found);
+  if (own_ && !sample(control)) text_ = {};
   if (!options_.load) {
     model_.reset(); // sampled from; calibrating needs a block at a time
     give_back_free_memory();
   }
-  if (!fits(text_.tokens())) text_ = {};
+  if (!text_.sequences.empty() && !fits(text_.tokens())) text_ = {};
   keep_record();
 }
 
-std::optional<OutputGradients> CalibrationRun::gradients(const JobControl& control) {
+// False, and noted, where tokens have to weigh alike.
+bool CalibrationRun::weigh(const JobControl& control) {
   const std::string alike = "all tokens weigh alike in the calibration: ";
-  OutputGradients found(checkpoint_.config().head_dim);
-  if (found.restore(folder_ / gradients_name, checkpoint_.graph(), text_.tokens())) return found;
-  const std::uint64_t free = free_memory(), needed = backward_bytes(checkpoint_.config(), checkpoint_.graph(),
-                                                                    text_.sequences[0].size());
-  if (free != 0 && needed > free) {
-    note(alike + "to tell them apart needs " + format_bytes(needed) + " of memory, and only " +
-         format_bytes(free) + " are free");
-    return std::nullopt;
+  const std::size_t length = text_.sequences[0].size(), known = text_.gradients.tokens() / length;
+  if (known < text_.sequences.size()) {
+    const std::uint64_t free = free_memory(),
+                        needed = backward_bytes(checkpoint_.config(), checkpoint_.graph(), length);
+    if (free != 0 && needed > free) {
+      note(alike + "to tell them apart needs " + format_bytes(needed) + " of memory, and only " +
+           format_bytes(free) + " are free");
+      return false;
+    }
+    const JobControl named{[&](const Progress& progress) {
+                             control.report("calibrating: which tokens matter", progress.done,
+                                            progress.total);
+                           },
+                           control.stop};
+    const std::vector<Tokens> rest(text_.sequences.begin() + std::ptrdiff_t(known), text_.sequences.end());
+    add_output_gradients(*original_, rest, {choice_.seed, known},
+                         model_ ? model_->products() : cpu_products(), named, text_.gradients);
+    if (text_.gradients.finite()) keep_gradients();
   }
-  const JobControl named{[&](const Progress& progress) {
-                           control.report("calibrating: which tokens matter", progress.done, progress.total);
-                         },
-                         control.stop};
-  add_output_gradients(*original_, text_.sequences, {choice_.seed, 0},
-                       model_ ? model_->products() : cpu_products(), named, found);
-  if (!found.finite()) {
-    note(alike + "the gradients that tell them apart are not finite");
-    return std::nullopt;
-  }
-  found.save(folder_ / gradients_name);
-  return found;
+  if (text_.gradients.finite()) return true;
+  note(alike + "the gradients that tell them apart are not finite");
+  return false;
+}
+
+void CalibrationRun::keep_gradients() const {
+  if (own_)
+    own_->store(text_);
+  else
+    write_file_atomically(folder_ / gradients_name, text_.gradients.to_bytes());
 }
 
 void CalibrationRun::weigh_tokens(std::size_t first_block, const JobControl& control) {
   if (text_.sequences.empty()) return;
-  gradients_ = gradients(control);
+  const bool weighed = weigh(control);
   calibration_ =
       std::make_unique<Calibration>(*original_, text_.sequences, model_ ? model_->products() : cpu_products(),
-                                    gradients_ ? &*gradients_ : nullptr);
+                                    weighed ? &text_.gradients : nullptr);
   if (calibration_->restore(folder_ / stream_name) && calibration_->next_block() > first_block)
     calibration_->restart(); // an earlier block's codes were damaged
   keep_record();
@@ -163,7 +203,7 @@ void CalibrationRun::pass_block(const JobControl& control) {
 
 // Written as it changes: a resumed run may have nothing left to calibrate.
 void CalibrationRun::keep_record() const {
-  OrderedJson record = active() ? record_of(choice_, text_) : OrderedJson{{"text", "none"}};
+  OrderedJson record = active() ? record_of(choice_, text_.sequences) : OrderedJson{{"text", "none"}};
   if (!notes_.empty()) record["notes"] = notes_;
   write_file_atomically(folder_ / record_name, record.dump() + "\n");
 }
@@ -173,7 +213,8 @@ OrderedJson CalibrationRun::record() const {
 }
 
 void CalibrationRun::remove_files(const fs::path& folder) {
-  for (const char* name : {stream_name, "stream.new", gradients_name, record_name}) fs::remove(folder / name);
+  for (const char* name : {stream_name, "stream.new", gradients_name, text_name, record_name})
+    fs::remove(folder / name);
 }
 
 } // namespace intarsia

@@ -10,6 +10,7 @@
 
 #include "core/artifact/quantize_job.h"
 #include "core/runtime/calibration.h"
+#include "core/sensitivity/own_text.h"
 
 namespace intarsia {
 
@@ -19,10 +20,12 @@ class CalibrationRun {
   CalibrationRun(const Checkpoint& checkpoint, const QuantizeOptions& options, std::filesystem::path folder);
   ~CalibrationRun();
 
-  bool must_sample() const; // no earlier run has left the model's own text
+  // How much of the text no earlier run or sensitivity has left: to sample, and to weigh. In 0 ... 1.
+  double unsampled() const;
+  double unweighed() const;
   // Gets the text; `control`'s progress is in tokens of it.
   void start(const JobControl& control);
-  // Then: what each token matters to each layer (OutputGradients), of an earlier run or measured, and the
+  // Then: what each token matters to each layer (OutputGradients), as left or measured, and the
   // stream before a block at or before `first_block`, as an earlier run left it or at the beginning.
   void weigh_tokens(std::size_t first_block, const JobControl& control);
   bool active() const { return calibration_ != nullptr; } // else layers are rounded without feedback
@@ -42,10 +45,13 @@ class CalibrationRun {
   static void remove_files(const std::filesystem::path& folder); // once the artifact is whole
 
  private:
-  std::optional<CalibrationText> text(const JobControl& control);
+  void find_text();
+  std::size_t own_sequences() const; // that are wanted of its own text
+  bool sample(const JobControl& control);
   std::unique_ptr<LanguageModel> load(const JobControl& control);
   bool fits(std::size_t tokens);
-  std::optional<OutputGradients> gradients(const JobControl& control);
+  bool weigh(const JobControl& control);
+  void keep_gradients() const;
   std::uint64_t free_memory() const;
   void note(const std::string& sentence);
   void keep_record() const;
@@ -56,9 +62,8 @@ class CalibrationRun {
   std::filesystem::path folder_;
   std::unique_ptr<WeightSource> original_;
   std::unique_ptr<LanguageModel> model_; // kept where it computes products
-  std::optional<OwnText> own_;
-  CalibrationText text_;
-  std::optional<OutputGradients> gradients_; // absent: tokens weigh alike
+  std::optional<OwnTextCache> own_;
+  WeighedText text_;
   std::unique_ptr<Calibration> calibration_;
   std::string failed_input_; // whose moments were not finite
   std::vector<std::string> notes_;

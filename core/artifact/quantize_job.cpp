@@ -70,9 +70,7 @@ class QuantizeRun {
     calibration_.emplace(checkpoint, options, folder_);
     for (std::size_t block = 0; block < checkpoint.config().blocks; ++block)
       total_ += block_cost(checkpoint.graph(), block, options.calibration->tokens);
-    if (calibration_->must_sample())
-      total_ += text_work(sampling_cost, checkpoint.graph(), options.calibration->tokens);
-    total_ += text_work(weighing_cost, checkpoint.graph(), options.calibration->tokens);
+    total_ += sampling_left() + weighing_left();
   }
 
   void run() {
@@ -110,13 +108,19 @@ class QuantizeRun {
             control_.stop};
   }
 
+  double sampling_left() const {
+    return calibration_->unsampled() *
+           text_work(sampling_cost, checkpoint_.graph(), options_.calibration->tokens);
+  }
+  double weighing_left() const {
+    return calibration_->unweighed() *
+           text_work(weighing_cost, checkpoint_.graph(), options_.calibration->tokens);
+  }
+
   void start_calibration(std::size_t first_block) {
-    const double cost = calibration_->must_sample()
-                            ? text_work(sampling_cost, checkpoint_.graph(), options_.calibration->tokens)
-                            : 0;
-    calibration_->start(stage(cost));
-    done_ += cost;
-    const double weighing = text_work(weighing_cost, checkpoint_.graph(), options_.calibration->tokens);
+    const double sampling = sampling_left(), weighing = weighing_left();
+    calibration_->start(stage(sampling));
+    done_ += sampling;
     calibration_->weigh_tokens(first_block, stage(weighing));
     done_ += weighing;
   }
@@ -362,9 +366,10 @@ void sync_folder(const fs::path& folder) {
 } // namespace
 
 double calibration_time_factor(const LayerGraph& graph, const Plan& plan, std::size_t tokens,
-                               bool must_sample) {
-  double plain = 0, calibration = text_work(weighing_cost, graph, tokens) +
-                                  (must_sample ? text_work(sampling_cost, graph, tokens) : 0);
+                               TextAtHand at_hand) {
+  double plain = 0,
+         calibration = (at_hand == TextAtHand::weighed ? 0 : text_work(weighing_cost, graph, tokens)) +
+                       (at_hand == TextAtHand::none ? text_work(sampling_cost, graph, tokens) : 0);
   std::size_t last = 0;
   for (const LinearLayer& layer : graph.linears) {
     plain += encoding_cost(layer, plan.quantizer_of(layer));

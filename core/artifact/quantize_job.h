@@ -11,6 +11,7 @@
 #include "core/base/progress.h"
 #include "core/checkpoint/checkpoint.h"
 #include "core/palette/linear_source.h"
+#include "core/runtime/backend.h"
 
 namespace intarsia {
 
@@ -26,9 +27,9 @@ struct LayerDone {
 
 struct QuantizeOptions {
   std::uint64_t seed = 1; // of the rotations
-  // The text whose activations weigh the errors: CalibrationChoice{} is the model's own, sampled once a model
-  // and cached beside it; absent: rounding without feedback. `intarsia quantize` and the studio calibrate on
-  // the model's own text unless told otherwise.
+  // The text whose activations weigh the errors: CalibrationChoice{} is the model's own, cached beside it
+  // (core/sensitivity/own_text.h); absent: rounding without feedback. `intarsia quantize` and the studio
+  // calibrate on the model's own text unless told otherwise.
   std::optional<CalibrationChoice> calibration;
   bool resume = false;                            // go on with what an interrupted run of the same plan left
   std::function<void(const LayerDone&)> on_layer; // called from the job's thread; may be empty
@@ -46,18 +47,22 @@ struct QuantizeOptions {
 };
 
 // Writes into OUT.partial and renames it to `out` at the end: a kill, a full disk or a cancel leaves no
-// broken artifact under the final name. The stages, which Progress::stage names: "sampling texts" (once a
-// model), then block by block "calibrating: …" and the layer that is quantized. Progress is in seconds of one
-// core as expected, so that what is left can be told from done and total. An OUT.partial that is there is
-// taken up with `resume` and replaced without. Throws Error{usage} when `out` exists already;
-// Error{cancelled} on stop, in any stage: OUT.partial stays then, and a resumed run takes over its sampled
-// texts, finished layers and the residual stream behind the last finished block.
+// broken artifact under the final name. The stages, which Progress::stage names: "sampling texts" and
+// "calibrating: which tokens matter" (the model's own text: once a model), then block by block "calibrating:
+// …" and the layer that is quantized. Progress is in seconds of one core as expected, so that what is left
+// can be told from done and total. An OUT.partial that is there is taken up with `resume` and replaced
+// without. Throws Error{usage} when `out` exists already; Error{cancelled} on stop, in any stage: OUT.partial
+// stays then, and a resumed run takes over its sampled texts, finished layers and the residual stream behind
+// the last finished block.
 void quantize_model(const Checkpoint& checkpoint, const Plan& plan, const std::filesystem::path& out,
                     const QuantizeOptions& options, const JobControl& control);
 
+// What a job has of its text before it begins: of the model's own text nothing, or all that a sensitivity or
+// an earlier job left (core/sensitivity/own_text.h); of a given one the text.
+enum class TextAtHand { none, text, weighed };
 // How many times as long as without calibration the job is expected to take on the CPU, for who lets people
-// choose. `must_sample`: the model has to write its text first, as no earlier run has left it.
+// choose.
 double calibration_time_factor(const LayerGraph& graph, const Plan& plan, std::size_t tokens,
-                               bool must_sample);
+                               TextAtHand at_hand);
 
 } // namespace intarsia

@@ -3,6 +3,7 @@
 
 #include "core/evaluation/evaluation.h"
 #include "core/jobs/load.h"
+#include "core/sensitivity/own_text.h"
 #include "core/worker/worker_jobs.h"
 
 namespace intarsia {
@@ -16,10 +17,21 @@ Sensitivity measure_sensitivity(const ExecutionTarget& target, const OpenedModel
                                  control, events.on_estimate);
   const std::shared_ptr<LanguageModel> running = load(target, model, default_context(model), control);
   if (events.on_loaded) events.on_loaded(running);
-  SensitivityOptions with_prefix = options;
-  with_prefix.prefix = begin_tokens(model.tokenizer.get());
-  return estimate_sensitivity(*running, model.weights(), model.config().name, text_tokens, with_prefix,
-                              control, events.on_estimate);
+  return measure_sensitivity_here(*running, model, text_tokens, options, control, events.on_estimate);
+}
+
+Sensitivity measure_sensitivity_here(LanguageModel& running, const OpenedModel& model,
+                                     std::span<const int> text_tokens, SensitivityOptions options,
+                                     const JobControl& control, const OnEstimate& on_estimate) {
+  options.prefix = begin_tokens(model.tokenizer.get());
+  OnWeighed on_weighed;
+  if (model.checkpoint)
+    on_weighed = [cache = OwnTextCache(*model.checkpoint, options.seed)](
+                     const std::vector<std::vector<int>>& sequences, const OutputGradients& gradients) {
+      if (sequences[0].size() == cache.series().length) cache.store({sequences, gradients});
+    };
+  return estimate_sensitivity(running, model.weights(), model.config().name, text_tokens, options, control,
+                              on_estimate, on_weighed);
 }
 
 } // namespace intarsia

@@ -20,11 +20,16 @@ struct SensitivityEvents {
   std::function<bool(const Sensitivity& so_far)> on_estimate;
 };
 
-// estimate_sensitivity() (core/sensitivity/sensitivity.h) on the target. `text_tokens`: the text to measure
-// on; empty: texts sampled from the model. Throws Error{input} for a model without weights, Error{cancelled}
-// on stop.
+// estimate_sensitivity() (core/sensitivity/sensitivity.h) on the target. Texts that the model writes for it
+// are cached for calibrations (core/sensitivity/own_text.h). `text_tokens`: the text to measure on; empty:
+// texts sampled from the model. Throws Error{input} for a model without weights, Error{cancelled} on stop.
 Sensitivity measure_sensitivity(const ExecutionTarget& target, const OpenedModel& model,
                                 std::span<const int> text_tokens, const SensitivityOptions& options,
                                 const JobControl& control, const SensitivityEvents& events = {});
+
+// The same with a model that runs in this process (which may be a worker).
+Sensitivity measure_sensitivity_here(LanguageModel& running, const OpenedModel& model,
+                                     std::span<const int> text_tokens, SensitivityOptions options,
+                                     const JobControl& control, const OnEstimate& on_estimate);
 
 } // namespace intarsia

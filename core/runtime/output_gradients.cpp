@@ -5,9 +5,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "core/base/atomic_file.h"
 #include "core/base/crc32.h"
-#include "core/base/mapped_file.h"
 #include "core/base/parallel.h"
 #include "core/tensor/kernels.h"
 
@@ -65,43 +63,40 @@ bool OutputGradients::finite() const {
   return std::ranges::all_of(norms_, finite) && std::ranges::all_of(heads_, finite);
 }
 
-void OutputGradients::save(const std::filesystem::path& file) const {
-  Header header;
+std::size_t OutputGradients::tokens() const { return norms_.empty() ? 0 : norms_.begin()->second.size(); }
+
+std::string OutputGradients::to_bytes() const {
   std::vector<float> all;
-  for (const auto& [layer, values] : norms_) {
-    header.tokens = values.size();
-    all.insert(all.end(), values.begin(), values.end());
-  }
-  for (const auto& [layer, values] : heads_) all.insert(all.end(), values.begin(), values.end());
-  header.values = all.size();
+  for (const auto* values : {&norms_, &heads_})
+    for (const auto& [layer, of_layer] : *values) all.insert(all.end(), of_layer.begin(), of_layer.end());
+  Header header;
+  header.tokens = tokens(), header.values = all.size();
   header.checksum = crc32_of(std::as_bytes(std::span(all)));
   std::string bytes(reinterpret_cast<const char*>(&header), sizeof header);
   bytes.append(reinterpret_cast<const char*>(all.data()), all.size() * sizeof(float));
-  write_file_atomically(file, bytes);
+  return bytes;
 }
 
-bool OutputGradients::restore(const std::filesystem::path& file, const LayerGraph& graph,
-                              std::size_t tokens) {
-  if (!std::filesystem::exists(file)) return false;
-  const MappedFile mapped(file);
-  const auto bytes = mapped.bytes();
+bool OutputGradients::read(std::span<const std::byte> bytes, const LayerGraph& graph) {
   Header header;
   const Header expected;
   if (bytes.size() < sizeof header) return false;
   std::memcpy(&header, bytes.data(), sizeof header);
+  const auto stored = bytes.subspan(sizeof header);
+  if (std::memcmp(header.magic, expected.magic, sizeof header.magic) != 0 ||
+      header.tokens > stored.size() / sizeof(float))
+    return false;
   std::map<std::string, std::vector<float>> norms, heads;
   std::uint64_t values = 0;
   for (const LinearLayer& layer : graph.linears) {
     if (is_expert(layer)) continue;
-    norms[layer.name].resize(tokens);
-    values += tokens;
+    norms[layer.name].resize(header.tokens);
+    values += header.tokens;
     if (!has_heads(layer)) continue;
     heads[layer.name].resize(layer.d_out * head_dim_);
     values += layer.d_out * head_dim_;
   }
-  const auto stored = bytes.subspan(sizeof header);
-  if (std::memcmp(header.magic, expected.magic, sizeof header.magic) != 0 || header.tokens != tokens ||
-      header.values != values || stored.size() != values * sizeof(float) ||
+  if (header.values != values || stored.size() != values * sizeof(float) ||
       crc32_of(stored) != header.checksum)
     return false;
   const std::byte* from = stored.data();

@@ -13,7 +13,6 @@
 #pragma once
 
 #include <cstddef>
-#include <filesystem>
 #include <map>
 #include <span>
 #include <string>
@@ -37,13 +36,13 @@ class OutputGradients {
   // The sums over all tokens of g g', [heads, head_dim, head_dim]; empty but for queries and keys.
   std::span<const float> head_moments(const std::string& layer) const;
   std::size_t head_dim() const { return head_dim_; }
+  std::size_t tokens() const; // that were added to each layer
   bool finite() const;
 
-  // In a file, for another run over the same text. restore() returns false, and leaves all as it was, where
-  // the file is missing, damaged or not of `tokens` tokens and these layers. save() throws Error{resource}
-  // when the disk is full.
-  void save(const std::filesystem::path& file) const;
-  bool restore(const std::filesystem::path& file, const LayerGraph& graph, std::size_t tokens);
+  // For another run over the same text. read() returns false, and leaves all as it was, where the bytes are
+  // damaged or not of these layers.
+  std::string to_bytes() const;
+  bool read(std::span<const std::byte> bytes, const LayerGraph& graph);
 
  private:
   std::size_t head_dim_ = 0;

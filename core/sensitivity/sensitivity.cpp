@@ -74,11 +74,12 @@ std::vector<std::size_t> estimate_steps(std::size_t samples) {
 
 Sensitivity estimate_sensitivity(LanguageModel& model, const WeightSource& weights,
                                  const std::string& model_name, std::span<const int> text_tokens,
-                                 const SensitivityOptions& options, const JobControl& control,
-                                 const OnEstimate& on_estimate) {
+                                 SensitivityOptions options, const JobControl& control,
+                                 const OnEstimate& on_estimate, const OnWeighed& on_weighed) {
   if (options.samples == 0 || options.sequence_length < 2)
     throw Error(ErrorKind::usage,
                 "a sensitivity needs at least one sample and sequences of at least 2 tokens");
+  options.sequence_length = std::min(options.sequence_length, weights.config().max_positions);
   const auto start = std::chrono::steady_clock::now();
   const auto cut = text_tokens.empty() ? std::vector<Tokens>() : cut_from_text(text_tokens, options);
   std::vector<Tokens> all;
@@ -110,6 +111,7 @@ Sensitivity estimate_sensitivity(LanguageModel& model, const WeightSource& weigh
     all.insert(all.end(), sequences.begin(), sequences.end());
     result.samples = step;
     summarise(values, result);
+    if (cut.empty() && on_weighed) on_weighed(all, gradients);
     result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     if (on_estimate && !on_estimate(result)) break;
   }
@@ -120,8 +122,7 @@ Sensitivity estimate_sensitivity(LanguageModel& model, const WeightSource& weigh
                       },
                       control.stop};
   };
-  const std::size_t wanted =
-      feedback_tokens(weights.graph()) / std::max<std::size_t>(1, options.sequence_length);
+  const std::size_t wanted = feedback_tokens(weights.graph()) / options.sequence_length;
   double done = 0;
   if (cut.empty() &&
       wanted > all.size()) { // few texts are enough for a_l, too few for the moments of wide inputs
@@ -130,6 +131,7 @@ Sensitivity estimate_sensitivity(LanguageModel& model, const WeightSource& weigh
     add_output_gradients(weights, more, {options.seed, all.size()}, model.products(), last(0, done),
                          gradients);
     all.insert(all.end(), more.begin(), more.end());
+    if (on_weighed) on_weighed(all, gradients);
   }
   result.feedback = feedback_factors(weights, all, gradients, model.products(), last(done, 1 - done));
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

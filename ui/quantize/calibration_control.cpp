@@ -62,13 +62,21 @@ QString CalibrationControl::help() const {
   if (calibration.text == CalibrateOn::none)
     return tr("The quickest, and it loses more: most of all below 4 bits.");
   if (!plan || !session_.can_quantize()) return {};
-  const bool own = calibration.text == CalibrateOn::own;
-  const double times = calibration_time_factor(session_.model()->graph(), *plan, calibration.tokens, own);
+  const bool own = calibration.text == CalibrateOn::own, cached = session_.sensitivities().own_text_cached();
+  const TextAtHand at_hand = !own ? TextAtHand::text : cached ? TextAtHand::weighed : TextAtHand::none;
+  const double times = calibration_time_factor(session_.model()->graph(), *plan, calibration.tokens, at_hand);
   const QString factor = QLocale().toString(times, 'f', times < 9.95 ? 1 : 0);
-  return own ? tr("The model writes it, once. About %1 times as long as without calibration.").arg(factor)
-             : tr("About %1 times as long as without calibration. Best when it resembles what the model "
-                  "will be used for.")
-                   .arg(factor);
+  switch (at_hand) {
+  case TextAtHand::none:
+    return tr("The model writes it, once. About %1 times as long as without calibration.").arg(factor);
+  case TextAtHand::weighed:
+    return tr("The model has written it already. About %1 times as long as without calibration.").arg(factor);
+  case TextAtHand::text:
+    break;
+  }
+  return tr("About %1 times as long as without calibration. Best when it resembles what the model will be "
+            "used for.")
+      .arg(factor);
 }
 
 void CalibrationControl::refresh() {

@@ -4,6 +4,7 @@
 #include "core/base/error.h"
 #include "core/jobs/measure_sensitivity.h"
 #include "core/jobs/result_cache.h"
+#include "core/sensitivity/own_text.h"
 #include "core/sensitivity/provisional_sensitivity.h"
 #include "ui/session/file_path.h"
 
@@ -38,6 +39,7 @@ Sensitivities::Sensitivities(LoadedModels& models, QObject* parent)
 void Sensitivities::set_model(std::shared_ptr<const OpenedModel> model) {
   job_.abandon();
   model_ = std::move(model);
+  own_text_cached_ = false;
   if (!model_ || !model_->checkpoint) return set_value({}, SensitivityKind::none);
   set_value(provisional_sensitivity(model_->config(), model_->graph()), SensitivityKind::provisional);
   if (model_->checkpoint->has_weights()) measure();
@@ -54,8 +56,14 @@ void Sensitivities::measure() {
   job_.start(
       [this, opened = model_, target = target_, options = options_,
        settled = settled_](const JobControl& control, const JobRunner::Post& post) -> JobRunner::Finish {
-        if (auto known = measured_before(*opened, options))
-          return [this, known] { set_value(known, SensitivityKind::measured); };
+        const auto finish = [&](const Sensitivity& value) -> JobRunner::Finish {
+          const bool own_text = OwnTextCache(*opened->checkpoint, options.seed).complete();
+          return [this, value, own_text] {
+            own_text_cached_ = own_text;
+            set_value(value, SensitivityKind::measured);
+          };
+        };
+        if (const auto known = measured_before(*opened, options)) return finish(*known);
         SensitivityEvents events;
         events.on_loaded = [&](const std::shared_ptr<LanguageModel>& model) {
           post([this, running = RunningModel{opened, model}, target] {
@@ -68,7 +76,7 @@ void Sensitivities::measure() {
         };
         const Sensitivity result = measure_sensitivity(*target, *opened, {}, options, control, events);
         remember(*opened, result, options);
-        return [this, result] { set_value(result, SensitivityKind::measured); };
+        return finish(result);
       },
       tr("loading the model"));
 }

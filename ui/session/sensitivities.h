@@ -40,6 +40,9 @@ class Sensitivities : public QObject {
   SensitivityKind kind() const { return kind_; }
   const JobStatus& job() const { return job_.status(); }
   bool measuring() const { return job_.running(); }
+  // The model's own text is cached, so that a calibration need not write it (core/sensitivity/own_text.h).
+  bool own_text_cached() const { return own_text_cached_; }
+  void set_own_text_cached() { own_text_cached_ = true; } // by another job
 
  public slots:
   void measure(); // from the beginning, or what was measured before
@@ -61,6 +64,7 @@ class Sensitivities : public QObject {
   SensitivityOptions options_;
   std::optional<Sensitivity> value_;
   SensitivityKind kind_ = SensitivityKind::none;
+  bool own_text_cached_ = false;
   std::shared_ptr<std::atomic<bool>> settled_; // of the present measurement
   TrackedJob job_;                             // last: it uses the others
 };

@@ -44,6 +44,7 @@ void StudioSession::connect_parts() {
   connect(&quantization_, &Quantization::calibration_changed, this,
           [this] { planner_.set_calibrated(quantization_.calibration().rounds_with_feedback()); });
   connect(&quantization_, &Quantization::made, this, [this] {
+    if (quantization_.calibration().text == CalibrateOn::own) sensitivities_.set_own_text_cached();
     const double bits = quantization_.artifact()->plan.predicted.bits_per_weight;
     chat_.set_quantized({quantization_.artifact()->path,
                          tr("%1 at %2 bits").arg(model_name(), QLocale().toString(bits, 'g', 3))});

@@ -9,8 +9,10 @@
 #include "core/artifact/quantize_job.h"
 #include "core/base/error.h"
 #include "core/base/json.h"
+#include "core/jobs/measure_sensitivity.h"
 #include "core/runtime/calibration.h"
 #include "core/sensitivity/backward_pass.h"
+#include "core/sensitivity/own_text.h"
 #include "tests/support/test_support.h"
 #include "tests/support/tiny_model.h"
 
@@ -287,7 +289,7 @@ class TestResume : public QObject {
       for (const int report : {1, 2}) {
         fs::remove_all(path("out"));
         fs::remove_all(path("out.partial"));
-        if (stage.starts_with("sampling")) remove_texts();
+        if (stage.starts_with("sampling") || stage.ends_with("matter")) remove_texts();
         std::stop_source stop;
         int reports = 0;
         double last = 0;
@@ -310,6 +312,51 @@ class TestResume : public QObject {
         QCOMPARE(resumed > 0, stage.starts_with("model.") || stage.ends_with("block 1"));
         QVERIFY2(contents(path("out")) == whole, stage.c_str());
       }
+  }
+
+  // All of the text, or its beginning: no sequence is written or weighed twice, and nothing else changes.
+  void a_calibration_begins_with_the_text_that_a_sensitivity_left() {
+    QuantizeOptions options = calibrated();
+    options.calibration->tokens = 2048;
+    const OpenedModel model = open_model(path("model"));
+    for (const std::size_t sequences : {32u, 12u}) {
+      remove_texts();
+      const auto running = load_on_cpu(model.weights(), cpu_options(model), {});
+      SensitivityOptions measured;
+      measured.samples = sequences;
+      measure_sensitivity_here(*running, model, {}, measured, {}, {});
+      const WeighedText left = OwnTextCache(*checkpoint_, 1).find();
+      QCOMPARE(left.sequences.size(), std::size_t(sequences));
+      QCOMPARE(left.gradients.tokens(), std::size_t(sequences * 64));
+      std::map<std::string, std::size_t> stages;
+      double last = 0;
+      const auto watch = [&](const Progress& progress) {
+        if (progress.done < last || progress.done > progress.total * 1.0001)
+          throw std::logic_error(progress.stage);
+        last = progress.done;
+        ++stages[progress.stage];
+      };
+      fs::remove_all(path("out"));
+      quantize_model(*checkpoint_, plan_, path("out"), options, {watch, {}});
+      QCOMPARE(stages.contains("sampling texts"), sequences < 32);
+      QCOMPARE(stages.contains("calibrating: which tokens matter"), sequences < 32);
+      QCOMPARE(OwnTextCache(*checkpoint_, 1).find().sequences.size(), std::size_t(32));
+      const auto with = contents(path("out"));
+      remove_texts();
+      fs::remove_all(path("out"));
+      quantize_model(*checkpoint_, plan_, path("out"), options, {});
+      QVERIFY(contents(path("out")) == with);
+    }
+    // More than is wanted: the text is cut, its sums are measured anew.
+    fs::remove_all(path("out"));
+    options.calibration->tokens = 1024;
+    quantize_model(*checkpoint_, plan_, path("out"), options, {});
+    const auto with = contents(path("out"));
+    QCOMPARE(OwnTextCache(*checkpoint_, 1).find().sequences.size(), std::size_t(32));
+    remove_texts();
+    fs::remove_all(path("out"));
+    quantize_model(*checkpoint_, plan_, path("out"), options, {});
+    QVERIFY(contents(path("out")) == with);
   }
 
   void an_artifact_says_what_it_was_calibrated_on() {
