@@ -69,7 +69,9 @@ void CalibrationRun::find_text() {
     if (const fs::path kept = folder_ / gradients_name; fs::exists(kept))
       text_.gradients.read(MappedFile(kept).bytes(), checkpoint_.graph());
   }
-  if (text_.gradients.tokens() > text_.tokens()) // sums, of which those of a part cannot be told
+  // Its own text's may be those of a part so far; those of more are sums that cannot be taken apart.
+  const std::size_t known = text_.gradients.tokens();
+  if (own_ ? known > text_.tokens() : known != text_.tokens())
     text_.gradients = OutputGradients(checkpoint_.config().head_dim);
 }
 
