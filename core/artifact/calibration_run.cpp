@@ -9,6 +9,7 @@
 #include "core/base/free_memory.h"
 #include "core/base/mapped_file.h"
 #include "core/device/device.h"
+#include "core/evaluation/evaluation.h"
 #include "core/memory/memory_model.h"
 #include "core/sensitivity/backward_pass.h"
 
@@ -26,6 +27,12 @@ std::uint64_t largest_layer(const LayerGraph& graph) {
   std::size_t weights = 0;
   for (const LinearLayer& layer : graph.linears) weights = std::max(weights, layer.weights());
   return copies_of_a_layer * weights;
+}
+
+// Where every text begins with such a token, models keep much of their attention on it.
+std::vector<int> begin_tokens_of(const Checkpoint& checkpoint) {
+  auto spec = checkpoint.tokenizer();
+  return begin_tokens(spec ? make_tokenizer(std::move(*spec)).get() : nullptr);
 }
 
 } // namespace
@@ -61,30 +68,24 @@ void CalibrationRun::note(const std::string& sentence) {
 void CalibrationRun::find_text() {
   text_.gradients = OutputGradients(checkpoint_.config().head_dim);
   if (choice_.own()) {
-    own_.emplace(checkpoint_, choice_.seed, folder_ / text_name);
+    own_.emplace(checkpoint_, begin_tokens_of(checkpoint_), choice_.seed, choice_.tokens,
+                 folder_ / text_name);
     text_ = own_->find();
-    if (text_.sequences.size() > own_sequences()) text_.sequences.resize(own_sequences());
-  } else {
-    text_.sequences = given_text(choice_, checkpoint_.config());
-    if (const fs::path kept = folder_ / gradients_name; fs::exists(kept))
-      text_.gradients.read(MappedFile(kept).bytes(), checkpoint_.graph());
+    return;
   }
-  // Its own text's may be those of a part so far; those of more are sums that cannot be taken apart.
-  const std::size_t known = text_.gradients.tokens();
-  if (own_ ? known > text_.tokens() : known != text_.tokens())
+  text_.sequences = given_text(choice_, checkpoint_.config());
+  if (const fs::path kept = folder_ / gradients_name; fs::exists(kept))
+    text_.gradients.read(MappedFile(kept).bytes(), checkpoint_.graph());
+  if (text_.gradients.tokens() != text_.tokens()) // of another text
     text_.gradients = OutputGradients(checkpoint_.config().head_dim);
 }
 
-std::size_t CalibrationRun::own_sequences() const {
-  return std::max<std::size_t>(1, choice_.tokens / own_->series().length);
-}
-
 double CalibrationRun::unsampled() const {
-  return own_ ? 1 - double(text_.sequences.size()) / double(own_sequences()) : 0;
+  return own_ ? 1 - double(text_.sequences.size()) / double(own_->series().count) : 0;
 }
 
 double CalibrationRun::unweighed() const {
-  const std::size_t tokens = own_ ? own_sequences() * own_->series().length : text_.tokens();
+  const std::size_t tokens = own_ ? own_->series().count * own_->series().length : text_.tokens();
   return 1 - double(text_.gradients.tokens()) / double(tokens);
 }
 
@@ -105,8 +106,8 @@ std::unique_ptr<LanguageModel> CalibrationRun::load(const JobControl& control) {
 bool CalibrationRun::sample(const JobControl& control) {
   SampleOptions rest = own_->series();
   rest.skip = text_.sequences.size();
-  if (rest.skip == own_sequences()) return true;
-  rest.count = own_sequences() - rest.skip;
+  if (rest.skip == rest.count) return true;
+  rest.count -= rest.skip;
   if (!model_)
     model_ = load({[&](const Progress& progress) { control.report(progress.stage, 0, 1); }, control.stop});
   if (!model_) return false;

@@ -46,7 +46,6 @@ class CalibrationRun {
 
  private:
   void find_text();
-  std::size_t own_sequences() const; // that are wanted of its own text
   bool sample(const JobControl& control);
   std::unique_ptr<LanguageModel> load(const JobControl& control);
   bool fits(std::size_t tokens);

@@ -26,7 +26,7 @@ Sensitivity measure_sensitivity_here(LanguageModel& running, const OpenedModel& 
   options.prefix = begin_tokens(model.tokenizer.get());
   OnWeighed on_weighed;
   if (model.checkpoint)
-    on_weighed = [cache = OwnTextCache(*model.checkpoint, options.seed)](
+    on_weighed = [cache = OwnTextCache(*model.checkpoint, options.prefix, options.seed)](
                      const std::vector<std::vector<int>>& sequences, const OutputGradients& gradients) {
       if (sequences[0].size() == cache.series().length) cache.store({sequences, gradients});
     };

@@ -84,21 +84,20 @@ bool OutputGradients::read(std::span<const std::byte> bytes, const LayerGraph& g
   std::memcpy(&header, bytes.data(), sizeof header);
   const auto stored = bytes.subspan(sizeof header);
   if (std::memcmp(header.magic, expected.magic, sizeof header.magic) != 0 ||
-      header.tokens > stored.size() / sizeof(float))
+      header.tokens > stored.size() / sizeof(float)) // so that sums of such counts don't overflow
     return false;
-  std::map<std::string, std::vector<float>> norms, heads;
-  std::uint64_t values = 0;
-  for (const LinearLayer& layer : graph.linears) {
-    if (is_expert(layer)) continue;
-    norms[layer.name].resize(header.tokens);
-    values += header.tokens;
-    if (!has_heads(layer)) continue;
-    heads[layer.name].resize(layer.d_out * head_dim_);
-    values += layer.d_out * head_dim_;
-  }
+  std::uint64_t values = 0; // before memory is taken for them
+  for (const LinearLayer& layer : graph.linears)
+    if (!is_expert(layer)) values += header.tokens + (has_heads(layer) ? layer.d_out * head_dim_ : 0);
   if (header.values != values || stored.size() != values * sizeof(float) ||
       crc32_of(stored) != header.checksum)
     return false;
+  std::map<std::string, std::vector<float>> norms, heads;
+  for (const LinearLayer& layer : graph.linears) {
+    if (is_expert(layer)) continue;
+    norms[layer.name].resize(header.tokens);
+    if (has_heads(layer)) heads[layer.name].resize(layer.d_out * head_dim_);
+  }
   const std::byte* from = stored.data();
   for (auto* all : {&norms, &heads})
     for (auto& [layer, of_layer] : *all) {

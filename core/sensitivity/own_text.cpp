@@ -4,13 +4,12 @@
 #include <algorithm>
 #include <cstring>
 #include <fmt/format.h>
-#include <tuple>
+#include <utility>
 
 #include "core/base/crc32.h"
 #include "core/base/mapped_file.h"
 #include "core/checkpoint/content_identity.h"
 #include "core/checkpoint/model_cache.h"
-#include "core/evaluation/evaluation.h"
 #include "core/sensitivity/sensitivity.h"
 
 namespace intarsia {
@@ -22,23 +21,24 @@ struct Header { // then the tokens, 32 bits each, and the gradients
   std::uint32_t checksum = 0, unused = 0; // of the tokens
 };
 
+// What has more of it goes before: gradients take longer than text.
+auto extent_of(const WeighedText& text) { return std::pair(text.gradients.tokens(), text.sequences.size()); }
+
 } // namespace
 
-OwnTextCache::OwnTextCache(const Checkpoint& checkpoint, std::uint64_t seed,
-                           const std::filesystem::path& last)
+OwnTextCache::OwnTextCache(const Checkpoint& checkpoint, std::vector<int> prefix, std::uint64_t seed,
+                           std::size_t tokens, std::filesystem::path job_file)
     : checkpoint_(checkpoint)
-    , series_{
-          0, std::min(SensitivityOptions().sequence_length, checkpoint.config().max_positions), seed, {}} {
-  series_.count = std::max<std::size_t>(1, most_tokens / series_.length);
-  // Where every text begins with a begin token, models keep much of their attention on it.
-  if (auto spec = checkpoint.tokenizer())
-    series_.prefix = begin_tokens(make_tokenizer(std::move(*spec)).get());
+    , series_{0, std::min(SensitivityOptions().sequence_length, checkpoint.config().max_positions), seed,
+              std::move(prefix)}
+    , job_file_(std::move(job_file)) {
+  const auto count = [&](std::size_t of) { return std::max<std::size_t>(1, of / series_.length); };
+  series_.count = count(tokens), shared_count_ = count(shared_tokens);
   const std::string settings = fmt::format("{} {} {} {:08x}", version, series_.length, seed,
                                            crc32_of(std::as_bytes(std::span(series_.prefix))));
-  places_ =
+  shared_ =
       model_cache_places(checkpoint, fmt::format("intarsia-text-{}-{:08x}.bin", content_identity(checkpoint),
                                                  crc32_of(std::as_bytes(std::span(settings)))));
-  if (!last.empty()) places_.push_back(last);
 }
 
 WeighedText OwnTextCache::read(const std::filesystem::path& file) const {
@@ -50,7 +50,7 @@ WeighedText OwnTextCache::read(const std::filesystem::path& file) const {
   std::memcpy(&header, bytes.data(), sizeof header);
   const std::size_t tokens = std::size_t(header.sequences) * series_.length;
   if (std::memcmp(header.magic, expected.magic, sizeof header.magic) != 0 ||
-      header.sequences > series_.count || header.length != series_.length ||
+      header.sequences > std::max(series_.count, shared_count_) || header.length != series_.length ||
       bytes.size() < sizeof header + tokens * sizeof(int))
     return {};
   std::vector<int> all(tokens);
@@ -70,22 +70,31 @@ WeighedText OwnTextCache::read(const std::filesystem::path& file) const {
   return text;
 }
 
-WeighedText OwnTextCache::find() const {
-  for (const auto& place : places_) try {
-      if (!std::filesystem::exists(place)) continue;
-      if (WeighedText text = read(place); !text.sequences.empty()) return text;
+WeighedText OwnTextCache::longest(const std::vector<std::filesystem::path>& files,
+                                  std::size_t sequences) const {
+  const WeighedText none{{}, OutputGradients(checkpoint_.config().head_dim)};
+  WeighedText best = none;
+  for (const auto& file : files) try {
+      if (!std::filesystem::exists(file)) continue;
+      WeighedText text = read(file);
+      if (text.sequences.size() > sequences) text.sequences.resize(sequences);
+      if (text.gradients.tokens() > text.tokens()) text.gradients = none.gradients;
+      if (extent_of(text) > extent_of(best)) best = std::move(text);
     } catch (const std::exception&) { // damaged: it is sampled again
     }
-  return {{}, OutputGradients(checkpoint_.config().head_dim)};
+  return best;
+}
+
+WeighedText OwnTextCache::find() const {
+  auto files = shared_;
+  files.push_back(job_file_);
+  return longest(files, series_.count);
 }
 
 bool OwnTextCache::complete() const { return find().gradients.tokens() == series_.count * series_.length; }
 
 void OwnTextCache::store(const WeighedText& text) const {
-  const auto extent = [](const WeighedText& of) {
-    return std::tuple(of.gradients.tokens(), of.sequences.size());
-  };
-  if (text.sequences.size() > series_.count || extent(text) <= extent(find())) return;
+  if (extent_of(text) <= extent_of(find())) return;
   std::vector<int> all;
   for (const auto& sequence : text.sequences) all.insert(all.end(), sequence.begin(), sequence.end());
   Header header;
@@ -93,7 +102,11 @@ void OwnTextCache::store(const WeighedText& text) const {
   header.checksum = crc32_of(std::as_bytes(std::span(all)));
   std::string bytes(reinterpret_cast<const char*>(&header), sizeof header);
   bytes.append(reinterpret_cast<const char*>(all.data()), all.size() * sizeof(int));
-  keep_in_cache(places_, bytes + text.gradients.to_bytes());
+  bytes += text.gradients.to_bytes();
+  const bool for_all =
+      text.sequences.size() <= shared_count_ && extent_of(text) > extent_of(longest(shared_, shared_count_));
+  if (for_all && !keep_in_cache(shared_, bytes).empty()) return;
+  if (!job_file_.empty()) keep_in_cache({job_file_}, bytes);
 }
 
 } // namespace intarsia

@@ -19,30 +19,37 @@ struct WeighedText {
   std::size_t tokens() const { return sequences.empty() ? 0 : sequences.size() * sequences[0].size(); }
 };
 
-// One file a model and seed. The text is the beginning of the one series that sample_from_model() writes of
-// this seed, and the gradients are those of this seed's scores, so who needs more of either goes on with it.
+// One file a model and seed, for all jobs. The text is the beginning of the one series that
+// sample_from_model() writes of this seed, and the gradients are those of this seed's scores, so who needs
+// more of either goes on with it.
 class OwnTextCache {
  public:
   static constexpr int version = 3; // raised whenever the same seed gives another text or other gradients
-  // It never holds more, as gradients of many sequences cannot be told from those of a part of them.
-  static constexpr std::size_t most_tokens = 16384;
+  // What jobs share is never longer: sums over many sequences cannot be taken apart into those over a few.
+  static constexpr std::size_t shared_tokens = 16384;
 
-  // `last`: a file to use where neither the model's folder nor the user's cache can be written; may be empty.
-  OwnTextCache(const Checkpoint& checkpoint, std::uint64_t seed, const std::filesystem::path& last = {});
+  // `prefix`: of every text (SampleOptions); `tokens`: how long a text is wanted. `job_file`, which may be
+  // empty: where one job keeps what others cannot use, or where nothing that they share can be written.
+  OwnTextCache(const Checkpoint& checkpoint, std::vector<int> prefix, std::uint64_t seed,
+               std::size_t tokens = shared_tokens, std::filesystem::path job_file = {});
 
-  // How the series is sampled, all that can be cached of it.
+  // How the text is sampled, all that is wanted of it.
   const SampleOptions& series() const { return series_; }
-  WeighedText find() const; // empty where nothing is cached
-  bool complete() const;    // find() gives all of the series, weighed
-  // Leaves what is there where that has as much text and gradients, or where this cannot be cached.
+  WeighedText find() const; // as much as there is of it; empty where nothing is cached
+  bool complete() const;    // find() gives all of it, weighed
+  // Leaves what is there where that has as much text and gradients.
   void store(const WeighedText& text) const;
 
  private:
   WeighedText read(const std::filesystem::path& file) const;
+  // The longest; of at most so many sequences.
+  WeighedText longest(const std::vector<std::filesystem::path>& files, std::size_t sequences) const;
 
   const Checkpoint& checkpoint_;
   SampleOptions series_;
-  std::vector<std::filesystem::path> places_;
+  std::size_t shared_count_; // sequences that jobs share at most
+  std::vector<std::filesystem::path> shared_;
+  std::filesystem::path job_file_;
 };
 
 } // namespace intarsia

@@ -2,6 +2,7 @@
 #include "ui/session/sensitivities.h"
 
 #include "core/base/error.h"
+#include "core/evaluation/evaluation.h"
 #include "core/jobs/measure_sensitivity.h"
 #include "core/jobs/result_cache.h"
 #include "core/sensitivity/own_text.h"
@@ -57,7 +58,8 @@ void Sensitivities::measure() {
       [this, opened = model_, target = target_, options = options_,
        settled = settled_](const JobControl& control, const JobRunner::Post& post) -> JobRunner::Finish {
         const auto finish = [&](const Sensitivity& value) -> JobRunner::Finish {
-          const bool own_text = OwnTextCache(*opened->checkpoint, options.seed).complete();
+          const OwnTextCache texts(*opened->checkpoint, begin_tokens(opened->tokenizer.get()), options.seed);
+          const bool own_text = texts.complete();
           return [this, value, own_text] {
             own_text_cached_ = own_text;
             set_value(value, SensitivityKind::measured);

@@ -325,7 +325,7 @@ class TestResume : public QObject {
       SensitivityOptions measured;
       measured.samples = sequences;
       measure_sensitivity_here(*running, model, {}, measured, {}, {});
-      const WeighedText left = OwnTextCache(*checkpoint_, 1).find();
+      const WeighedText left = OwnTextCache(*checkpoint_, {}, 1).find();
       QCOMPARE(left.sequences.size(), std::size_t(sequences));
       QCOMPARE(left.gradients.tokens(), std::size_t(sequences * 64));
       std::map<std::string, std::size_t> stages;
@@ -340,23 +340,56 @@ class TestResume : public QObject {
       quantize_model(*checkpoint_, plan_, path("out"), options, {watch, {}});
       QCOMPARE(stages.contains("sampling texts"), sequences < 32);
       QCOMPARE(stages.contains("calibrating: which tokens matter"), sequences < 32);
-      QCOMPARE(OwnTextCache(*checkpoint_, 1).find().sequences.size(), std::size_t(32));
+      QCOMPARE(OwnTextCache(*checkpoint_, {}, 1).find().sequences.size(), std::size_t(32));
       const auto with = contents(path("out"));
       remove_texts();
       fs::remove_all(path("out"));
       quantize_model(*checkpoint_, plan_, path("out"), options, {});
       QVERIFY(contents(path("out")) == with);
     }
-    // More than is wanted: the text is cut, its sums are measured anew.
-    fs::remove_all(path("out"));
-    options.calibration->tokens = 1024;
-    quantize_model(*checkpoint_, plan_, path("out"), options, {});
-    const auto with = contents(path("out"));
-    QCOMPARE(OwnTextCache(*checkpoint_, 1).find().sequences.size(), std::size_t(32));
+  }
+
+  // More is there than is wanted, so the text is cut and its sums are measured anew; or less than is wanted
+  // and all that jobs share. Both are the job's own, and resuming neither writes nor weighs them again.
+  void a_text_that_jobs_do_not_share_is_kept_until_the_artifact_is_whole() {
+    const std::string weighing = "calibrating: which tokens matter";
+    QuantizeOptions options = calibrated();
+    options.calibration->tokens = 2048;
     remove_texts();
     fs::remove_all(path("out"));
     quantize_model(*checkpoint_, plan_, path("out"), options, {});
-    QVERIFY(contents(path("out")) == with);
+    for (const std::size_t tokens : {std::size_t(1024), OwnTextCache::shared_tokens + 64}) {
+      options.calibration->tokens = tokens;
+      options.resume = false;
+      std::stop_source stop;
+      std::map<std::string, std::size_t> stages;
+      const auto watch = [&](const Progress& progress) {
+        ++stages[progress.stage];
+        if (progress.stage == "calibrating: inputs of block 0") stop.request_stop();
+      };
+      fs::remove_all(path("out"));
+      QCOMPARE(error_of([&] {
+                 quantize_model(*checkpoint_, plan_, path("out"), options, {watch, stop.get_token()});
+               }),
+               std::string("cancelled"));
+      QVERIFY(stages.contains(weighing));
+      QCOMPARE(OwnTextCache(*checkpoint_, {}, 1).find().sequences.size(), std::size_t(32));
+      stages.clear();
+      options.resume = true;
+      quantize_model(*checkpoint_, plan_, path("out"), options, {watch, {}});
+      QVERIFY(!stages.contains(weighing) && !stages.contains("sampling texts"));
+      const auto resumed = contents(path("out"));
+      QVERIFY(!resumed.contains("text"));
+      if (tokens > 2048) continue;
+      remove_texts();
+      fs::remove_all(path("out"));
+      options.resume = false;
+      quantize_model(*checkpoint_, plan_, path("out"), options, {});
+      QVERIFY(contents(path("out")) == resumed);
+      options.calibration->tokens = 2048;
+      fs::remove_all(path("out"));
+      quantize_model(*checkpoint_, plan_, path("out"), options, {});
+    }
   }
 
   void an_artifact_says_what_it_was_calibrated_on() {
