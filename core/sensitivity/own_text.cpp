@@ -24,6 +24,17 @@ struct Header { // then the tokens, 32 bits each, and the gradients
 // What has more of it goes before: gradients take longer than text.
 auto extent_of(const WeighedText& text) { return std::pair(text.gradients.tokens(), text.sequences.size()); }
 
+std::string bytes_of(const WeighedText& text) {
+  std::vector<int> all;
+  for (const auto& sequence : text.sequences) all.insert(all.end(), sequence.begin(), sequence.end());
+  Header header;
+  header.sequences = text.sequences.size(), header.length = text.sequences.at(0).size();
+  header.checksum = crc32_of(std::as_bytes(std::span(all)));
+  std::string bytes(reinterpret_cast<const char*>(&header), sizeof header);
+  bytes.append(reinterpret_cast<const char*>(all.data()), all.size() * sizeof(int));
+  return bytes + text.gradients.to_bytes();
+}
+
 } // namespace
 
 OwnTextCache::OwnTextCache(const Checkpoint& checkpoint, std::vector<int> prefix, std::uint64_t seed,
@@ -94,19 +105,10 @@ WeighedText OwnTextCache::find() const {
 bool OwnTextCache::complete() const { return find().gradients.tokens() == series_.count * series_.length; }
 
 void OwnTextCache::store(const WeighedText& text) const {
-  if (extent_of(text) <= extent_of(find())) return;
-  std::vector<int> all;
-  for (const auto& sequence : text.sequences) all.insert(all.end(), sequence.begin(), sequence.end());
-  Header header;
-  header.sequences = text.sequences.size(), header.length = series_.length;
-  header.checksum = crc32_of(std::as_bytes(std::span(all)));
-  std::string bytes(reinterpret_cast<const char*>(&header), sizeof header);
-  bytes.append(reinterpret_cast<const char*>(all.data()), all.size() * sizeof(int));
-  bytes += text.gradients.to_bytes();
   const bool for_all =
       text.sequences.size() <= shared_count_ && extent_of(text) > extent_of(longest(shared_, shared_count_));
-  if (for_all && !keep_in_cache(shared_, bytes).empty()) return;
-  if (!job_file_.empty()) keep_in_cache({job_file_}, bytes);
+  if (for_all && !keep_in_cache(shared_, bytes_of(text)).empty()) return;
+  if (!job_file_.empty() && extent_of(text) > extent_of(find())) keep_in_cache({job_file_}, bytes_of(text));
 }
 
 } // namespace intarsia
