@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH AdditionRef-Intarsia-CUDA
 // Rounding with feedback (LDLQ; QuIP, arXiv 2307.13304, section 3; in blocks as in QuIP#, arXiv 2402.04396):
 // the columns of a layer are coded from left to right, and what a column's errors do to the output is made
-// good by the columns after it as far as the inputs correlate.
+// good by the columns after it as far as the inputs correlate. Among the 16 columns of a trellis's ring it
+// was tried, from each lane to the next, and left out: of SmolLM2's loss it could save 4 %
+// (HessianFactor::feedback_factor of 4 columns over that of 16), but survivors of 2^16 states agree late: 16
+// steps back half of what seems decided still changes (the loss stays as it was), and to decide it all the
+// same costs 13 % at 3 bits.
 #pragma once
 
 #include <cstdint>

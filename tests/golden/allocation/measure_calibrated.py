@@ -5,8 +5,8 @@ rounding by feedback, as by default, and measured.
 
   measure_calibrated.py INTARSIA MODEL TEXT SENSITIVITY [PLANS [tcq|vq]]
 
-vq encodes a large model in seconds, where tcq takes minutes. One line a plan: bits a weight, predicted loss, measured KL (nats per token); at the end Spearman's rank
-correlation and the median of predicted / measured.
+vq encodes a large model in seconds, where tcq takes minutes. One line a plan: bits a weight, predicted loss,
+measured KL (nats per token); at the end Spearman's rank correlation and the median of predicted / measured.
 """
 import json
 import pathlib
